@@ -1,0 +1,261 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a request costs in Portico and in its peers, side by side in one run.
+# script/bench installs what is needed and calls this.
+#
+# The servers are pinned to one core and the load (wrk) to another.  The
+# figure that counts is CPU time of all of a server's processes divided by
+# the requests they answered: it does not depend on who waits for whom.
+# Servers take turns (A B C, A B C, ...) and the median of the rounds is
+# printed, so that what else the machine does hits all of them.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
+use File::Temp ();
+use Getopt::Long qw(GetOptions);
+use JSON::PP;
+use Bench::Process qw(family cpu_microseconds memory_kilobytes);
+use Bench::Servers;
+use Portico::Http;
+use Time::HiRes qw(sleep time);
+
+my %case = (
+	hello     => { path => '/hello', bytes => 0,
+		servers => [qw(portico nginx haproxy)] },
+	'1KiB'    => { path => '/1k.bin', bytes => 1024,
+		servers => [qw(portico nginx h2o)] },
+	'100KiB'  => { path => '/100k.bin', bytes => 100 * 1024,
+		servers => [qw(portico nginx h2o)] },
+	'10MiB'   => { path => '/10m.bin', bytes => 10 * 1024 * 1024,
+		servers => [qw(portico nginx h2o)] },
+);
+my @case_order = qw(hello 1KiB 100KiB 10MiB);
+# What must be reached at 64 connections: Portico's CPU per request over
+# nginx's.
+my %target = (hello => 1.0, '1KiB' => 1.0, '100KiB' => 1.1, '10MiB' => 1.1);
+
+my %option = (only => [], server => [], connections => '1,64,256',
+	duration => 5, rounds => 3, core => 0, 'load-core' => 1);
+
+sub usage
+{
+	my ($status) = @_;
+	print <<'END';
+usage: script/bench [OPTION]...
+  --quick              one round of 2 seconds at 64 connections
+  --only CASE          hello, 1KiB, 100KiB or 10MiB; may be repeated
+  --server NAME        portico, nginx, h2o or haproxy; may be repeated
+  --connections LIST   1,64,256
+  --duration SECONDS   of one run: 5
+  --rounds N           the median of so many: 3
+  --logs on|off        access logs of all servers: off
+  --perf               a profile of Portico's processes for each case
+  --json               the results as JSON
+  --core N, --load-core N   processors of the servers (0) and of wrk (1)
+END
+	exit $status;
+}
+
+GetOptions(\%option, 'quick', 'only=s@', 'server=s@', 'connections=s',
+	'duration=i', 'rounds=i', 'logs=s', 'perf', 'json', 'core=i',
+	'load-core=i', 'help|h') && !@ARGV or usage(2);
+usage(0) if $option{help};
+@option{qw(duration rounds connections)} = (2, 1, '64') if $option{quick};
+my @connections = split /,/, $option{connections};
+my @cases = @{ $option{only} } ? @{ $option{only} } : @case_order;
+for (@cases) {
+	die "bench: no case $_, there are @case_order\n" unless $case{$_};
+}
+-d "/sys/devices/system/cpu/cpu$_"
+	or die "bench: this machine has no processor $_\n"
+	for @option{qw(core load-core)};
+
+my $directory = File::Temp->newdir('portico-bench-XXXXXXXX', TMPDIR => 1);
+chmod 01777, "$directory"; # servers drop to other users
+mkdir "$directory/root";
+for my $case (grep { $_->{bytes} } values %case) {
+	open my $file, '>', "$directory/root$case->{path}" or die $!;
+	my $block = join '', map { chr(33 + $_ % 90) } 0 .. 1023;
+	print $file $block for 1 .. $case->{bytes} / 1024;
+	close $file or die $!;
+}
+
+my $servers = Bench::Servers->new(directory => "$directory",
+	root => "$directory/root", core => $option{core},
+	logs => ($option{logs} // 'off') eq 'on', body => 'Hello, world!');
+$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+END { my $status = $?; $servers->stop_all if $servers; $? = $status }
+
+# One response, read by our own client: the case works, and how long its body
+# is.
+sub probe
+{
+	my ($server, $case) = @_;
+	my $response = Portico::Http->connect($server->{port})
+		->request('GET', $case->{path});
+
+	die "$server->{name} answers $case->{path} with "
+		. ($response ? $response->{status} : 'nothing') . "\n"
+		unless $response && $response->{status} == 200;
+	die "$server->{name} sends the wrong length\n"
+		if $case->{bytes} && length $response->{body} != $case->{bytes};
+	return $response->{body};
+}
+
+# One run of wrk; the costs of the server's processes meanwhile.
+sub measure
+{
+	my ($server, $case, $connections, $duration) = @_;
+	my @pids = family($server->{pid});
+	my @command = ('taskset', '-c', $option{'load-core'}, 'wrk', '-t1',
+		"-c$connections", "-d${duration}s", '--timeout', '10s',
+		'-s', "$FindBin::Bin/report.lua",
+		"http://127.0.0.1:$server->{port}$case->{path}");
+
+	my $before = cpu_microseconds(@pids);
+	open my $wrk, '-|', @command or die "wrk: $!\n";
+	sleep $duration * 0.7;
+	my ($pss, $private) = memory_kilobytes(@pids);
+	my ($line) = grep { /^RESULT/ } <$wrk>;
+	close $wrk;
+	my $cpu = cpu_microseconds(@pids) - $before;
+
+	die "wrk gave no result for $server->{name}\n" unless $line;
+	my %result = $line =~ /(\w+)=(\d+)/g;
+	my $failed = 0;
+	$failed += $result{$_} for qw(connect read write status timeout);
+	return {
+		cpu      => $cpu / ($result{requests} || 1),
+		rate     => $result{requests} / ($result{microseconds} / 1e6),
+		p50      => $result{p50}, p99 => $result{p99},
+		pss      => $pss, private => $private, failed => $failed,
+		requests => $result{requests},
+	};
+}
+
+sub median
+{
+	my (@values) = sort { $a <=> $b } @_;
+	return $values[$#values / 2];
+}
+
+sub summary
+{
+	my (@runs) = @_;
+	my %summary = map {
+		my $key = $_;
+		$key => median(map { $_->{$key} } @runs);
+	} qw(cpu rate p50 p99 pss private);
+
+	$summary{failed} = 0;
+	$summary{failed} += $_->{failed} for @runs;
+	return \%summary;
+}
+
+sub print_row
+{
+	my ($name, $row, $base) = @_;
+	printf "  %-10s %10.2f %7s %11.0f %10s %10s %9.1f %9.1f%s\n", $name,
+		$row->{cpu},
+		$base ? sprintf('%.2f', $row->{cpu} / $base->{cpu}) : '-',
+		$row->{rate}, map({ duration($row->{$_}) } qw(p50 p99)),
+		$row->{pss} / 1024, $row->{private} / 1024,
+		$row->{failed} ? "  $row->{failed} failed" : '';
+}
+
+sub duration
+{
+	my ($us) = @_;
+	return $us < 10_000 ? "$us us" : sprintf '%.1f ms', $us / 1000;
+}
+
+sub profile
+{
+	my ($server, $case, $connections) = @_;
+	my $data = "$directory/perf.data";
+	my $pids = join ',', family($server->{pid});
+
+	open my $wrk, '-|', 'taskset', '-c', $option{'load-core'}, 'wrk',
+		'-t1', "-c$connections", "-d$option{duration}s",
+		"http://127.0.0.1:$server->{port}$case->{path}" or die;
+	# No cycle counter in most virtual machines: the clock has to do.
+	system 'perf', 'record', '-q', '-e', 'cpu-clock', '-F', '4000', '-g',
+		'-o', $data, '-p', $pids, '--', 'sleep', $option{duration} * 0.8;
+	1 while <$wrk>;
+	close $wrk;
+	print "\n  where Portico's time goes (perf, own time)\n";
+	for my $sort ('comm,dso', 'comm,dso,symbol') {
+		open my $report, '-|', 'perf', 'report', '-q', '--stdio',
+			'--no-children', '-g', 'none', '--percent-limit', '0.7',
+			'--sort', $sort, '-i', $data or die;
+		my $count = 0;
+		while (<$report>) {
+			print "  $_" if /%/ && $count++ < 30;
+		}
+		print "\n";
+	}
+}
+
+sub run_case
+{
+	my ($name) = @_;
+	my $case = $case{$name};
+	my @names = grep { my $one = $_; !@{ $option{server} }
+		|| grep { $_ eq $one } @{ $option{server} } } @{ $case->{servers} };
+	my @all = map { $servers->start($_) } @names;
+	my %result;
+
+	for my $server (@all) {
+		probe($server, $case);
+	}
+	for my $connections (@connections) {
+		my %runs;
+		measure($_, $case, $connections, 1) for @all;
+		for my $round (1 .. $option{rounds}) {
+			for my $server (@all) {
+				push @{ $runs{ $server->{name} } }, measure(
+					$server, $case, $connections,
+					$option{duration});
+			}
+		}
+		$result{$connections}{$_} = summary(@{ $runs{$_} })
+			for keys %runs;
+		print_table($name, $connections, \@names, $result{$connections})
+			unless $option{json};
+	}
+	my ($portico) = grep { $_->{portico} } @all;
+	profile($portico, $case, $connections[$#connections / 2])
+		if $option{perf} && $portico;
+	return \%result;
+}
+
+sub print_table
+{
+	my ($name, $connections, $names, $rows) = @_;
+	my $nginx = $rows->{nginx};
+
+	printf "%s, %d connection%s\n", $name, $connections,
+		$connections == 1 ? '' : 's';
+	printf "  %-10s %10s %7s %11s %10s %10s %9s %9s\n", '', 'CPU us/req',
+		'x nginx', 'requests/s', 'p50', 'p99', 'Pss MiB', 'own MiB';
+	print_row($_, $rows->{$_}, $nginx) for @$names;
+	if ($connections == 64 && $nginx && $rows->{portico}) {
+		my $ratio = $rows->{portico}{cpu} / $nginx->{cpu};
+		printf "  target: at most %.1f x nginx: %s\n", $target{$name},
+			$ratio <= $target{$name} ? 'met' : 'NOT met';
+	}
+	print "\n";
+}
+
+# The tiny answer's length is the example module's; the peers repeat it.
+if (!@{ $option{server} } || grep { $_ eq 'portico' } @{ $option{server} }) {
+	if (grep { $_ eq 'hello' } @cases) {
+		my $body = probe($servers->start('portico'), $case{hello});
+		$servers->{body} = 'x' x length $body;
+	}
+}
+my %results = map { $_ => run_case($_) } @cases;
+print JSON::PP->new->canonical->pretty->encode(\%results) if $option{json};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Resolving and assuming identities.
+ */
+#include "core/activation/identity.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/config/settings.h"
+
+static enum portico_status
+refuse(struct portico_error *err, const struct settings_place *place,
+       const char *what, const char *name)
+{
+	error_set(err, PORTICO_CONFIG, "%s \"%s\" does not exist", what, name);
+	if (place->file != NULL)
+		error_place(err, place->file, place->line, place->column);
+	return PORTICO_CONFIG;
+}
+
+/* An ordinary user can only stay what it is. */
+static enum portico_status
+check_own(const char *user, const char *group,
+	  const struct settings_place *place, struct portico_error *err)
+{
+	const struct passwd *own = getpwuid(geteuid());
+	const struct group *own_group;
+
+	if (user != NULL && (own == NULL || strcmp(user, own->pw_name) != 0)) {
+		error_set(err, PORTICO_CONFIG,
+			  "user \"%s\" cannot be assumed: porticod runs as an "
+			  "ordinary user (%s)",
+			  user, own == NULL ? "?" : own->pw_name);
+		goto placed;
+	}
+	own_group = getgrgid(getegid());
+	if (group != NULL &&
+	    (own_group == NULL || strcmp(group, own_group->gr_name) != 0)) {
+		error_set(err, PORTICO_CONFIG,
+			  "group \"%s\" cannot be assumed: porticod runs as an "
+			  "ordinary user (group %s)",
+			  group, own_group == NULL ? "?" : own_group->gr_name);
+		goto placed;
+	}
+	return PORTICO_OK;
+placed:
+	error_hint(err, "Start porticod as root or leave it out.");
+	if (place->file != NULL)
+		error_place(err, place->file, place->line, place->column);
+	return PORTICO_CONFIG;
+}
+
+enum portico_status
+identity_resolve(const struct settings *settings,
+		 const struct settings_pool *pool, struct identity *identity_r,
+		 struct portico_error *err)
+{
+	const char *user = settings->user, *group = settings->group;
+	const struct settings_place *place = &settings->user_place;
+	const struct passwd *account;
+
+	*identity_r = (struct identity){ .change = false };
+	if (pool != NULL && (pool->user != NULL || pool->group != NULL)) {
+		user = pool->user;
+		group = pool->group;
+		place = &pool->identity_place;
+	}
+	if (geteuid() != 0)
+		return check_own(user, group, place, err);
+	if (user == NULL)
+		user = IDENTITY_DEFAULT_USER;
+	account = getpwnam(user);
+	if (account == NULL)
+		return refuse(err, place, "user", user);
+	identity_r->change = true;
+	identity_r->uid = account->pw_uid;
+	identity_r->gid = account->pw_gid;
+	if (group != NULL) {
+		const struct group *entry = getgrnam(group);
+
+		if (entry == NULL)
+			return refuse(err, place, "group", group);
+		identity_r->gid = entry->gr_gid;
+	}
+	return PORTICO_OK;
+}
+
+int
+identity_assume(const struct identity *identity)
+{
+	if (!identity->change)
+		return 0;
+	if (setgroups(0, NULL) != 0 ||
+	    setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
+	    setresuid(identity->uid, identity->uid, identity->uid) != 0)
+		return errno;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Limits and times of the activation manager.
+ */
+#ifndef CORE_ACTIVATION_LIMITS_H
+#define CORE_ACTIVATION_LIMITS_H
+
+/* Rapid-fail protection: so many failures within so long disable a pool. */
+#define RAPID_FAIL_MAX 5
+#define RAPID_FAIL_INTERVAL_NS (5ull * 60 * 1000000000)
+
+/* Delays before the next start after 1, 2, 3 ... failures in a row. */
+#define BACKOFF_MAX_MS 1000
+
+/* A listener that lived this long is started again at once. */
+#define LISTENER_STEADY_NS 2000000000ull
+#define LISTENER_START_LIMIT_MS 30000
+
+/* The listener's answer to a query; status answers without it after that. */
+#define QUERY_LIMIT_MS 200
+
+/* From SIGTERM to SIGKILL. */
+#define TERM_TO_KILL_MS 2000
+
+/* Kept per pool. */
+#define START_RECORDS_MAX 5
+#define START_LINES_MAX 32
+#define START_LINE_BYTES 512
+
+/* Longest line taken from a child's stderr; the rest is a line of its own. */
+#define CHILD_LINE_BYTES 4000
+
+/* `portico-worker --check-config`, run by --check and before a reload. */
+#define CHECK_LIMIT_MS 30000
+
+/* Commands connected at once. */
+#define COMMANDS_MAX 64
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Descriptors: closing, flags, whole files, sealed memory, processes, and
+ * messages that carry descriptors.  Every descriptor made here is
+ * close-on-exec.  Functions that return a descriptor return it >= 0, or a
+ * negative enum portico_status.
+ */
+#ifndef CORE_BASE_IO_H
+#define CORE_BASE_IO_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <portico/types.h>
+
+struct buffer;
+
+/* Closes if >= 0 and stores -1.  errno is left alone. */
+void io_close(int *fd);
+
+enum portico_status io_set_cloexec(int fd, bool on);
+enum portico_status io_set_nonblock(int fd, bool on);
+
+/*
+ * Appends a whole file to `buffer`.  PORTICO_TOO_LARGE when it has more than
+ * `limit` bytes.  For start-up and configuration: it blocks.
+ */
+enum portico_status io_read_file(const char *path, size_t limit,
+				 struct buffer *buffer,
+				 struct portico_error *err);
+
+/* Writes `text` as the new contents of a file: temporary name, fsync, rename,
+ * so that a reader sees the old or the new one. */
+enum portico_status io_write_file(const char *path, const void *data,
+				  size_t length, mode_t mode,
+				  struct portico_error *err);
+
+/* All bytes or an error; retries on EINTR and short writes (blocking fd). */
+enum portico_status io_write_all(int fd, const void *data, size_t length);
+
+/* Anonymous memory of `size` bytes, sealable; `name` is shown in /proc. */
+int io_memfd_create(const char *name, size_t size, struct portico_error *err);
+
+/*
+ * Adds F_SEAL_ flags.  IO_SEAL_SIZE fixes size and seals; IO_SEAL_READ_ONLY
+ * also forbids every later writable mapping (existing ones stay).
+ */
+enum portico_status io_memfd_seal(int fd, unsigned seals,
+				  struct portico_error *err);
+#define IO_SEAL_SIZE 0x0007u /* F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW */
+#define IO_SEAL_READ_ONLY 0x0017u /* ... | F_SEAL_FUTURE_WRITE */
+
+/* Whether a descriptor from another process is a memfd with at least these
+ * seals and exactly this size. */
+bool io_memfd_is_sealed(int fd, unsigned seals, size_t size);
+
+/* A memfd that holds these bytes and never changes again. */
+int io_memfd_from(const char *name, const void *data, size_t length,
+		  struct portico_error *err);
+
+/*
+ * A copy of such a memfd, which may come from another process: appended to
+ * `buffer` by read(), never mapped.  PORTICO_PROTOCOL when it is no sealed
+ * memfd, PORTICO_TOO_LARGE above `limit` bytes.
+ */
+enum portico_status io_memfd_read(int fd, size_t limit, struct buffer *buffer,
+				  struct portico_error *err);
+
+/* An eventfd, non-blocking, count 0. */
+int io_eventfd(struct portico_error *err);
+/* Adds 1; an eventfd that is full counts as done.  Async-signal-safe. */
+void io_eventfd_wake(int fd);
+/* Sets the count to 0; what it was. */
+uint64_t io_eventfd_clear(int fd);
+
+/* Descriptor that polls readable when the process ends. */
+int io_pidfd_open(pid_t pid);
+enum portico_status io_pidfd_signal(int pidfd, int signal_number);
+
+/* Two connected SOCK_SEQPACKET sockets, non-blocking if asked. */
+enum portico_status io_seqpacket_pair(int fds[2], bool nonblock,
+				      struct portico_error *err);
+
+/* Most descriptors in one message. */
+#define IO_MESSAGE_FDS_MAX 32
+
+/*
+ * Sends one message with `nfds` descriptors over a SOCK_SEQPACKET socket;
+ * whole or not at all.  The descriptors stay the caller's.  PORTICO_AGAIN
+ * when a non-blocking socket is full, PORTICO_CLOSED when the peer is gone,
+ * else status_from_errno(); errno tells more.  Never raises SIGPIPE.
+ * `length` must be above 0: the receiver cannot tell 0 from the end.
+ */
+enum portico_status io_send_message(int fd, const void *data, size_t length,
+				    const int *fds, size_t nfds);
+
+/*
+ * Receives one message: its length; 0 when the peer closed; a negative enum
+ * portico_status otherwise: PORTICO_AGAIN when nothing is there,
+ * PORTICO_TOO_LARGE when it did not fit `size` or `*nfds` (the message is
+ * lost, its descriptors are closed).  `*nfds`: in the room in `fds`, out how
+ * many arrived; `fds` and `nfds` may be NULL for none.
+ * OWNERSHIP: the descriptors become the caller's.
+ */
+ssize_t io_recv_message(int fd, void *data, size_t size, int *fds,
+			size_t *nfds);
+
+/* Who is at the other end of a Unix socket (SO_PEERCRED). */
+enum portico_status io_peer(int fd, pid_t *pid_r, uid_t *uid_r, gid_t *gid_r);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The diagnostics log.  A line is composed on the stack and written by one
+ * write(); nothing is locked and nothing allocated, so it may be called from
+ * any thread and from a process that has run out of memory.
+ */
+#include "core/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/slice.h"
+
+#define LINE_MAX_BYTES 4096
+#define MESSAGE_MAX_BYTES 2048
+#define CONTEXT_DEPTH_MAX 16
+
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t length; /* always leaves room for the newline */
+};
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARNING] = "warning",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+};
+
+atomic_int log_level_now = LOG_LEVEL_INFO;
+static const char *log_program = "portico";
+static int log_fd = STDERR_FILENO;
+static atomic_int log_pid;
+
+void
+log_open(const char *program, enum log_level level, int fd)
+{
+	log_program = program;
+	log_fd = fd;
+	log_set_level(level);
+	log_update_pid();
+}
+
+void
+log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&log_level_now, (int)level, memory_order_relaxed);
+}
+
+void
+log_update_pid(void)
+{
+	atomic_store_explicit(&log_pid, (int)getpid(), memory_order_relaxed);
+}
+
+bool
+log_level_parse(struct portico_slice text, enum log_level *level_r)
+{
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		if (slice_equal(text, slice_from(level_names[i]))) {
+			*level_r = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
+/* Our own characters: they cannot hold control bytes. */
+static void
+put(struct line *line, const char *text)
+{
+	size_t room = sizeof line->text - 1 - line->length;
+	size_t length = strlen(text);
+
+	if (length > room)
+		length = room;
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
+}
+
+/* Foreign ones: bytes that could forge a line or drive a terminal become
+ * \xNN.  UTF-8 passes. */
+static void
+put_escaped(struct line *line, const char *text)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		char one[5] = { (char)c };
+
+		if (c < 0x20 || c == 0x7f) {
+			one[0] = '\\';
+			one[1] = 'x';
+			one[2] = hex[c >> 4];
+			one[3] = hex[c & 15];
+		}
+		put(line, one);
+	}
+}
+
+/* " (k=v k=v)", outermost first, and " while <innermost action>" */
+static void
+put_context(struct line *line, const struct log_context *context)
+{
+	const struct log_context *chain[CONTEXT_DEPTH_MAX];
+	const char *action = NULL;
+	const char *before = " (";
+	int depth = 0;
+
+	for (; context != NULL && depth < CONTEXT_DEPTH_MAX;
+	     context = context->parent) {
+		chain[depth++] = context;
+		if (action == NULL)
+			action = context->action;
+	}
+	while (depth-- > 0) {
+		if (chain[depth]->name == NULL)
+			continue;
+		put(line, before);
+		put(line, chain[depth]->name);
+		put(line, "=");
+		put_escaped(line, chain[depth]->value == NULL ?
+					  "" :
+					  chain[depth]->value);
+		before = " ";
+	}
+	if (before[1] == '\0')
+		put(line, ")");
+	if (action != NULL) {
+		put(line, " while ");
+		put_escaped(line, action);
+	}
+}
+
+static void
+put_head(struct line *line, enum log_level level)
+{
+	char text[64];
+	int pid = atomic_load_explicit(&log_pid, memory_order_relaxed);
+
+	if (pid == 0) {
+		log_update_pid();
+		pid = (int)getpid();
+	}
+	clock_format(clock_realtime_ns(), text, sizeof text);
+	put(line, text);
+	put(line, " ");
+	put(line, level_names[level]);
+	put(line, " ");
+	put(line, log_program);
+	snprintf(text, sizeof text, "[%d]: ", pid);
+	put(line, text);
+}
+
+/* Everything after the message, and out. */
+static void
+finish(struct line *line, unsigned number, const struct log_context *context)
+{
+	char text[16];
+	ssize_t done;
+
+	put_context(line, context);
+	if (number != 0) {
+		snprintf(text, sizeof text, " [P%04u]", number);
+		put(line, text);
+	}
+	line->text[line->length++] = '\n';
+	do {
+		done = write(log_fd, line->text, line->length);
+	} while (done < 0 && errno == EINTR);
+}
+
+void
+log_write(enum log_level level, unsigned number,
+	  const struct log_context *context, const char *format, ...)
+{
+	int saved = errno;
+	char message[MESSAGE_MAX_BYTES];
+	struct line line;
+	va_list args;
+
+	if (!log_enabled(level))
+		return;
+	line.length = 0;
+	put_head(&line, level);
+	va_start(args, format);
+	vsnprintf(message, sizeof message, format, args);
+	va_end(args);
+	put_escaped(&line, message);
+	finish(&line, number, context);
+	errno = saved;
+}
+
+void
+log_write_error(enum log_level level, unsigned number,
+		const struct log_context *context,
+		const struct portico_error *err)
+{
+	int saved = errno;
+	char message[MESSAGE_MAX_BYTES];
+	struct line line;
+
+	if (err == NULL || !log_enabled(level))
+		return;
+	line.length = 0;
+	put_head(&line, level);
+	put_escaped(&line, error_format(err, message, sizeof message));
+	if (err->detail[0] != '\0') {
+		put(&line, ". ");
+		put_escaped(&line, err->detail);
+	}
+	if (err->hint[0] != '\0') {
+		put(&line, err->detail[0] != '\0' ? " " : ". ");
+		put_escaped(&line, err->hint);
+	}
+	finish(&line, number, context);
+	errno = saved;
+}

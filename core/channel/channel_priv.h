@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of a channel, for the files of this folder, its tests and its
+ * fuzz target.
+ *
+ * Everything here is private memory.  Pointers into the shared regions are
+ * `in` and `out` (headers and rings) and the segments' bases; whatever is read
+ * through `in` was written by the other side.
+ */
+#ifndef PORTICO_CHANNEL_PRIV_H
+#define PORTICO_CHANNEL_PRIV_H
+
+#include "core/base/check.h"
+#include "core/channel/channel.h"
+#include "core/channel/limits.h"
+
+#define CHANNEL_OBJECT_MAGIC 0x43484e4cu
+
+/* The producer's view of a block, or the consumer's (FREE and HELD). */
+enum block_state {
+	BLOCK_FREE,
+	BLOCK_OWN, /* allocated, not sent */
+	BLOCK_SENT, /* with the other side, comes back by RELEASE */
+	BLOCK_HEAD, /* with the other side, comes back by END */
+	BLOCK_HELD, /* the other side's, not yet released by us */
+};
+
+struct block_note {
+	uint16_t generation;
+	uint8_t state; /* enum block_state */
+};
+
+struct segment {
+	unsigned char *base; /* NULL: there is none under this number */
+	size_t size; /* bytes mapped */
+	uint32_t first[CHANNEL_BLOCK_CLASSES + 1]; /* index; the last: all */
+	uint64_t offset[CHANNEL_BLOCK_CLASSES]; /* of a class, from base */
+	struct block_note *notes; /* first[CHANNEL_BLOCK_CLASSES] of them */
+	uint32_t used; /* notes that are not FREE */
+
+	/* Producer only. */
+	uint16_t *free; /* one stack per class, at first[class] */
+	uint32_t free_count[CHANNEL_BLOCK_CLASSES];
+	bool idle; /* not used since the last channel_trim */
+	/* The number may be used again when the other side is that far. */
+	uint64_t dropped_at;
+};
+
+/* All blocks of one region. */
+struct space {
+	struct segment segments[CHANNEL_SEGMENTS_MAX];
+	uint64_t bytes; /* of all segments */
+	uint32_t segment_count;
+	/* Producer only: bit n: segment n has a free block of that class. */
+	uint64_t room[CHANNEL_BLOCK_CLASSES];
+	uint32_t total[CHANNEL_BLOCK_CLASSES];
+	uint32_t in_use[CHANNEL_BLOCK_CLASSES];
+};
+
+/* Where the parts of a first segment lie; the one place that computes it. */
+struct geometry {
+	uint32_t slots, ring_size, window;
+	uint32_t block_count[CHANNEL_BLOCK_CLASSES];
+	uint64_t slot_offset, ring_offset;
+	uint64_t block_offset[CHANNEL_BLOCK_CLASSES];
+	uint64_t size;
+};
+
+struct channel_file {
+	unsigned magic;
+	unsigned refs;
+	int fd; /* -1: it could not be received */
+	uint32_t number;
+	uint64_t size;
+	struct channel_file *next; /* in its bucket, oldest first */
+};
+
+#define FILE_BUCKETS 64u
+
+struct channel {
+	unsigned magic;
+	bool listener;
+	bool socket_closed; /* read to its end */
+	bool peer_gone; /* the other side has hung up socket or pipe */
+	bool dirty; /* on_dirty was called since the last flush */
+	const char *lie; /* static text, or NULL */
+	char *name;
+
+	uint32_t slots, ring_size, ring_mask, window;
+	uint64_t memory_max;
+
+	/* The ring that we write, and what belongs to it. */
+	struct channel_region_header *out; /* the region that we write */
+	struct channel_descriptor *out_ring;
+	uint64_t tail; /* written by us */
+	uint64_t tail_published;
+	uint64_t peer_head; /* the last that we read */
+	uint64_t woken; /* sleep word for which we have woken the peer */
+	bool loud; /* unpublished: something else than RELEASE */
+
+	/* The ring that we read. */
+	const struct channel_region_header *in;
+	const struct channel_descriptor *in_ring;
+	uint64_t head;
+	uint64_t head_noted; /* at the last flush */
+	uint64_t peer_tail; /* the last that we read */
+
+	enum channel_sleep sleeping; /* of this side */
+	uint64_t sleeps;
+
+	struct channel_descriptor *overflow; /* a circle */
+	uint32_t overflow_size, overflow_first, overflow_count;
+
+	uint32_t releases[CHANNEL_RELEASES_MAX];
+	uint32_t release_count;
+
+	struct space own, peer;
+	bool room_wanted; /* an allocation failed since the last on_room */
+	bool room_due; /* on_room is to be called */
+	channel_room_fn *on_room;
+	void *room_arg;
+
+	/* Bits by class.  Worker: asked, refused.  Listener: owes an answer. */
+	uint8_t grow_asked, grow_refused, grow_owed;
+	bool grow_failed; /* listener: not again before the next trim */
+
+	struct channel_slot *claims;
+
+	struct channel_file *files[FILE_BUCKETS];
+	uint32_t file_count;
+
+	int wake_own; /* pipe, read end */
+	int wake_peer; /* pipe, write end */
+	int socket;
+
+	uint64_t sent, received, wakeups;
+
+	/* Called once when there is something to flush; may be NULL. */
+	void (*on_dirty)(struct channel *channel, void *arg);
+	void *dirty_arg;
+};
+
+static inline void
+channel_mark_dirty(struct channel *channel)
+{
+	if (channel->dirty)
+		return;
+	channel->dirty = true;
+	if (channel->on_dirty != NULL)
+		channel->on_dirty(channel, channel->dirty_arg);
+}
+
+/* ---- region.c: memory ---------------------------------------------------- */
+
+struct channel_regions {
+	unsigned char *down, *up; /* mapped */
+	int down_fd, up_fd;
+	struct geometry down_geometry, up_geometry;
+};
+
+enum portico_status region_options_check(const struct channel_options *options,
+					 struct portico_error *err);
+void region_geometry(const struct channel_options *options, bool up,
+		     struct geometry *geometry_r);
+/* A memfd mapped read-write and sealed; read_only forbids others to write. */
+unsigned char *region_create(const char *name, size_t size, bool read_only,
+			     int *fd_r, struct portico_error *err);
+void region_header_write(struct channel_region_header *header,
+			 const struct geometry *geometry);
+/* Worker: map what it was sent and check the header. */
+enum portico_status region_attach(int fd, bool writable, unsigned char **base_r,
+				  struct geometry *geometry_r,
+				  struct portico_error *err);
+
+/* ---- block.c: which blocks are whose -------------------------------------- */
+
+static inline uint32_t
+block_size(unsigned block_class)
+{
+	return 4096u << (2 * block_class);
+}
+
+/* The segment of a block, NULL if there is none or the index is beyond it. */
+static inline struct segment *
+space_segment(const struct space *space, uint32_t block)
+{
+	const struct segment *segment =
+		&space->segments[CHANNEL_BLOCK_SEGMENT(block)];
+
+	if (segment->base == NULL ||
+	    CHANNEL_BLOCK_INDEX(block) >= segment->first[CHANNEL_BLOCK_CLASSES])
+		return NULL;
+	return (struct segment *)(uintptr_t)segment;
+}
+
+static inline unsigned
+segment_class(const struct segment *segment, uint32_t index)
+{
+	return (unsigned)(index >= segment->first[1]) +
+	       (unsigned)(index >= segment->first[2]);
+}
+
+static inline unsigned char *
+segment_memory(const struct segment *segment, uint32_t index)
+{
+	unsigned block_class = segment_class(segment, index);
+
+	return segment->base + segment->offset[block_class] +
+	       (size_t)(index - segment->first[block_class]) *
+		       block_size(block_class);
+}
+
+void space_add_first(struct space *space, unsigned char *base,
+		     const struct geometry *geometry, bool producer);
+void space_add(struct space *space, uint32_t number, unsigned char *base,
+	       enum channel_block_class block_class, bool producer);
+/* Unmaps it.  All its blocks are free. */
+void space_remove(struct space *space, uint32_t number, bool producer);
+void space_fini(struct space *space);
+
+void block_mark_sent(struct channel *channel, uint32_t block, bool head);
+/* A RELEASE of the other side; false: a lie, said in channel->lie. */
+bool block_take_back(struct channel *channel, uint32_t block);
+/* Blocks arrive in a descriptor; false: a lie. */
+bool block_hold(struct channel *channel, uint32_t block, bool head);
+
+/* ---- check.c: what a descriptor may say ----------------------------------- */
+
+/* NULL or a static text of what is wrong, whoever sent it. */
+const char *descriptor_fault(const struct channel *channel,
+			     const struct channel_descriptor *descriptor,
+			     bool from_listener);
+/* Whether the type carries references to blocks of its sender. */
+bool descriptor_has_references(unsigned type);
+
+/* ---- ring.c ---------------------------------------------------------------- */
+
+enum portico_status ring_push(struct channel *channel,
+			      const struct channel_descriptor *descriptor);
+/* Read how far the other side is.  False: a lie. */
+bool ring_refresh_peer_head(struct channel *channel);
+void ring_overflow_drain(struct channel *channel);
+void ring_release_flush(struct channel *channel);
+
+/* ---- segment.c: growing and shrinking --------------------------------------- */
+
+/* Try to get more blocks.  True: there are some now. */
+bool segment_grow(struct channel *channel,
+		  enum channel_block_class block_class);
+/* SEGMENT_DROP of the other side. */
+enum portico_status segment_dropped(struct channel *channel, uint64_t number);
+
+/* ---- file.c ------------------------------------------------------------------ */
+
+/* FILE message; takes fd. */
+enum portico_status file_add(struct channel *channel, uint32_t number, int fd,
+			     bool exhausted);
+/* FILE_CLOSE: the table lets go.  False: never passed. */
+bool file_remove(struct channel *channel, uint32_t number);
+void file_fini(struct channel *channel);
+
+static inline enum portico_status
+channel_refuse(struct channel *channel, const char *lie)
+{
+	channel_accuse(channel, lie);
+	return PORTICO_PROTOCOL;
+}
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Open files that a worker passes to the listener, which sends from them.
+ *
+ * The table of the listener goes by the worker's numbers.  A number may be
+ * passed again before the FILE_CLOSE of its earlier use was read, since one
+ * comes by the socket and the other by the ring; so the oldest file of a
+ * number is the one that the ring speaks of.
+ *
+ * The listener reads such files with sendfile and never maps them: the worker
+ * may truncate them at any time.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/io.h"
+#include "core/base/memory.h"
+#include "core/channel/channel_priv.h"
+#include "core/channel/message.h"
+
+#define FILE_MAGIC 0x4346494cu
+#define FILES_LIMIT (2u * CHANNEL_FILES_MAX)
+
+enum portico_status
+channel_file_pass(struct channel *channel, uint32_t number, int fd)
+{
+	struct channel_message message = {
+		.magic = CHANNEL_MESSAGE_MAGIC,
+		.type = CHANNEL_MESSAGE_FILE,
+		.size = sizeof(message),
+		.number = number,
+	};
+
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	ASSERT(!channel->listener && fd >= 0);
+	if (channel->socket_closed)
+		return PORTICO_CLOSED;
+	return channel_message_send(channel->socket, &message, fd);
+}
+
+/* NULL or what is wrong with a descriptor that a worker passed. */
+static const char *
+file_fault(int fd, uint64_t *size_r)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_PATH) != 0 ||
+	    (flags & O_ACCMODE) == O_WRONLY)
+		return "passed a file that is not open for reading";
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return "passed a file that is not a regular one";
+	*size_r = (uint64_t)st.st_size;
+	return NULL;
+}
+
+/*
+ * `exhausted`: this process had no descriptor left.  That is not the worker's
+ * fault, so the file is entered without one, and sending from it fails.
+ */
+enum portico_status
+file_add(struct channel *channel, uint32_t number, int fd, bool exhausted)
+{
+	struct channel_file **link = &channel->files[number % FILE_BUCKETS];
+	struct channel_file *file;
+	const char *fault = NULL;
+	uint64_t size = 0;
+
+	if (channel->file_count >= FILES_LIMIT)
+		fault = "passed more files than are allowed";
+	else if (fd < 0 && !exhausted)
+		fault = "passed a file without a descriptor";
+	else if (fd >= 0)
+		fault = file_fault(fd, &size);
+	if (fault != NULL) {
+		io_close(&fd);
+		return channel_refuse(channel, fault);
+	}
+	file = mem_zalloc(sizeof(*file));
+	file->magic = FILE_MAGIC;
+	file->refs = 1;
+	file->fd = fd;
+	file->number = number;
+	file->size = size;
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = file;
+	channel->file_count++;
+	return PORTICO_OK;
+}
+
+static struct channel_file **
+file_link(struct channel *channel, uint32_t number)
+{
+	struct channel_file **link = &channel->files[number % FILE_BUCKETS];
+
+	while (*link != NULL && (*link)->number != number)
+		link = &(*link)->next;
+	return link;
+}
+
+bool
+file_remove(struct channel *channel, uint32_t number)
+{
+	struct channel_file **link = file_link(channel, number);
+	struct channel_file *file;
+
+	if (*link == NULL) {
+		(void)channel_socket_readable(channel);
+		link = file_link(channel, number);
+	}
+	file = *link;
+	if (file == NULL)
+		return false;
+	*link = file->next;
+	file->next = NULL;
+	channel->file_count--;
+	channel_file_unref(&file);
+	return true;
+}
+
+void
+file_fini(struct channel *channel)
+{
+	for (unsigned i = 0; i < FILE_BUCKETS; i++) {
+		struct channel_file *file = channel->files[i];
+
+		while (file != NULL) {
+			struct channel_file *next = file->next;
+
+			file->next = NULL;
+			channel_file_unref(&file);
+			file = next;
+		}
+		channel->files[i] = NULL;
+	}
+	channel->file_count = 0;
+}
+
+struct channel_file *
+channel_file_find(struct channel *channel, uint32_t number)
+{
+	struct channel_file *file;
+
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	ASSERT(channel->listener);
+	file = *file_link(channel, number);
+	if (file == NULL) {
+		/* It was sent before the descriptor that names it. */
+		(void)channel_socket_readable(channel);
+		file = *file_link(channel, number);
+	}
+	if (file == NULL)
+		return NULL;
+	channel_file_ref(file);
+	return file;
+}
+
+int
+channel_file_fd(const struct channel_file *file)
+{
+	CHECK(file, FILE_MAGIC);
+	return file->fd;
+}
+
+uint64_t
+channel_file_size(const struct channel_file *file)
+{
+	CHECK(file, FILE_MAGIC);
+	return file->size;
+}
+
+void
+channel_file_ref(struct channel_file *file)
+{
+	CHECK(file, FILE_MAGIC);
+	file->refs++;
+}
+
+void
+channel_file_unref(struct channel_file **file_p)
+{
+	struct channel_file *file = *file_p;
+
+	*file_p = NULL;
+	if (file == NULL)
+		return;
+	CHECK(file, FILE_MAGIC);
+	ASSERT(file->refs > 0);
+	if (--file->refs > 0)
+		return;
+	io_close(&file->fd);
+	memset(file, 0, sizeof(*file));
+	mem_free(file);
+}

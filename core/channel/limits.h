@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The limits of the channel, with units.
+ */
+#ifndef PORTICO_CHANNEL_LIMITS_H
+#define PORTICO_CHANNEL_LIMITS_H
+
+#define CHANNEL_SLOTS_MAX 65536u
+#define CHANNEL_GENERATION_MAX 0xffffffu /* of a request, 24 bits */
+
+#define CHANNEL_WINDOW_DEFAULT_BYTES (128u * 1024)
+#define CHANNEL_WINDOW_MAX_BYTES 0x7fffffffu /* in one WINDOW */
+#define CHANNEL_MEMORY_DEFAULT_BYTES (64u * 1024 * 1024)
+#define CHANNEL_SEGMENT_BYTES (1024u * 1024) /* all but the first */
+
+#define CHANNEL_RING_MIN 64u /* descriptors */
+#define CHANNEL_RING_DEFAULT_MIN 256u
+#define CHANNEL_RING_DEFAULT_MAX 8192u
+#define CHANNEL_RING_MAX 65536u
+
+/*
+ * The private overflow holds so many rings.  RELEASE and SEGMENT_DROP may go
+ * beyond: there are never more of them than blocks and segments.
+ */
+#define CHANNEL_OVERFLOW_RINGS 4u
+#define CHANNEL_OVERFLOW_RELEASES                                              \
+	(2u * CHANNEL_SEGMENTS_MAX * CHANNEL_SEGMENT_BLOCKS_MAX)
+
+/* Blocks in the first segment: 4 MiB, of which only what is used is there. */
+#define CHANNEL_FIRST_4K 512u
+#define CHANNEL_FIRST_16K 64u
+#define CHANNEL_FIRST_64K 16u
+#define CHANNEL_FIRST_BYTES (4u * 1024 * 1024)
+
+/* Messages read from the socket in one call. */
+#define CHANNEL_MESSAGES_PER_CALL 32u
+
+/* Descriptors handed to the owner of one channel per loop turn. */
+#define CHANNEL_LOOP_BUDGET 512u
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The settings of a whole server as typed structs: what portico.json says,
+ * with every default filled in and every reference resolved.
+ *
+ * porticod reads the file; the listener and the workers get the same shape,
+ * cut down to what each may know, as JSON in a sealed memfd and read it by
+ * the same tables.  A snapshot never changes after it was read, so any thread
+ * may read it while it holds a reference.
+ */
+#ifndef CORE_CONFIG_SETTINGS_H
+#define CORE_CONFIG_SETTINGS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <portico/types.h>
+
+struct arena;
+struct config_problems;
+
+/* Where something stands in the configuration; file NULL = nowhere. */
+struct settings_place {
+	const char *file;
+	uint32_t line, column; /* from 1 */
+};
+
+/* One column of the access log, in the order of the file. */
+enum settings_log_field {
+	SETTINGS_LOG_DATE, /* date */
+	SETTINGS_LOG_TIME, /* time */
+	SETTINGS_LOG_SITE, /* s-sitename */
+	SETTINGS_LOG_SERVER_IP, /* s-ip */
+	SETTINGS_LOG_METHOD, /* cs-method */
+	SETTINGS_LOG_URI_STEM, /* cs-uri-stem */
+	SETTINGS_LOG_URI_QUERY, /* cs-uri-query */
+	SETTINGS_LOG_SERVER_PORT, /* s-port */
+	SETTINGS_LOG_USER, /* cs-username */
+	SETTINGS_LOG_CLIENT_IP, /* c-ip */
+	SETTINGS_LOG_PROTOCOL, /* cs-version */
+	SETTINGS_LOG_HOST, /* cs-host */
+	SETTINGS_LOG_USER_AGENT, /* cs(User-Agent) */
+	SETTINGS_LOG_REFERER, /* cs(Referer) */
+	SETTINGS_LOG_STATUS, /* sc-status */
+	SETTINGS_LOG_SUBSTATUS, /* sc-substatus */
+	SETTINGS_LOG_WIN32_STATUS, /* sc-win32-status */
+	SETTINGS_LOG_BYTES_SENT, /* sc-bytes */
+	SETTINGS_LOG_BYTES_RECEIVED, /* cs-bytes */
+	SETTINGS_LOG_TIME_TAKEN, /* time-taken, milliseconds */
+	SETTINGS_LOG_FIELD_COUNT
+};
+
+/* The field's name in the log and in the configuration. */
+const char *settings_log_field_name(enum settings_log_field field);
+
+struct settings_access_log {
+	bool enabled;
+	const char *file; /* as configured: relative to log_directory */
+	const enum settings_log_field *fields;
+	size_t field_count;
+};
+
+struct settings_error_log {
+	bool enabled;
+	const char *file;
+};
+
+/* Times in nanoseconds; 0 = no limit unless said otherwise. */
+struct settings_listener {
+	uint32_t threads; /* loops; resolved, never 0 */
+	uint64_t max_request_bytes; /* request line and headers */
+	uint32_t max_header_count;
+	uint32_t url_segment_max_count;
+	uint32_t url_segment_max_length;
+	uint64_t max_connections; /* of all loops together */
+	uint64_t header_wait_timeout;
+	uint64_t connection_timeout; /* keep-alive, nothing in progress */
+	uint64_t entity_body_timeout; /* between two reads of a body */
+	uint64_t drain_entity_body_timeout;
+	uint64_t min_send_rate; /* bytes per second */
+	uint32_t backlog; /* of listen() */
+	struct settings_access_log access_log;
+	struct settings_error_log error_log;
+};
+
+enum settings_start_mode {
+	SETTINGS_START_ON_DEMAND,
+	SETTINGS_START_ALWAYS_RUNNING,
+};
+
+struct settings_pair {
+	const char *name;
+	const char *value;
+};
+
+struct settings_pool {
+	const char *name;
+	uint32_t index; /* in settings.pools */
+	struct settings_place place;
+	uint32_t queue_length; /* requests waiting, over all loops */
+	uint32_t workers; /* processes */
+	uint32_t threads; /* loops of each */
+	uint32_t offload_threads; /* of each process */
+	uint32_t max_concurrent_requests; /* of each process */
+	enum settings_start_mode start_mode;
+	uint64_t startup_time_limit;
+	uint64_t shutdown_time_limit;
+	uint64_t queue_timeout;
+	uint64_t activation_timeout;
+	uint64_t execution_timeout;
+	uint64_t response_idle_timeout;
+	bool replay;
+	uint64_t max_request_body; /* bytes; 0 = no limit */
+	const char *user; /* NULL = the default user, or ourselves */
+	const char *group; /* NULL = the user's */
+	struct settings_place identity_place;
+	const struct settings_pair *environment;
+	size_t environment_count;
+};
+
+/* What the host part of a binding is; in the order in which they win. */
+enum settings_host_kind {
+	SETTINGS_HOST_STRONG, /* "+": before everything */
+	SETTINGS_HOST_NAME, /* an exact name */
+	SETTINGS_HOST_SUBDOMAIN, /* "*.example.com"; host is "example.com" */
+	SETTINGS_HOST_ADDRESS, /* an IP address, also what is listened on */
+	SETTINGS_HOST_WEAK, /* "*": what nothing else took */
+};
+
+struct settings_binding {
+	const char *url; /* as written */
+	struct settings_place place;
+	bool tls; /* https */
+	enum settings_host_kind host_kind;
+	const char *host; /* lower case; "" for the two wildcards; IPv6 without
+			     brackets */
+	uint16_t port; /* 0 = any free one (tests) */
+	const char *path; /* prefix, begins and ends with '/' */
+	const char *address; /* to listen on: "*" or an IP address */
+	const char *certificate; /* name or NULL */
+};
+
+/* One row of the handler map, first match wins. */
+struct settings_handler {
+	const char *path; /* "*" (all), "*.ext", "/prefix/" + "*", or exact */
+	const char *methods; /* "GET,HEAD"; NULL = all */
+	const char *module;
+	const char *handler; /* NULL = the module's first */
+	struct settings_place place;
+};
+
+/* What the configuration says to one module in one application. */
+struct settings_section {
+	const char *module;
+	const char *json; /* an object, as JSON text */
+	size_t json_length;
+	struct settings_place place; /* of the opening brace */
+};
+
+struct settings_site;
+
+struct settings_application {
+	uint32_t id; /* unique in the configuration, from 1 */
+	const char *path; /* "/" or "/shop", without final slash */
+	struct settings_place place;
+	const struct settings_site *site;
+	const struct settings_pool *pool;
+	const char *root; /* absolute directory; NULL = none */
+	struct settings_place root_place;
+	const char *const *modules; /* names, in the order given, no doubles */
+	size_t module_count;
+	const struct settings_handler *handlers;
+	size_t handler_count;
+	const struct settings_section *sections;
+	size_t section_count;
+};
+
+struct settings_site {
+	const char *name;
+	uint32_t id; /* unique, from 1 */
+	struct settings_place place;
+	const struct settings_binding *bindings;
+	size_t binding_count;
+	const struct settings_application *applications; /* longest path first */
+	size_t application_count;
+};
+
+struct settings_module {
+	const char *name;
+	const char *file; /* absolute */
+	struct settings_place place;
+};
+
+struct settings {
+	unsigned magic;
+	atomic_uint refs;
+	struct arena *arena; /* everything below lives here */
+	uint32_t generation; /* set by whoever hands it out */
+	const char *file; /* where it was read from */
+	const char *module_directory; /* these are absolute */
+	const char *log_directory;
+	const char *runtime_directory;
+	const char *control_socket;
+	const char *user, *group; /* for pools without identity, or NULL */
+	struct settings_place user_place;
+	struct settings_listener listener;
+	struct settings_pool *pools;
+	size_t pool_count;
+	struct settings_site *sites;
+	size_t site_count;
+	struct settings_module *modules; /* every module that is used */
+	size_t module_count;
+};
+
+/*
+ * Read a file.  NULL when there is a problem; `problems` (config.h) has all of
+ * them, with their places.  The caller holds the reference.
+ */
+struct settings *settings_read_file(const char *path,
+				    struct config_problems *problems);
+
+/* The same from text; `file` is what places name. */
+struct settings *settings_read_text(const char *text, size_t length,
+				    const char *file,
+				    struct config_problems *problems);
+
+/* From what settings_to_memfd() made.  `fd` stays the caller's. */
+struct settings *settings_read_memfd(int fd, struct portico_error *err);
+
+/* Any thread. */
+struct settings *settings_ref(struct settings *settings);
+void settings_unref(struct settings **settings_p);
+
+/* Who a copy is for. */
+enum settings_audience {
+	SETTINGS_FOR_LISTENER, /* no module sections, no environment */
+	SETTINGS_FOR_WORKER, /* one pool and what runs in it */
+	SETTINGS_FOR_ALL, /* portico's own eyes: everything */
+};
+
+/*
+ * A sealed memfd with the settings as JSON, or a negative status.  `pool` is
+ * read for SETTINGS_FOR_WORKER only.  OWNERSHIP: the caller's.
+ */
+int settings_to_memfd(const struct settings *settings,
+		      enum settings_audience audience,
+		      const struct settings_pool *pool,
+		      struct portico_error *err);
+
+/* The same as text.  OWNERSHIP: the caller's, mem_free(); NULL: no memory. */
+char *settings_to_text(const struct settings *settings,
+		       enum settings_audience audience,
+		       const struct settings_pool *pool, size_t *length_r);
+
+/* NULL when there is none. */
+const struct settings_pool *settings_find_pool(const struct settings *settings,
+					       const char *name);
+const struct settings_module *
+settings_find_module(const struct settings *settings, const char *name);
+const struct settings_application *
+settings_find_application(const struct settings *settings, uint32_t id);
+const struct settings_section *
+settings_find_section(const struct settings_application *application,
+		      const char *module);
+
+#endif

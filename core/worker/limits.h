@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Limits of the worker, named, with the unit in the name.
+ */
+#ifndef CORE_WORKER_LIMITS_H
+#define CORE_WORKER_LIMITS_H
+
+/* Memory of a request: kept between requests, and the most it may get. */
+#define REQUEST_ARENA_FIRST_BYTES 4096
+#define REQUEST_ARENA_LIMIT_BYTES (1024 * 1024)
+
+/* Request objects that a loop keeps for the next requests. */
+#define REQUEST_SPARE_MAX 512
+
+/* Response fields: in the request itself, and in all. */
+#define RESPONSE_FIELDS_INLINE 12
+#define RESPONSE_FIELDS_MAX 256
+#define RESPONSE_FIELDS_BYTES_MAX (32 * 1024)
+
+/* Request body asked for at once; asked again when half of it was read. */
+#define BODY_WINDOW_BYTES (128 * 1024)
+#define BODY_CHUNKS_INLINE 4
+
+/* What filters may have produced beyond the room there is. */
+#define FILTER_BACKLOG_BYTES_MAX (16 * 1024 * 1024)
+/* Read at once of a file that passes through filters. */
+#define FILTER_FILE_BYTES (64 * 1024)
+#define FILTERS_MAX 32 /* of one response */
+
+/* Largest piece that portico_response_reserve lends for filtered data. */
+#define SCRATCH_BYTES (64 * 1024)
+
+/* Tokens: slots come in chunks, so that a slot never moves. */
+#define TOKEN_CHUNK_SLOTS 256
+#define TOKEN_CHUNKS_MAX 4096
+#define TOKEN_LOOPS_MAX 256
+
+/* Ends of requests written to the log are not flooded by one fault. */
+#define MODULE_NUMBER_CORE 0xffff /* progress: the core itself */
+
+/* Timers */
+#define FILE_RETRY_MS 2 /* the channel's socket was full */
+#define TRIM_INTERVAL_MS 3000
+#define STOP_POLL_MS 10
+#define STOP_QUIET_MS 250 /* no request for so long after `stop` */
+
+#endif

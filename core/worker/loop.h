@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A loop of the worker: one thread with a libuv loop, the channels attached to
+ * it and the requests that run on it.
+ *
+ * Threads: everything belongs to the loop's thread but loop_post(), which any
+ * thread may call, and the counters, which any may read.
+ */
+#ifndef CORE_WORKER_LOOP_H
+#define CORE_WORKER_LOOP_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "core/base/list.h"
+#include "core/base/queue.h"
+
+#define WORKER_LOOP_MAGIC 0x574c4f50u
+
+struct portico_worker;
+struct token_table;
+
+/* Work for a loop, posted from anywhere; embedded in what it is about. */
+struct loop_message {
+	struct queue_node node;
+	void (*run)(struct loop_message *message);
+};
+
+struct worker_loop {
+	unsigned magic;
+	uint32_t number;
+	struct portico_worker *worker;
+	uv_loop_t uv;
+	uv_async_t async;
+	uv_idle_t idle; /* runs while `ready` is not empty */
+	uv_timer_t trim;
+	uv_thread_t thread;
+	bool started;
+	bool stopping; /* the thread is to end */
+	struct queue queue; /* of struct loop_message */
+	struct list ready; /* requests that can go on */
+	struct list attachments;
+	struct list spare; /* request objects */
+	uint32_t spare_count;
+	struct list spare_timers;
+	char *scratch; /* SCRATCH_BYTES, made at first use */
+	struct token_table *tokens;
+
+	/* Written by the loop, read by anybody. */
+	_Atomic uint64_t active; /* requests that have not ended */
+	_Atomic uint64_t served;
+	_Atomic uint32_t open_channels; /* neither drained nor dead */
+};
+
+/* The loop is initialised, its thread not started. */
+void loop_init(struct worker_loop *loop, struct portico_worker *worker,
+	       uint32_t number);
+void loop_start(struct worker_loop *loop);
+
+/* Ends the thread (requests that still run are forgotten) and frees. */
+void loop_stop(struct worker_loop *loop);
+
+/* For tests: one turn without a thread; `wait` blocks for an event. */
+void loop_turn(struct worker_loop *loop, bool wait);
+
+/* Any thread. */
+void loop_post(struct worker_loop *loop, struct loop_message *message);
+
+/* The loop whose thread this is, or NULL. */
+struct worker_loop *loop_current(void);
+void loop_set_current(struct worker_loop *loop);
+
+/* Runs requests that became ready; called by the loop itself and at the end of
+ * a batch of descriptors. */
+void loop_run_ready(struct worker_loop *loop);
+void loop_want_ready(struct worker_loop *loop);
+
+char *loop_scratch(struct worker_loop *loop);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * portico-worker --check-module FILE and --check-config FILE: the same
+ * checks as at start-up, in a process that is thrown away.
+ */
+#ifndef CORE_WORKER_MODULE_CHECK_H
+#define CORE_WORKER_MODULE_CHECK_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <portico/host.h>
+
+/*
+ * Loads the module, prints what its descriptor says, and checks that it
+ * exports exactly the one symbol.  Prints to `out`; returns the exit status:
+ * 0 fit for use, 1 not (the sentence is on `out` too with json, else on
+ * stderr).  `host` may be a table whose functions are never called: nothing of
+ * the module runs but its entry function.
+ */
+int module_check_file(FILE *out, const char *path, bool json,
+		      const struct portico_host *host);
+
+/* Reads a configuration and checks all module sections, handlers and orders
+ * of all applications; prints every problem to stderr; 0 none, 1 some. */
+int module_check_config(FILE *out, const char *path, bool json,
+			const struct portico_host *host);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the static module share.
+ *
+ *   static.c        descriptor, settings, the handler
+ *   lookup.c        from a path to a file, off the loop
+ *   entry_cache.c   the files known to one loop
+ *   content_type.c  file name -> media type
+ *   precondition.c  If-Match and its relatives (RFC 9110 section 13)
+ *   range.c         Range and If-Range (RFC 9110 section 14)
+ *   transfer.c      the body: all, one range, several ranges
+ *
+ * Threads: everything but static_lookup_run() runs on the request's loop, and
+ * each loop has a cache of its own, so nothing here takes a lock.
+ */
+#ifndef PORTICO_STATIC_PRIV_H
+#define PORTICO_STATIC_PRIV_H
+
+#include <sys/stat.h>
+
+#include <portico/portico.h>
+
+#define STATIC_LOG_LOOKUP_FAILED 1
+
+#define STATIC_DATE_SIZE 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and NUL */
+#define STATIC_ETAG_SIZE 72
+#define STATIC_RANGES_MAX 16 /* more in one request: Range is ignored */
+
+/* Filled from the application's "static" section. */
+struct static_configuration {
+	const char *const *default_documents;
+	const struct portico_pair *types; /* extension -> media type */
+	const char *unknown_type; /* "": refuse, 404.3 */
+	const char *charset; /* for text types; "": none */
+	const char *cache_control; /* "": no such field */
+	bool dot_files;
+	uint64_t revalidate; /* ns an entry is used without looking again */
+	uint64_t small_file; /* bytes; smaller files are kept in memory */
+	uint64_t cache_size; /* bytes of contents per loop */
+	int64_t cache_entries; /* per loop */
+};
+
+/* One resource as it was when `checked_at`.  Counted by the loop alone. */
+struct static_entry {
+	unsigned magic;
+#define STATIC_ENTRY_MAGIC 0x5e47a71cu
+	unsigned references; /* the cache's, and one per suspended transfer */
+	struct static_entry *next_in_bucket;
+	struct static_entry *newer, *older; /* order of last use */
+	uint64_t hash;
+	uint64_t checked_at; /* portico_clock() */
+	uint64_t size;
+	struct timespec modified, changed;
+	uint64_t device, inode;
+	struct portico_file *file; /* NULL for directories and small files */
+	char *content; /* of a small file, `size` bytes; owned */
+	char *content_type; /* owned; NULL: unknown and refused */
+	bool is_directory; /* a path without its final slash */
+	size_t etag_length;
+	char etag[STATIC_ETAG_SIZE];
+	char last_modified[STATIC_DATE_SIZE];
+	size_t path_length;
+	char path[]; /* cooked path in the application */
+};
+
+struct static_cache;
+
+struct static_cache *static_cache_new(const struct static_configuration *);
+void static_cache_free(struct static_cache **cache_p);
+struct static_entry *static_cache_find(struct static_cache *cache,
+				       struct portico_slice path);
+/* Takes the caller's reference; replaces an entry of the same path. */
+void static_cache_add(struct static_cache *cache, struct static_entry *entry);
+void static_cache_remove(struct static_cache *cache,
+			 struct static_entry *entry);
+struct static_entry *static_entry_new(struct portico_slice path);
+void static_entry_ref(struct static_entry *entry);
+void static_entry_unref(struct static_entry *entry);
+
+/* NULL: not known and to be refused.  Static or of the configuration. */
+const char *
+static_content_type(const struct static_configuration *configuration,
+		    const char *name, size_t length);
+
+enum static_lookup_result {
+	STATIC_LOOKUP_FILE,
+	STATIC_LOOKUP_DIRECTORY, /* without its final slash */
+	STATIC_LOOKUP_NO_DEFAULT_DOCUMENT,
+	STATIC_LOOKUP_NOT_FOUND,
+	STATIC_LOOKUP_DENIED,
+	STATIC_LOOKUP_FAILED, /* see error */
+};
+
+/* A look-up on the thread pool; from the request's arena. */
+struct static_lookup {
+	struct portico_request *request;
+	const struct static_configuration *configuration;
+	struct portico_slice path;
+	/* out: */
+	enum static_lookup_result result;
+	int fd; /* owned until an entry takes it */
+	struct stat stat;
+	char *content; /* owned until an entry takes it */
+	const char *content_type;
+	struct portico_error error;
+};
+
+/* The one function that runs on the thread pool; `arg` is the look-up. */
+void static_lookup_run(void *arg);
+/* A new entry, which takes descriptor and content; NULL: no memory. */
+struct static_entry *static_lookup_entry(struct static_lookup *lookup);
+/* The file is what it was: keep the entry, whose descriptor the listener has
+ * already. */
+bool static_lookup_is_same(const struct static_lookup *lookup,
+			   const struct static_entry *entry);
+/* Close and free what no entry took. */
+void static_lookup_drop(void *arg);
+
+enum static_condition {
+	STATIC_CONDITION_GO_ON,
+	STATIC_CONDITION_NOT_MODIFIED, /* 304 */
+	STATIC_CONDITION_FAILED, /* 412 */
+};
+
+enum static_condition static_precondition(struct portico_request *request,
+					  const struct static_entry *entry);
+
+/* May the Range field be used?  False if If-Range names another version. */
+bool static_if_range(struct portico_request *request,
+		     const struct static_entry *entry);
+
+void static_date_format(time_t when, char date_r[STATIC_DATE_SIZE]);
+bool static_date_parse(struct portico_slice text, time_t *when_r);
+
+struct static_range {
+	uint64_t offset;
+	uint64_t length;
+};
+
+/*
+ * Number of ranges to send; 0: send everything, the field is to be ignored;
+ * -1: none can be satisfied, 416.
+ */
+int static_range_parse(struct portico_slice field, uint64_t size,
+		       struct static_range ranges_r[STATIC_RANGES_MAX]);
+
+/* Send the body of a response whose fields are set, but for those that
+ * depend on the ranges.  The handler returns what this returns. */
+enum portico_verdict static_transfer(struct portico_request *request,
+				     struct static_entry *entry,
+				     const struct static_range *ranges,
+				     int range_count);
+
+/* Write from the entry's content or file; PENDING when the client is slow. */
+bool static_is_head(struct portico_request *request);
+
+#endif

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Sourced by the scripts: where things are, and how the machine is made ready.
+# Everything here may be run again and is quick when there is nothing to do.
+
+PORTICO_SRCDIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export PORTICO_SRCDIR
+
+# What a build needs, and what its tests need besides.
+build_packages="gcc make autoconf automake libtool pkg-config perl
+	libuv1-dev libjansson-dev libc6-dev"
+test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps"
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# have_package NAME: whether Debian's package is installed.
+have_package() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# install_packages NAME...: those of them that are missing.
+install_packages() {
+	local missing="" sudo="" name
+
+	command -v dpkg-query >/dev/null || {
+		say "this is no Debian: make sure that you have the like of $*"
+		return 0
+	}
+	for name in "$@"; do
+		have_package "$name" || missing="$missing $name"
+	done
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null ||
+			die "please install as root: apt-get install$missing"
+		sudo="sudo"
+	fi
+	say "installing$missing"
+	# The lists may be absent, or too old to name what is still there.
+	# shellcheck disable=SC2086
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+		--no-install-recommends $missing >/dev/null 2>&1 ||
+		{
+			$sudo apt-get update -q &&
+				$sudo env DEBIAN_FRONTEND=noninteractive \
+					apt-get install -y -q \
+					--no-install-recommends $missing
+		} || die "these packages could not be installed:$missing"
+}
+
+# prepare_configure: runs autoreconf when configure is missing or older than
+# what it is made from.
+prepare_configure() {
+	local newer
+
+	if [ -x "$PORTICO_SRCDIR/configure" ] &&
+		[ -f "$PORTICO_SRCDIR/Makefile.in" ]; then
+		newer=$(find "$PORTICO_SRCDIR/configure.ac" \
+			"$PORTICO_SRCDIR/m4/portico.m4" \
+			-newer "$PORTICO_SRCDIR/configure" 2>/dev/null)
+		[ -n "$newer" ] || return 0
+	fi
+	(cd "$PORTICO_SRCDIR" && autoreconf -fi) || die "autoreconf failed"
+}
+
+# configure_in DIR [OPTION...]: configures out of tree, again only when the
+# options differ from the last time.
+configure_in() {
+	local dir=$1 wanted
+	shift
+	wanted="$PORTICO_SRCDIR $*"
+
+	prepare_configure
+	mkdir -p "$dir"
+	if [ -f "$dir/config.status" ] && [ -f "$dir/Makefile" ] &&
+		[ "$(cat "$dir/.configured" 2>/dev/null)" = "$wanted" ]; then
+		return 0
+	fi
+	(cd "$dir" && "$PORTICO_SRCDIR/configure" -q "$@") ||
+		die "configure failed, see $dir/config.log"
+	printf '%s' "$wanted" >"$dir/.configured"
+}
+
+# build_in DIR [TARGET...]
+build_in() {
+	local dir=$1
+	shift
+	make -C "$dir" --no-print-directory -j"$(nproc)" "$@"
+}

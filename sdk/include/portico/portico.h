@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything a module may use, in one include.
+ */
+#ifndef PORTICO_PORTICO_H
+#define PORTICO_PORTICO_H
+
+#include <portico/async.h>
+#include <portico/file.h>
+#include <portico/filter.h>
+#include <portico/log.h>
+#include <portico/module.h>
+#include <portico/request.h>
+#include <portico/response.h>
+#include <portico/types.h>
+#include <portico/worker.h>
+
+#endif

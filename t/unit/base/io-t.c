@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Descriptors: files, sealed memory, processes, messages.
+ */
+#include "t/unit/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "core/base/buffer.h"
+#include "core/base/io.h"
+#include "core/base/slice.h"
+
+static int
+count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static bool
+is_cloexec(int fd)
+{
+	return (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+}
+
+static void
+flags_and_closing(void **state)
+{
+	int before = count_fds();
+	int fd = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	assert_int_equal(io_set_cloexec(fd, true), PORTICO_OK);
+	assert_true(is_cloexec(fd));
+	assert_int_equal(io_set_cloexec(fd, false), PORTICO_OK);
+	assert_false(is_cloexec(fd));
+	assert_int_equal(io_set_nonblock(fd, true), PORTICO_OK);
+	assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+	errno = 5;
+	io_close(&fd);
+	assert_int_equal(fd, -1);
+	io_close(&fd);
+	assert_int_equal(errno, 5);
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(io_set_cloexec(-1, true), PORTICO_SYSTEM);
+}
+
+static void
+files_are_written_and_read_whole(void **state)
+{
+	char folder[] = "/tmp/portico-io-XXXXXX", path[64];
+	struct portico_error err;
+	struct buffer buffer;
+	struct stat status;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/file", folder);
+	assert_int_equal(io_write_file(path, "first", 5, 0644, &err),
+			 PORTICO_OK);
+	assert_int_equal(io_write_file(path, "second!", 7, 0600, &err),
+			 PORTICO_OK);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	buffer_init(&buffer, 0);
+	buffer_append_text(&buffer, ">");
+	assert_int_equal(io_read_file(path, 7, &buffer, &err), PORTICO_OK);
+	assert_string_equal(buffer_text(&buffer), ">second!");
+	assert_int_equal(io_read_file(path, 6, &buffer, &err),
+			 PORTICO_TOO_LARGE);
+	assert_non_null(strstr(err.message, "limit of 6 bytes"));
+	assert_int_equal(buffer.length, 8);
+	unlink(path);
+	assert_int_equal(io_read_file(path, 6, &buffer, &err),
+			 PORTICO_NOT_FOUND);
+	assert_non_null(strstr(err.message, path));
+	/* Only an empty folder can be removed: no temporary file stayed. */
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(io_write_file(path, "x", 1, 0600, &err),
+			 PORTICO_NOT_FOUND);
+	buffer_fini(&buffer);
+}
+
+static void
+large_files_are_read_in_pieces(void **state)
+{
+	static char big[300000];
+	char path[] = "/tmp/portico-io-XXXXXX";
+	int fd = mkstemp(path);
+	struct buffer buffer;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof big; i++)
+		big[i] = (char)(i * 31 >> 3);
+	assert_int_equal(io_write_all(fd, big, sizeof big), PORTICO_OK);
+	io_close(&fd);
+	buffer_init(&buffer, 0);
+	assert_int_equal(io_read_file(path, SIZE_MAX - 1, &buffer, NULL),
+			 PORTICO_OK);
+	assert_int_equal(buffer.length, sizeof big);
+	assert_memory_equal(buffer.data, big, sizeof big);
+	unlink(path);
+	buffer_fini(&buffer);
+}
+
+static void
+sealed_memory_keeps_its_size_and_refuses_writers(void **state)
+{
+	int fd = io_memfd_create("t", 8192, NULL);
+	char *map;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(is_cloexec(fd));
+	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_false(io_memfd_is_sealed(fd, IO_SEAL_SIZE, 8192));
+	assert_int_equal(io_memfd_seal(fd, IO_SEAL_READ_ONLY, NULL),
+			 PORTICO_OK);
+	assert_true(io_memfd_is_sealed(fd, IO_SEAL_SIZE, 8192));
+	assert_true(io_memfd_is_sealed(fd, IO_SEAL_READ_ONLY, 8192));
+	assert_false(io_memfd_is_sealed(fd, IO_SEAL_SIZE, 4096));
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(ftruncate(fd, 100000), -1);
+	/* The maker's mapping still writes; nobody gets a new one. */
+	map[0] = 'x';
+	assert_ptr_equal(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      fd, 0),
+			 MAP_FAILED);
+	munmap(map, 8192);
+	io_close(&fd);
+	fd = open("/dev/null", O_RDONLY);
+	assert_false(io_memfd_is_sealed(fd, 0, 0));
+	io_close(&fd);
+}
+
+static void
+eventfds_collect_wakes(void **state)
+{
+	int fd = io_eventfd(NULL);
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+	(void)state;
+	assert_int_equal(poll(&poller, 1, 0), 0);
+	assert_int_equal(io_eventfd_clear(fd), 0);
+	io_eventfd_wake(fd);
+	io_eventfd_wake(fd);
+	assert_int_equal(poll(&poller, 1, 0), 1);
+	assert_int_equal(io_eventfd_clear(fd), 2);
+	assert_int_equal(poll(&poller, 1, 0), 0);
+	io_close(&fd);
+}
+
+static void
+a_pidfd_tells_the_end_and_carries_signals(void **state)
+{
+	struct pollfd poller = { .events = POLLIN };
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	poller.fd = io_pidfd_open(pid);
+	assert_true(poller.fd >= 0);
+	assert_int_equal(poll(&poller, 1, 0), 0);
+	assert_int_equal(io_pidfd_signal(poller.fd, SIGKILL), PORTICO_OK);
+	assert_int_equal(poll(&poller, 1, 10000), 1);
+	waitpid(pid, &status, 0);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	assert_int_equal(io_pidfd_signal(poller.fd, SIGKILL),
+			 PORTICO_NOT_FOUND);
+	io_close(&poller.fd);
+	assert_int_equal(io_pidfd_open(pid), PORTICO_NOT_FOUND);
+}
+
+static void
+messages_keep_their_borders_and_descriptors(void **state)
+{
+	int before = count_fds(), pair[2], pipes[2], got[4];
+	char data[16], one;
+	size_t nfds = 4;
+
+	(void)state;
+	assert_int_equal(io_seqpacket_pair(pair, true, NULL), PORTICO_OK);
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(io_recv_message(pair[0], data, 16, got, &nfds),
+			 PORTICO_AGAIN);
+	assert_int_equal(io_send_message(pair[1], "ab", 2, pipes, 2),
+			 PORTICO_OK);
+	assert_int_equal(io_send_message(pair[1], "cde", 3, NULL, 0),
+			 PORTICO_OK);
+	nfds = 4;
+	assert_int_equal(io_recv_message(pair[0], data, 16, got, &nfds), 2);
+	assert_memory_equal(data, "ab", 2);
+	assert_int_equal(nfds, 2);
+	assert_true(is_cloexec(got[0]) && is_cloexec(got[1]));
+	assert_int_equal(write(got[1], "!", 1), 1);
+	assert_int_equal(read(pipes[0], &one, 1), 1);
+	nfds = 4;
+	io_close(&got[0]);
+	io_close(&got[1]);
+	assert_int_equal(io_recv_message(pair[0], data, 16, got, &nfds), 3);
+	assert_int_equal(nfds, 0);
+	io_close(&pair[1]);
+	assert_int_equal(io_recv_message(pair[0], data, 16, NULL, NULL), 0);
+	assert_int_equal(io_send_message(pair[0], "x", 1, NULL, 0),
+			 PORTICO_CLOSED);
+	io_close(&pair[0]);
+	io_close(&pipes[0]);
+	io_close(&pipes[1]);
+	assert_int_equal(count_fds(), before);
+}
+
+static void
+what_does_not_fit_is_an_error_and_leaks_nothing(void **state)
+{
+	int before = count_fds(), pair[2], got[1], three[3] = { 0, 1, 2 };
+	char data[4];
+	size_t nfds = 1;
+
+	(void)state;
+	assert_int_equal(io_seqpacket_pair(pair, false, NULL), PORTICO_OK);
+	io_send_message(pair[1], "12345", 5, three, 1);
+	io_send_message(pair[1], "1234", 4, three, 3);
+	io_send_message(pair[1], "1234", 4, three, 2);
+	io_send_message(pair[1], "ok", 2, NULL, 0);
+	assert_int_equal(io_recv_message(pair[0], data, 4, got, &nfds),
+			 PORTICO_TOO_LARGE);
+	nfds = 1;
+	assert_int_equal(io_recv_message(pair[0], data, 4, got, &nfds),
+			 PORTICO_TOO_LARGE);
+	assert_int_equal(nfds, 0);
+	assert_int_equal(io_recv_message(pair[0], data, 4, NULL, NULL),
+			 PORTICO_TOO_LARGE);
+	assert_int_equal(io_recv_message(pair[0], data, 4, NULL, NULL), 2);
+	io_close(&pair[0]);
+	io_close(&pair[1]);
+	assert_int_equal(count_fds(), before);
+}
+
+static void
+the_peer_is_known(void **state)
+{
+	int pair[2];
+	pid_t pid;
+	uid_t uid;
+
+	(void)state;
+	io_seqpacket_pair(pair, false, NULL);
+	assert_int_equal(io_peer(pair[0], &pid, &uid, NULL), PORTICO_OK);
+	assert_int_equal(pid, getpid());
+	assert_int_equal(uid, getuid());
+	io_close(&pair[0]);
+	io_close(&pair[1]);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(flags_and_closing),
+	cmocka_unit_test(files_are_written_and_read_whole),
+	cmocka_unit_test(large_files_are_read_in_pieces),
+	cmocka_unit_test(sealed_memory_keeps_its_size_and_refuses_writers),
+	cmocka_unit_test(eventfds_collect_wakes),
+	cmocka_unit_test(a_pidfd_tells_the_end_and_carries_signals),
+	cmocka_unit_test(messages_keep_their_borders_and_descriptors),
+	cmocka_unit_test(what_does_not_fit_is_an_error_and_leaks_nothing),
+	cmocka_unit_test(the_peer_is_known),
+};
+
+UNIT_MAIN(tests)
