@@ -93,7 +93,7 @@ replay_corpus(const char *program)
 		free(entries[i]); /* scandir's */
 	}
 	if (count >= 0)
-		free(entries);
+		free(entries); /* scandir's */
 	if (number == 0) {
 		printf("not ok 1 - %s holds no inputs\n", folder);
 		return 1;

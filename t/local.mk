@@ -52,4 +52,6 @@ dist_check_SCRIPTS += $(CHECKS)
 EXTRA_DIST += $(SYSTEM_TESTS)
 
 EXTRA_DIST += build-aux/tap-driver.sh
+
+include t/system.mk
 noinst_HEADERS += t/unit/unit.h

@@ -9,7 +9,8 @@ export PORTICO_SRCDIR
 # What a build needs, and what its tests need besides.
 build_packages="gcc make autoconf automake libtool pkg-config perl
 	libuv1-dev libjansson-dev libc6-dev"
-test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps"
+test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps
+	python3.11-doc"
 
 say() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -53,6 +54,17 @@ install_packages() {
 					apt-get install -y -q \
 					--no-install-recommends $missing
 		} || die "these packages could not be installed:$missing"
+}
+
+# install_documents DIR PACKAGE: the package's files below DIR, which an image
+# that leaves documents out has to be asked for.
+install_documents() {
+	[ ! -d "$1" ] && command -v dpkg-query >/dev/null || return 0
+	[ "$(id -u)" = 0 ] || die "please install as root: $2, with $1"
+	say "installing the documents of $2"
+	env DEBIAN_FRONTEND=noninteractive apt-get install -y --reinstall \
+		-o "DPkg::Options::=--path-include=$1/*" "$2" >/dev/null ||
+		die "$2 could not be installed with $1"
 }
 
 # prepare_configure: runs autoreconf when configure is missing or older than
