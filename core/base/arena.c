@@ -220,15 +220,22 @@ arena_reset(struct arena *arena)
 	ASAN_POISON_MEMORY_REGION(arena->at, arena->first_size);
 }
 
+/* Whether an allocation may fail: within the limit, or else a panic. */
+enum need {
+	NEED_MUST,
+	NEED_TRY
+};
+
 /* A block whose `size` bytes are usable; NULL when the heap refuses. */
 static struct block *
-add_block(struct arena *arena, size_t size)
+add_block(struct arena *arena, size_t size, enum need need)
 {
 	struct block *block;
 
 	if (size > SIZE_MAX - sizeof *block)
 		return NULL;
-	block = mem_try_alloc(sizeof *block + size);
+	block = need == NEED_MUST ? mem_alloc(sizeof *block + size) :
+				    mem_try_alloc(sizeof *block + size);
 	if (block == NULL)
 		return NULL;
 	block->size = size;
@@ -241,8 +248,9 @@ add_block(struct arena *arena, size_t size)
 
 /* Slow path: the block in use has no room for `size` bytes. */
 static void *
-alloc_in_new_block(struct arena *arena, size_t size, size_t limit)
+alloc_in_new_block(struct arena *arena, size_t size, enum need need)
 {
+	size_t limit = need == NEED_MUST ? SIZE_MAX : arena->limit;
 	struct block *block;
 	size_t block_size = arena->next_size;
 	char *start;
@@ -255,7 +263,7 @@ alloc_in_new_block(struct arena *arena, size_t size, size_t limit)
 		if (arena->held > limit || size > limit - arena->held)
 			return NULL;
 	}
-	block = add_block(arena, block_size);
+	block = add_block(arena, block_size, need);
 	if (block == NULL)
 		return NULL;
 	start = (char *)(block + 1);
@@ -271,9 +279,10 @@ alloc_in_new_block(struct arena *arena, size_t size, size_t limit)
 }
 
 /* Starts at a multiple of `alignment` (a power of two up to ARENA_ALIGNMENT);
- * NULL when it cannot be had within `limit`. */
+ * NULL when it cannot be had. */
 static void *
-alloc_aligned(struct arena *arena, size_t size, size_t alignment, size_t limit)
+alloc_aligned(struct arena *arena, size_t size, size_t alignment,
+	      enum need need)
 {
 	size_t skip = -(uintptr_t)arena->at & (alignment - 1);
 	size_t room = (size_t)(arena->end - arena->at);
@@ -283,7 +292,7 @@ alloc_aligned(struct arena *arena, size_t size, size_t alignment, size_t limit)
 	if (size == 0)
 		size = 1;
 	if (room < skip || room - skip < size)
-		return alloc_in_new_block(arena, size, limit);
+		return alloc_in_new_block(arena, size, need);
 	start = arena->at + skip;
 	arena->at = start + size;
 	arena->used += skip + size;
@@ -297,7 +306,7 @@ arena_alloc(struct arena *arena, size_t size)
 	void *memory;
 
 	CHECK(arena, ARENA_MAGIC);
-	memory = alloc_aligned(arena, size, ARENA_ALIGNMENT, SIZE_MAX);
+	memory = alloc_aligned(arena, size, ARENA_ALIGNMENT, NEED_MUST);
 	if (memory == NULL)
 		check_panic("out of memory: arena %s, %zu bytes",
 			    arena->counters->name, size);
@@ -316,7 +325,7 @@ arena_try_alloc(struct arena *arena, size_t size)
 	void *memory;
 
 	CHECK(arena, ARENA_MAGIC);
-	memory = alloc_aligned(arena, size, ARENA_ALIGNMENT, arena->limit);
+	memory = alloc_aligned(arena, size, ARENA_ALIGNMENT, NEED_TRY);
 	if (memory == NULL)
 		arena->overflowed = true;
 	return memory;
@@ -356,7 +365,7 @@ arena_strndup(struct arena *arena, const char *data, size_t length)
 	char *copy;
 
 	CHECK(arena, ARENA_MAGIC);
-	copy = alloc_aligned(arena, length + 1, 1, SIZE_MAX);
+	copy = alloc_aligned(arena, length + 1, 1, NEED_MUST);
 	if (copy == NULL)
 		check_panic("out of memory: arena %s, %zu bytes",
 			    arena->counters->name, length);
@@ -400,7 +409,7 @@ arena_vprintf(struct arena *arena, const char *format, va_list args)
 	length = vsnprintf(NULL, 0, format, args);
 	ASSERT(length >= 0);
 	CHECK(arena, ARENA_MAGIC);
-	text = alloc_aligned(arena, (size_t)length + 1, 1, SIZE_MAX);
+	text = alloc_aligned(arena, (size_t)length + 1, 1, NEED_MUST);
 	ASSERT(text != NULL);
 	vsnprintf(text, (size_t)length + 1, format, again);
 	va_end(again);

@@ -112,6 +112,9 @@ struct settings_pool {
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
 	bool replay;
+	bool rapid_fail_protection;
+	uint32_t rapid_fail_max_crashes;
+	uint64_t rapid_fail_interval;
 	uint64_t max_request_body; /* bytes; 0 = no limit */
 	const char *user; /* NULL = the default user, or ourselves */
 	const char *group; /* NULL = the user's */
@@ -226,8 +229,24 @@ struct settings *settings_read_text(const char *text, size_t length,
 				    const char *file,
 				    struct config_problems *problems);
 
+/*
+ * Adds a problem for each thing outside the file that is not as it says:
+ * roots that are no directories, module files that cannot be read, bindings
+ * that this build cannot serve.  Blocks.
+ */
+void settings_check_world(const struct settings *settings,
+			  struct config_problems *problems);
+
 /* From what settings_to_memfd() made.  `fd` stays the caller's. */
 struct settings *settings_read_memfd(int fd, struct portico_error *err);
+
+/*
+ * Gives applications and sites that were there before their old numbers, new
+ * ones others: listener and workers name applications by them across a
+ * reload.  Before `settings` is handed to anybody.
+ */
+void settings_keep_numbers(struct settings *settings,
+			   const struct settings *old);
 
 /* Any thread. */
 struct settings *settings_ref(struct settings *settings);
@@ -238,6 +257,9 @@ enum settings_audience {
 	SETTINGS_FOR_LISTENER, /* no module sections, no environment */
 	SETTINGS_FOR_WORKER, /* one pool and what runs in it */
 	SETTINGS_FOR_ALL, /* portico's own eyes: everything */
+	/* As for a worker, without what it would not notice: places in the
+	 * file and the generation.  To compare two settings. */
+	SETTINGS_FOR_COMPARISON,
 };
 
 /*

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+
+core_config_libconfig_la_SOURCES += \
+	core/config/settings.c \
+	core/config/settings.h \
+	core/config/settings_binding.c \
+	core/config/settings_check.c \
+	core/config/settings_priv.h \
+	core/config/settings_resolve.c \
+	core/config/settings_site.c \
+	core/config/settings_tables.c \
+	core/config/settings_write.c
+
+if HAVE_CMOCKA
+UNIT_TESTS += t/unit/config/settings-t
+t_unit_config_settings_t_SOURCES = t/unit/config/settings-t.c
+t_unit_config_settings_t_LDADD = core/config/libconfig.la $(UNIT_LIBS) \
+	$(JANSSON_LIBS)
+endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What portico.json says, by the tables of settings_tables.c, before
+ * settings.c resolves it into struct settings.
+ */
+#ifndef CORE_CONFIG_SETTINGS_PRIV_H
+#define CORE_CONFIG_SETTINGS_PRIV_H
+
+#include "core/config/config.h"
+#include "core/config/settings.h"
+
+struct raw_access_log {
+	bool enabled;
+	const char *file;
+	struct config_strings fields;
+};
+
+struct raw_error_log {
+	bool enabled;
+	const char *file;
+};
+
+struct raw_listener {
+	const struct config_value *source;
+	uint32_t threads;
+	uint64_t max_request_bytes;
+	uint32_t max_header_count;
+	uint32_t url_segment_max_count;
+	uint32_t url_segment_max_length;
+	uint64_t max_connections;
+	uint64_t header_wait_timeout;
+	uint64_t connection_timeout;
+	uint64_t entity_body_timeout;
+	uint64_t drain_entity_body_timeout;
+	uint64_t min_send_rate;
+	uint32_t backlog;
+	struct raw_access_log access_log;
+	struct raw_error_log error_log;
+};
+
+struct raw_identity {
+	const struct config_value *source;
+	const char *user;
+	const char *group;
+};
+
+struct raw_pool {
+	const struct config_value *source;
+	uint32_t queue_length;
+	uint32_t workers;
+	uint32_t threads;
+	uint32_t offload_threads;
+	uint32_t max_concurrent_requests;
+	int start_mode;
+	uint64_t startup_time_limit;
+	uint64_t shutdown_time_limit;
+	uint64_t queue_timeout;
+	uint64_t activation_timeout;
+	uint64_t execution_timeout;
+	uint64_t response_idle_timeout;
+	bool replay;
+	bool rapid_fail_protection;
+	uint32_t rapid_fail_max_crashes;
+	uint64_t rapid_fail_interval;
+	uint64_t max_request_body;
+	struct raw_identity identity;
+	struct config_pairs environment;
+};
+
+struct raw_handler {
+	const struct config_value *source;
+	const char *path;
+	const char *methods;
+	const char *module;
+	const char *handler;
+};
+
+/* A section as porticod hands it on. */
+struct raw_section {
+	const char *text;
+	const char *file;
+	uint32_t line, column;
+};
+
+struct raw_application {
+	const struct config_value *source;
+	uint32_t id; /* 0: to be chosen */
+	const char *pool;
+	const char *root;
+	struct config_strings modules;
+	struct config_list handlers; /* of struct raw_handler */
+	struct config_map sections; /* of struct raw_section; handed on */
+	struct config_rest rest; /* sections as in the file */
+};
+
+struct raw_binding {
+	const struct config_value *source;
+	const char *url;
+	const char *address;
+	const char *certificate;
+};
+
+struct raw_site {
+	const struct config_value *source;
+	uint32_t id; /* 0: to be chosen */
+	struct config_list bindings; /* of struct raw_binding */
+	struct config_map applications; /* of struct raw_application */
+};
+
+struct raw_module {
+	const struct config_value *source;
+	const char *file;
+};
+
+struct raw_root {
+	const struct config_value *source;
+	uint32_t generation; /* handed on */
+	const char *module_directory;
+	const char *log_directory;
+	const char *runtime_directory;
+	const char *control_socket;
+	const char *user;
+	const char *group;
+	struct raw_listener listener;
+	struct raw_pool pool_defaults;
+	struct config_map pools; /* of struct raw_pool */
+	struct config_map sites; /* of struct raw_site */
+	struct config_map modules; /* of struct raw_module */
+};
+
+extern const struct config_table settings_root_table;
+
+/* Directories used when the file names none. */
+#define SETTINGS_LOG_DIRECTORY "/var/log/portico"
+#define SETTINGS_RUNTIME_DIRECTORY "/run/portico"
+#define SETTINGS_CONTROL_SOCKET "control.sock"
+
+/* The pool of an application that names none. */
+#define SETTINGS_DEFAULT_POOL "default"
+
+#define SETTINGS_THREADS_MAX 4 /* of those chosen by ourselves */
+
+/*
+ * Reads "scheme://host[:port][/prefix]" into the binding (not place and
+ * certificate).  NULL when it is right, else a phrase that says what is
+ * allowed.
+ */
+const char *settings_parse_binding(struct arena *arena, const char *url,
+				   struct settings_binding *binding_r);
+
+/* Whether `text` is an address to listen on: "*", IPv4, IPv6. */
+bool settings_is_address(const char *text);
+
+struct settings_place settings_place_of(const struct config_value *value);
+
+struct hash_table;
+
+/* What goes on while settings are made from what the file says. */
+struct settings_resolver {
+	struct settings *settings;
+	struct raw_root raw;
+	struct arena *arena; /* the settings' own */
+	struct config_problems *problems;
+	const char *directory; /* that relative paths start from */
+	bool handed_on; /* made by settings_to_memfd */
+	struct hash_table *site_ids; /* text -> struct settings_site */
+	struct hash_table *bindings; /* text -> struct settings_binding */
+	struct hash_table *ports; /* address:port -> struct settings_binding */
+	struct hash_table *modules; /* name -> anything */
+	uint32_t next_application;
+};
+
+/* The steps, each in a file of its own: settings_resolve.c, settings_site.c. */
+void settings_resolve(struct settings_resolver *resolver);
+void settings_resolve_sites(struct settings_resolver *resolver);
+
+/* Zeroed memory of a size that the configuration chose, one element more than
+ * asked for; NULL is a problem that was added. */
+void *settings_array(struct settings_resolver *resolver, size_t count,
+		     size_t size);
+
+/* `path` if it is absolute (or NULL), else below `directory`. */
+const char *settings_absolute(struct settings_resolver *resolver,
+			      const char *directory, const char *path);
+
+/* A problem if the name of a thing cannot be one. */
+void settings_check_name(struct settings_resolver *resolver, const char *what,
+			 const struct config_entry *entry);
+
+/* Remembers that a module is used; a problem if it cannot be the name of
+ * one. */
+void settings_use_module(struct settings_resolver *resolver, const char *name,
+			 const struct config_value *value);
+
+#endif

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From what the file says to settings: references resolved, paths absolute,
+ * numbers given.  Every problem is added with its place; the settings are
+ * thrown away if there was one.
+ */
+#include "core/config/settings_priv.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+#include "core/base/check.h"
+#include "core/base/hash.h"
+#include "core/base/slice.h"
+
+static const char *const log_field_names[] = {
+	[SETTINGS_LOG_DATE] = "date",
+	[SETTINGS_LOG_TIME] = "time",
+	[SETTINGS_LOG_SITE] = "s-sitename",
+	[SETTINGS_LOG_SERVER_IP] = "s-ip",
+	[SETTINGS_LOG_METHOD] = "cs-method",
+	[SETTINGS_LOG_URI_STEM] = "cs-uri-stem",
+	[SETTINGS_LOG_URI_QUERY] = "cs-uri-query",
+	[SETTINGS_LOG_SERVER_PORT] = "s-port",
+	[SETTINGS_LOG_USER] = "cs-username",
+	[SETTINGS_LOG_CLIENT_IP] = "c-ip",
+	[SETTINGS_LOG_PROTOCOL] = "cs-version",
+	[SETTINGS_LOG_HOST] = "cs-host",
+	[SETTINGS_LOG_USER_AGENT] = "cs(User-Agent)",
+	[SETTINGS_LOG_REFERER] = "cs(Referer)",
+	[SETTINGS_LOG_STATUS] = "sc-status",
+	[SETTINGS_LOG_SUBSTATUS] = "sc-substatus",
+	[SETTINGS_LOG_WIN32_STATUS] = "sc-win32-status",
+	[SETTINGS_LOG_BYTES_SENT] = "sc-bytes",
+	[SETTINGS_LOG_BYTES_RECEIVED] = "cs-bytes",
+	[SETTINGS_LOG_TIME_TAKEN] = "time-taken",
+};
+
+const char *
+settings_log_field_name(enum settings_log_field field)
+{
+	ASSERT((unsigned)field < SETTINGS_LOG_FIELD_COUNT);
+	return log_field_names[field];
+}
+
+struct settings_place
+settings_place_of(const struct config_value *value)
+{
+	if (value == NULL)
+		return (struct settings_place){ NULL, 0, 0 };
+	return (struct settings_place){ config_value_file(value),
+					config_value_line(value),
+					config_value_column(value) };
+}
+
+/* Zeroed, of a size that the configuration chose; NULL is a problem. */
+void *
+settings_array(struct settings_resolver *resolver, size_t count, size_t size)
+{
+	void *items = arena_try_alloc(resolver->arena, (count + 1) * size);
+
+	if (items == NULL) {
+		config_problem_at(resolver->problems, resolver->settings->file,
+				  0, 0, "out of memory");
+		return NULL;
+	}
+	memset(items, 0, (count + 1) * size);
+	return items;
+}
+
+const char *
+settings_absolute(struct settings_resolver *resolver, const char *directory,
+		  const char *path)
+{
+	if (path == NULL || path[0] == '/')
+		return path;
+	return arena_printf(resolver->arena, "%s/%s", directory, path);
+}
+
+/* ---- the listener -------------------------------------------------------- */
+
+static uint32_t
+usual_threads(void)
+{
+	cpu_set_t cores;
+	int count = 1;
+
+	if (sched_getaffinity(0, sizeof cores, &cores) == 0)
+		count = CPU_COUNT(&cores);
+	return count > SETTINGS_THREADS_MAX ? SETTINGS_THREADS_MAX :
+					      (uint32_t)count;
+}
+
+static void
+resolve_log_fields(struct settings_resolver *resolver,
+		   const struct config_strings *names,
+		   struct settings_access_log *log)
+{
+	enum settings_log_field *fields =
+		settings_array(resolver, names->count, sizeof *fields);
+
+	if (fields == NULL)
+		return;
+	for (size_t i = 0; i < names->count; i++) {
+		int known = 0;
+
+		while (known < SETTINGS_LOG_FIELD_COUNT &&
+		       strcmp(log_field_names[known], names->items[i]) != 0)
+			known++;
+		if (known < SETTINGS_LOG_FIELD_COUNT) {
+			fields[log->field_count++] =
+				(enum settings_log_field)known;
+			continue;
+		}
+		const char *near = config_nearest(names->items[i],
+						  log_field_names,
+						  SETTINGS_LOG_FIELD_COUNT);
+		config_problem(resolver->problems, names->values[i],
+			       "\"%s\" is no field of the access log%s%s%s",
+			       names->items[i],
+			       near == NULL ? "" : "; did you mean \"",
+			       near == NULL ? "" : near,
+			       near == NULL ? "" : "\"?");
+	}
+	log->fields = fields;
+}
+
+static void
+resolve_listener(struct settings_resolver *resolver)
+{
+	const struct raw_listener *raw = &resolver->raw.listener;
+	struct settings_listener *listener = &resolver->settings->listener;
+
+	*listener = (struct settings_listener){
+		.threads = raw->threads == 0 ? usual_threads() : raw->threads,
+		.max_request_bytes = raw->max_request_bytes,
+		.max_header_count = raw->max_header_count,
+		.url_segment_max_count = raw->url_segment_max_count,
+		.url_segment_max_length = raw->url_segment_max_length,
+		.max_connections = raw->max_connections,
+		.header_wait_timeout = raw->header_wait_timeout,
+		.connection_timeout = raw->connection_timeout,
+		.entity_body_timeout = raw->entity_body_timeout,
+		.drain_entity_body_timeout = raw->drain_entity_body_timeout,
+		.min_send_rate = raw->min_send_rate,
+		.backlog = raw->backlog,
+		.access_log = { .enabled = raw->access_log.enabled,
+				.file = raw->access_log.file },
+		.error_log = { .enabled = raw->error_log.enabled,
+			       .file = raw->error_log.file },
+	};
+	resolve_log_fields(resolver, &raw->access_log.fields,
+			   &listener->access_log);
+}
+
+/* ---- pools --------------------------------------------------------------- */
+
+static void
+resolve_pool(struct settings_resolver *resolver, const char *name,
+	     const struct config_value *value, const struct raw_pool *raw)
+{
+	struct settings *settings = resolver->settings;
+	struct settings_pool *pool = &settings->pools[settings->pool_count];
+	struct settings_pair *environment = settings_array(
+		resolver, raw->environment.count, sizeof *environment);
+
+	if (environment == NULL)
+		return;
+	for (size_t i = 0; i < raw->environment.count; i++) {
+		environment[i].name = raw->environment.items[i].name;
+		environment[i].value = raw->environment.items[i].text;
+		if (environment[i].name[0] == '\0' ||
+		    strchr(environment[i].name, '=') != NULL)
+			config_problem(resolver->problems,
+				       raw->environment.items[i].value,
+				       "\"%s\" cannot be the name of an "
+				       "environment variable",
+				       environment[i].name);
+	}
+	*pool = (struct settings_pool){
+		.name = name,
+		.index = (uint32_t)settings->pool_count,
+		.place = settings_place_of(value),
+		.queue_length = raw->queue_length,
+		.workers = raw->workers,
+		.threads = raw->threads,
+		.offload_threads = raw->offload_threads,
+		.max_concurrent_requests = raw->max_concurrent_requests,
+		.start_mode = (enum settings_start_mode)raw->start_mode,
+		.startup_time_limit = raw->startup_time_limit,
+		.shutdown_time_limit = raw->shutdown_time_limit,
+		.queue_timeout = raw->queue_timeout,
+		.activation_timeout = raw->activation_timeout,
+		.execution_timeout = raw->execution_timeout,
+		.response_idle_timeout = raw->response_idle_timeout,
+		.replay = raw->replay,
+		.rapid_fail_protection = raw->rapid_fail_protection,
+		.rapid_fail_max_crashes = raw->rapid_fail_max_crashes,
+		.rapid_fail_interval = raw->rapid_fail_interval,
+		.max_request_body = raw->max_request_body,
+		.user = raw->identity.user,
+		.group = raw->identity.group,
+		.identity_place = settings_place_of(raw->identity.source),
+		.environment = environment,
+		.environment_count = raw->environment.count,
+	};
+	settings->pool_count++;
+}
+
+/* Names go into paths of logs, messages and process titles. */
+static bool
+is_plain_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)name[i] <= ' ' || name[i] == '/' ||
+		    name[i] == 0x7f)
+			return false;
+	return length > 0 && length <= 64;
+}
+
+void
+settings_check_name(struct settings_resolver *resolver, const char *what,
+		    const struct config_entry *entry)
+{
+	if (!is_plain_name(entry->name))
+		config_problem_at_key(
+			resolver->problems, entry->value,
+			"\"%s\" cannot be the name of a %s: 1 to "
+			"64 characters without blanks and '/' are "
+			"allowed",
+			entry->name, what);
+}
+
+/* Whether some application is in the pool that needs no entry. */
+static bool
+default_pool_is_meant(const struct settings_resolver *resolver)
+{
+	const struct config_map *sites = &resolver->raw.sites;
+
+	for (size_t i = 0; i < sites->count; i++) {
+		const struct raw_site *site = sites->items[i].object;
+
+		for (size_t k = 0; k < site->applications.count; k++) {
+			const struct raw_application *application =
+				site->applications.items[k].object;
+
+			if (strcmp(application->pool, SETTINGS_DEFAULT_POOL) ==
+			    0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+resolve_pools(struct settings_resolver *resolver)
+{
+	const struct config_map *pools = &resolver->raw.pools;
+	struct settings *settings = resolver->settings;
+
+	settings->pools = settings_array(resolver, pools->count + 1,
+					 sizeof *settings->pools);
+	if (settings->pools == NULL)
+		return;
+	for (size_t i = 0; i < pools->count; i++) {
+		settings_check_name(resolver, "pool", &pools->items[i]);
+		resolve_pool(resolver, pools->items[i].name,
+			     pools->items[i].value, pools->items[i].object);
+	}
+	if (settings_find_pool(settings, SETTINGS_DEFAULT_POOL) == NULL &&
+	    default_pool_is_meant(resolver))
+		resolve_pool(resolver, SETTINGS_DEFAULT_POOL, NULL,
+			     &resolver->raw.pool_defaults);
+}
+
+/* ---- modules ------------------------------------------------------------- */
+
+static bool
+is_module_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < 1 || length > 32 || name[0] < 'a' || name[0] > 'z')
+		return false;
+	for (size_t i = 1; i < length; i++)
+		if ((name[i] < 'a' || name[i] > 'z') &&
+		    (name[i] < '0' || name[i] > '9') && name[i] != '-')
+			return false;
+	return true;
+}
+
+/* Remembers that a module is used. */
+void
+settings_use_module(struct settings_resolver *resolver, const char *name,
+		    const struct config_value *value)
+{
+	if (!is_module_name(name)) {
+		config_problem(resolver->problems, value,
+			       "\"%s\" cannot be a module: 1 to 32 lower case "
+			       "letters, digits and '-' are allowed, a letter "
+			       "first",
+			       name);
+		return;
+	}
+	hash_add(resolver->modules, slice_from(name), (void *)(uintptr_t)name);
+}
+
+static const struct raw_module *
+find_raw_module(const struct settings_resolver *resolver, const char *name,
+		const struct config_value **value_r)
+{
+	const struct config_map *modules = &resolver->raw.modules;
+
+	for (size_t i = 0; i < modules->count; i++) {
+		if (strcmp(modules->items[i].name, name) == 0) {
+			*value_r = modules->items[i].value;
+			return modules->items[i].object;
+		}
+	}
+	*value_r = NULL;
+	return NULL;
+}
+
+static int
+by_module_name(const void *left, const void *right)
+{
+	const struct settings_module *a = left, *b = right;
+
+	return strcmp(a->name, b->name);
+}
+
+static void
+resolve_modules(struct settings_resolver *resolver)
+{
+	struct settings *settings = resolver->settings;
+	size_t cursor = 0;
+	void *name;
+
+	settings->modules = settings_array(resolver,
+					   hash_count(resolver->modules),
+					   sizeof *settings->modules);
+	if (settings->modules == NULL)
+		return;
+	while (hash_next(resolver->modules, &cursor, NULL, &name)) {
+		struct settings_module *module =
+			&settings->modules[settings->module_count++];
+		const struct config_value *value;
+		const struct raw_module *raw =
+			find_raw_module(resolver, name, &value);
+
+		module->name = name;
+		module->place = settings_place_of(value);
+		module->file = raw != NULL && raw->file != NULL ?
+				       settings_absolute(resolver,
+							 resolver->directory,
+							 raw->file) :
+				       arena_printf(resolver->arena, "%s/%s.so",
+						    settings->module_directory,
+						    module->name);
+	}
+	qsort(settings->modules, settings->module_count,
+	      sizeof *settings->modules, by_module_name);
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static void
+resolve_directories(struct settings_resolver *resolver)
+{
+	const struct raw_root *raw = &resolver->raw;
+	struct settings *settings = resolver->settings;
+	const char *modules = raw->module_directory;
+
+	if (modules == NULL)
+		modules = getenv("PORTICO_MODULE_DIR");
+	if (modules == NULL)
+		modules = PORTICO_MODULEDIR;
+	settings->module_directory =
+		settings_absolute(resolver, resolver->directory, modules);
+	if (settings->module_directory != raw->module_directory)
+		settings->module_directory = arena_strdup(
+			resolver->arena, settings->module_directory);
+	settings->log_directory = settings_absolute(
+		resolver, resolver->directory, raw->log_directory);
+	settings->runtime_directory = settings_absolute(
+		resolver, resolver->directory, raw->runtime_directory);
+	settings->control_socket = settings_absolute(
+		resolver, settings->runtime_directory, raw->control_socket);
+	settings->user = raw->user;
+	settings->group = raw->group;
+	settings->user_place = settings_place_of(config_value_find(
+		raw->source, raw->user != NULL ? "user" : "group"));
+	settings->generation = raw->generation;
+}
+
+void
+settings_resolve(struct settings_resolver *resolver)
+{
+	resolver->site_ids = hash_new("site ids", 0);
+	resolver->bindings = hash_new("bindings", 0);
+	resolver->ports = hash_new("ports", 0);
+	resolver->modules = hash_new("modules", 0);
+	resolve_directories(resolver);
+	resolve_listener(resolver);
+	resolve_pools(resolver);
+	if (resolver->settings->pools != NULL)
+		settings_resolve_sites(resolver);
+	resolve_modules(resolver);
+	hash_free(resolver->site_ids);
+	hash_free(resolver->bindings);
+	hash_free(resolver->ports);
+	hash_free(resolver->modules);
+}

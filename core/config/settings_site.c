@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sites, their bindings and their applications.
+ */
+#include "core/config/settings_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+#include "core/base/hash.h"
+#include "core/base/slice.h"
+
+/* ---- applications -------------------------------------------------------- */
+
+static const char *
+check_application_path(const char *path)
+{
+	size_t length = strlen(path);
+
+	if (path[0] != '/')
+		return "the path of an application begins with '/'";
+	if (length > 1 && path[length - 1] == '/')
+		return "the path of an application ends without '/'";
+	if (strstr(path, "//") != NULL || strstr(path, "/.") != NULL ||
+	    strpbrk(path, "?#%") != NULL)
+		return "the path of an application has no \"//\", \"/.\", '?', "
+		       "'#' and '%'";
+	return NULL;
+}
+
+static void
+add_module(struct settings_application *application, const char **modules,
+	   const char *name)
+{
+	for (size_t i = 0; i < application->module_count; i++)
+		if (strcmp(modules[i], name) == 0)
+			return;
+	modules[application->module_count++] = name;
+}
+
+/* Handlers, and the modules that those and the list name. */
+static void
+resolve_handlers(struct settings_resolver *resolver,
+		 const struct raw_application *raw,
+		 struct settings_application *application)
+{
+	size_t count = raw->handlers.count == 0 ? 1 : raw->handlers.count;
+	struct settings_handler *handlers =
+		settings_array(resolver, count, sizeof *handlers);
+	const char **modules = settings_array(
+		resolver, raw->modules.count + count, sizeof *modules);
+
+	if (handlers == NULL || modules == NULL)
+		return;
+	for (size_t i = 0; i < raw->modules.count; i++) {
+		settings_use_module(resolver, raw->modules.items[i],
+				    raw->modules.values[i]);
+		add_module(application, modules, raw->modules.items[i]);
+	}
+	for (size_t i = 0; i < raw->handlers.count; i++) {
+		const struct raw_handler *row = raw->handlers.items[i];
+
+		handlers[i] = (struct settings_handler){
+			.path = row->path,
+			.methods = row->methods,
+			.module = row->module,
+			.handler = row->handler,
+			.place = settings_place_of(row->source),
+		};
+		if (row->path[0] != '*' && row->path[0] != '/')
+			config_problem(resolver->problems, row->source,
+				       "path \"%s\" has to begin with '/' or "
+				       "'*'",
+				       row->path);
+		if (row->module == NULL)
+			continue; /* said already */
+		settings_use_module(resolver, row->module, row->source);
+		add_module(application, modules, row->module);
+	}
+	if (raw->handlers.count == 0) {
+		handlers[0] = (struct settings_handler){ .path = "*",
+							 .module = "static" };
+		settings_use_module(resolver, "static", NULL);
+		add_module(application, modules, "static");
+	}
+	application->handlers = handlers;
+	application->handler_count = count;
+	application->modules = modules;
+}
+
+static bool
+has_module(const struct settings_application *application, const char *name)
+{
+	for (size_t i = 0; i < application->module_count; i++)
+		if (strcmp(application->modules[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* A key that is neither a setting nor a module of the application. */
+static void
+refuse_section(struct settings_resolver *resolver,
+	       const struct settings_application *application,
+	       const struct config_value *value)
+{
+	static const char *const keys[] = { "pool", "root", "modules",
+					    "handlers" };
+	const char *key = config_value_key(value);
+	const char *near =
+		config_nearest(key, keys, sizeof keys / sizeof *keys);
+
+	if (near == NULL)
+		near = config_nearest(key, application->modules,
+				      application->module_count);
+	if (near != NULL)
+		config_problem_at_key(resolver->problems, value,
+				      "unknown key; did you mean \"%s\"?",
+				      near);
+	else
+		config_problem_at_key(
+			resolver->problems, value,
+			"unknown key; allowed are pool, root, "
+			"modules, handlers and the name of a module "
+			"of this application");
+}
+
+static void
+resolve_sections(struct settings_resolver *resolver,
+		 const struct raw_application *raw,
+		 struct settings_application *application)
+{
+	size_t count = raw->rest.count + raw->sections.count;
+	struct settings_section *sections =
+		settings_array(resolver, count, sizeof *sections);
+
+	if (sections == NULL)
+		return;
+	application->sections = sections;
+	for (size_t i = 0; i < raw->rest.count; i++) {
+		const struct config_value *value = raw->rest.values[i];
+		const char *name = config_value_key(value);
+		struct portico_slice text = config_value_text(value);
+
+		if (!has_module(application, name)) {
+			refuse_section(resolver, application, value);
+			continue;
+		}
+		if (config_value_kind(value) != CONFIG_KIND_OBJECT) {
+			config_problem(resolver->problems, value,
+				       "the section of a module has to be an "
+				       "object");
+			continue;
+		}
+		sections[application->section_count++] =
+			(struct settings_section){
+				.module = name,
+				.json = arena_strndup(resolver->arena,
+						      text.data, text.length),
+				.json_length = text.length,
+				.place = settings_place_of(value),
+			};
+	}
+	for (size_t i = 0; i < raw->sections.count; i++) {
+		const struct raw_section *section =
+			raw->sections.items[i].object;
+
+		if (!resolver->handed_on) {
+			config_problem_at_key(resolver->problems,
+					      raw->sections.items[i].value,
+					      "unknown key");
+			continue;
+		}
+		sections[application->section_count++] =
+			(struct settings_section){
+				.module = raw->sections.items[i].name,
+				.json = section->text,
+				.json_length = strlen(section->text),
+				.place = { section->file, section->line,
+					   section->column },
+			};
+	}
+}
+
+/* A pool whose settings are wrong: said already. */
+static bool
+pool_is_written(const struct settings_resolver *resolver, const char *name)
+{
+	const struct config_value *pools =
+		config_value_find(resolver->raw.source, "pools");
+
+	return pools != NULL && config_value_find(pools, name) != NULL;
+}
+
+static void
+resolve_application(struct settings_resolver *resolver,
+		    const struct settings_site *site,
+		    const struct config_entry *entry,
+		    struct settings_application *application)
+{
+	const struct raw_application *raw = entry->object;
+	const char *problem = check_application_path(entry->name);
+	const struct config_value *root =
+		config_value_find(entry->value, "root");
+
+	if (problem != NULL)
+		config_problem_at_key(resolver->problems, entry->value, "%s",
+				      problem);
+	application->id = raw->id != 0 && resolver->handed_on ?
+				  raw->id :
+				  ++resolver->next_application;
+	application->path = entry->name;
+	application->place = settings_place_of(entry->value);
+	application->site = site;
+	application->root =
+		settings_absolute(resolver, resolver->directory, raw->root);
+	application->root_place = settings_place_of(root);
+	application->pool = settings_find_pool(resolver->settings, raw->pool);
+	if (application->pool == NULL && !pool_is_written(resolver, raw->pool))
+		config_problem(
+			resolver->problems,
+			config_value_find(entry->value, "pool"),
+			"pool \"%s\" does not exist; it has to be one of "
+			"the names in pools",
+			raw->pool);
+	resolve_handlers(resolver, raw, application);
+	resolve_sections(resolver, raw, application);
+}
+
+/* ---- sites --------------------------------------------------------------- */
+
+/* Adds under a text key; what is there already, or NULL. */
+static void *
+claim(struct settings_resolver *resolver, struct hash_table *table,
+      const char *key, void *value)
+{
+	void *other = hash_find_text(table, key);
+
+	if (other == NULL &&
+	    hash_add(table, slice_from(key), value) != PORTICO_OK)
+		config_problem_at(resolver->problems, resolver->settings->file,
+				  0, 0, "out of memory");
+	return other;
+}
+
+static void
+resolve_binding(struct settings_resolver *resolver,
+		const struct raw_binding *raw, struct settings_binding *binding)
+{
+	const struct settings_binding *other;
+	const char *key, *problem;
+
+	if (raw->url == NULL)
+		return; /* said already */
+	problem = settings_parse_binding(resolver->arena, raw->url, binding);
+	binding->place = settings_place_of(raw->source);
+	binding->certificate = raw->certificate;
+	if (problem != NULL) {
+		config_problem(resolver->problems, raw->source, "\"%s\": %s",
+			       raw->url, problem);
+		return;
+	}
+	if (raw->address != NULL) {
+		if (!settings_is_address(raw->address))
+			config_problem(resolver->problems, raw->source,
+				       "address \"%s\" has to be an IPv4 or "
+				       "IPv6 address or \"*\"",
+				       raw->address);
+		binding->address = raw->address;
+	}
+	key = arena_printf(resolver->arena, "%d %s %s %u %s",
+			   (int)binding->host_kind, binding->host,
+			   binding->address, binding->port, binding->path);
+	other = claim(resolver, resolver->bindings, key, binding);
+	if (other != NULL)
+		config_problem(resolver->problems, raw->source,
+			       "\"%s\" is bound already in line %u",
+			       binding->url, other->place.line);
+	key = arena_printf(resolver->arena, "%s %u", binding->address,
+			   binding->port);
+	other = claim(resolver, resolver->ports, key, binding);
+	if (other != NULL && other->tls != binding->tls)
+		config_problem(
+			resolver->problems, raw->source,
+			"\"%s\" needs a port of its own: line %u uses it "
+			"with %s",
+			binding->url, other->place.line,
+			other->tls ? "https" : "http");
+}
+
+static int
+longer_path_first(const void *left, const void *right)
+{
+	const struct settings_application *a = left, *b = right;
+	size_t length_a = strlen(a->path), length_b = strlen(b->path);
+
+	if (length_a != length_b)
+		return length_a < length_b ? 1 : -1;
+	return strcmp(a->path, b->path);
+}
+
+static void
+resolve_site(struct settings_resolver *resolver,
+	     const struct config_entry *entry, struct settings_site *site)
+{
+	const struct raw_site *raw = entry->object;
+	struct settings_binding *bindings =
+		settings_array(resolver, raw->bindings.count, sizeof *bindings);
+	struct settings_application *applications = settings_array(
+		resolver, raw->applications.count, sizeof *applications);
+	const struct settings_site *other;
+
+	if (bindings == NULL || applications == NULL)
+		return;
+	settings_check_name(resolver, "site", entry);
+	site->name = entry->name;
+	site->id = raw->id;
+	site->place = settings_place_of(entry->value);
+	site->bindings = bindings;
+	site->binding_count = raw->bindings.count;
+	site->applications = applications;
+	site->application_count = raw->applications.count;
+	for (size_t i = 0; i < raw->bindings.count; i++)
+		resolve_binding(resolver, raw->bindings.items[i], &bindings[i]);
+	for (size_t i = 0; i < raw->applications.count; i++)
+		resolve_application(resolver, site, &raw->applications.items[i],
+				    &applications[i]);
+	qsort(applications, raw->applications.count, sizeof *applications,
+	      longer_path_first);
+	if (site->id == 0)
+		return;
+	other = claim(resolver, resolver->site_ids,
+		      arena_printf(resolver->arena, "%u", site->id), site);
+	if (other != NULL)
+		config_problem(resolver->problems,
+			       config_value_find(entry->value, "id"),
+			       "id %u is that of site \"%s\" already", site->id,
+			       other->name);
+}
+
+/* The lowest free ones for sites without. */
+static void
+number_sites(struct settings_resolver *resolver)
+{
+	struct settings *settings = resolver->settings;
+	uint32_t next = 1;
+
+	for (size_t i = 0; i < settings->site_count; i++) {
+		if (settings->sites[i].id != 0)
+			continue;
+		while (hash_find_text(resolver->site_ids,
+				      arena_printf(resolver->arena, "%u",
+						   next)) != NULL)
+			next++;
+		settings->sites[i].id = next++;
+	}
+}
+
+void
+settings_resolve_sites(struct settings_resolver *resolver)
+{
+	const struct config_map *sites = &resolver->raw.sites;
+	struct settings *settings = resolver->settings;
+
+	settings->sites =
+		settings_array(resolver, sites->count, sizeof *settings->sites);
+	if (settings->sites == NULL)
+		return;
+	settings->site_count = sites->count;
+	for (size_t i = 0; i < sites->count; i++)
+		resolve_site(resolver, &sites->items[i], &settings->sites[i]);
+	number_sites(resolver);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The keys of portico.json: names, types, defaults, bounds and prose.
+ */
+#include "core/config/settings_priv.h"
+
+#define SECOND 1000000000ll
+#define DAY (86400 * SECOND)
+
+static const struct config_field access_log_fields[] = {
+	CONFIG_BOOL(struct raw_access_log, enabled, "enabled",
+		    .fallback = "true",
+		    .prose = "Whether requests are written to the access "
+			     "log."),
+	CONFIG_STRING(struct raw_access_log, file, "file",
+		      .fallback = "access.log", .min = 1, .max = 1024,
+		      .prose = "Name of the access log, relative to "
+			       "logDirectory."),
+	CONFIG_STRINGS(struct raw_access_log, fields, "fields",
+		       .fallback = "date,time,s-ip,cs-method,cs-uri-stem,"
+				   "cs-uri-query,s-port,cs-username,c-ip,"
+				   "cs(User-Agent),cs(Referer),sc-status,"
+				   "sc-substatus,sc-win32-status,sc-bytes,"
+				   "cs-bytes,time-taken",
+		       .min = 1, .max = SETTINGS_LOG_FIELD_COUNT,
+		       .prose = "Fields of a line (W3C extended format), in "
+				"this order."),
+};
+static const struct config_table access_log_table = CONFIG_TABLE(
+	struct raw_access_log, access_log_fields, "The access log.");
+
+static const struct config_field error_log_fields[] = {
+	CONFIG_BOOL(struct raw_error_log, enabled, "enabled",
+		    .fallback = "true",
+		    .prose = "Whether requests that the listener itself "
+			     "refused are written to the error log."),
+	CONFIG_STRING(struct raw_error_log, file, "file",
+		      .fallback = "httperr.log", .min = 1, .max = 1024,
+		      .prose = "Name of the error log, relative to "
+			       "logDirectory."),
+};
+static const struct config_table error_log_table =
+	CONFIG_TABLE(struct raw_error_log, error_log_fields,
+		     "The log of requests that never reached a worker or were "
+		     "cut.");
+
+static const struct config_field listener_fields[] = {
+	CONFIG_SOURCE(struct raw_listener, source),
+	CONFIG_INTEGER(struct raw_listener, threads, "threads", .fallback = "0",
+		       .min = 0, .max = 64,
+		       .prose = "Loops of the listener. 0: one per core, at "
+				"most 4."),
+	CONFIG_SIZE(struct raw_listener, max_request_bytes, "maxRequestBytes",
+		    .fallback = "16KiB", .min = 512, .max = 48 * 1024,
+		    .prose = "Largest request line and headers together."),
+	CONFIG_INTEGER(struct raw_listener, max_header_count, "maxHeaderCount",
+		       .fallback = "100", .min = 1, .max = 1000,
+		       .prose = "Most header fields of a request."),
+	CONFIG_INTEGER(struct raw_listener, url_segment_max_count,
+		       "urlSegmentMaxCount", .fallback = "255", .min = 1,
+		       .max = 16383, .prose = "Most segments of a path."),
+	CONFIG_INTEGER(struct raw_listener, url_segment_max_length,
+		       "urlSegmentMaxLength", .fallback = "260", .min = 1,
+		       .max = 32766,
+		       .prose = "Longest segment of a path, in "
+				"bytes."),
+	CONFIG_INTEGER(struct raw_listener, max_connections, "maxConnections",
+		       .fallback = "0", .min = 0, .max = 100000000,
+		       .prose = "Most connections at once. 0: no limit."),
+	CONFIG_DURATION(struct raw_listener, header_wait_timeout,
+			"headerWaitTimeout", .fallback = "120s",
+			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
+			.prose = "How long a request's head may take. 0: no "
+				 "limit."),
+	CONFIG_DURATION(struct raw_listener, connection_timeout,
+			"connectionTimeout", .fallback = "120s",
+			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
+			.prose = "How long a connection may wait for its next "
+				 "request. 0: no limit."),
+	CONFIG_DURATION(struct raw_listener, entity_body_timeout,
+			"entityBodyTimeout", .fallback = "120s",
+			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
+			.prose = "How long a request body may stop arriving. "
+				 "0: no limit."),
+	CONFIG_DURATION(struct raw_listener, drain_entity_body_timeout,
+			"drainEntityBodyTimeout", .fallback = "120s",
+			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
+			.prose =
+				"How long the rest of a body that nobody reads "
+				"may take. 0: no limit."),
+	CONFIG_INTEGER(struct raw_listener, min_send_rate, "minSendRate",
+		       .fallback = "240", .min = 0, .max = 1000000000,
+		       .prose = "Slowest client that is still served, in bytes "
+				"per second. 0: no limit."),
+	CONFIG_INTEGER(struct raw_listener, backlog, "backlog",
+		       .fallback = "511", .min = 1, .max = 65535,
+		       .prose = "Connections that the kernel keeps until they "
+				"are accepted, per socket."),
+	CONFIG_OBJECT(struct raw_listener, access_log, "accessLog",
+		      &access_log_table, .prose = "The access log."),
+	CONFIG_OBJECT(struct raw_listener, error_log, "errorLog",
+		      &error_log_table, .prose = "The error log."),
+};
+static const struct config_table listener_table = CONFIG_TABLE(
+	struct raw_listener, listener_fields,
+	"The process that reads from the network: its threads, limits, "
+	"timeouts and logs.");
+
+static const struct config_field identity_fields[] = {
+	CONFIG_SOURCE(struct raw_identity, source),
+	CONFIG_STRING(struct raw_identity, user, "user", .min = 1, .max = 255,
+		      .prose = "User that workers of the pool run as."),
+	CONFIG_STRING(struct raw_identity, group, "group", .min = 1, .max = 255,
+		      .prose = "Group; without it the user's."),
+};
+static const struct config_table identity_table =
+	CONFIG_TABLE(struct raw_identity, identity_fields,
+		     "Whom the workers of a pool run as.");
+
+static const char *const start_modes[] = { "OnDemand", "AlwaysRunning", NULL };
+
+static const struct config_field pool_fields[] = {
+	CONFIG_SOURCE(struct raw_pool, source),
+	CONFIG_INTEGER(struct raw_pool, queue_length, "queueLength",
+		       .fallback = "1000", .min = 10, .max = 65535,
+		       .prose = "Most requests that may wait for a worker; "
+				"more get 503."),
+	CONFIG_INTEGER(struct raw_pool, workers, "workers", .fallback = "1",
+		       .min = 1, .max = 256,
+		       .prose = "Worker processes of the pool."),
+	CONFIG_INTEGER(struct raw_pool, threads, "threads", .fallback = "1",
+		       .min = 1, .max = 64,
+		       .prose = "Loops of each worker process."),
+	CONFIG_INTEGER(struct raw_pool, offload_threads, "offloadThreads",
+		       .fallback = "4", .min = 1, .max = 1024,
+		       .prose = "Threads of each worker for calls that block."),
+	CONFIG_INTEGER(struct raw_pool, max_concurrent_requests,
+		       "maxConcurrentRequests", .fallback = "5000", .min = 1,
+		       .max = 65536,
+		       .prose = "Requests that a worker process is given at "
+				"once; others wait in the queue."),
+	CONFIG_ENUM(struct raw_pool, start_mode, "startMode",
+		    .fallback = "OnDemand", .words = start_modes,
+		    .prose = "Whether workers start with the first request or "
+			     "with the server."),
+	CONFIG_DURATION(struct raw_pool, startup_time_limit, "startupTimeLimit",
+			.fallback = "90s", .min = SECOND / 10, .max = DAY,
+			.prose = "How long a worker may take to get ready."),
+	CONFIG_DURATION(struct raw_pool, shutdown_time_limit,
+			"shutdownTimeLimit", .fallback = "90s",
+			.min = SECOND / 10, .max = DAY,
+			.prose = "How long a worker may take to finish its "
+				 "requests before it is killed."),
+	CONFIG_DURATION(struct raw_pool, queue_timeout, "queueTimeout",
+			.fallback = "0", .flags = CONFIG_ZERO,
+			.min = SECOND / 1000, .max = DAY,
+			.prose = "How long a request may wait in the queue. 0: "
+				 "no limit."),
+	CONFIG_DURATION(struct raw_pool, activation_timeout,
+			"activationTimeout", .fallback = "90s",
+			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
+			.prose = "How long a request may wait while no worker "
+				 "of the pool is ready. 0: no limit."),
+	CONFIG_DURATION(struct raw_pool, execution_timeout, "executionTimeout",
+			.fallback = "0", .flags = CONFIG_ZERO,
+			.min = SECOND / 1000, .max = 365 * DAY,
+			.prose = "How long a worker may work on a request, in "
+				 "all. 0: no limit."),
+	CONFIG_DURATION(struct raw_pool, response_idle_timeout,
+			"responseIdleTimeout", .fallback = "0",
+			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
+			.prose = "How long a response may stand still. 0: no "
+				 "limit."),
+	CONFIG_BOOL(struct raw_pool, replay, "replay", .fallback = "true",
+		    .prose = "Whether a safe request whose worker died is run "
+			     "once more on another one."),
+	CONFIG_BOOL(struct raw_pool, rapid_fail_protection,
+		    "rapidFailProtection", .fallback = "true",
+		    .prose =
+			    "Whether a pool whose workers fail again and again "
+			    "is disabled."),
+	CONFIG_INTEGER(struct raw_pool, rapid_fail_max_crashes,
+		       "rapidFailProtectionMaxCrashes", .fallback = "5",
+		       .min = 1, .max = 64,
+		       .prose = "So many failures within "
+				"rapidFailProtectionInterval disable the "
+				"pool."),
+	CONFIG_DURATION(struct raw_pool, rapid_fail_interval,
+			"rapidFailProtectionInterval", .fallback = "5m",
+			.min = SECOND, .max = DAY,
+			.prose = "Time within which failures are counted."),
+	CONFIG_SIZE(struct raw_pool, max_request_body, "maxRequestBody",
+		    .fallback = "30000000", .flags = CONFIG_ZERO, .min = 1,
+		    .prose = "Largest request body. 0: no limit."),
+	CONFIG_OBJECT(struct raw_pool, identity, "identity", &identity_table,
+		      .prose = "Whom the workers run as."),
+	CONFIG_PAIRS(struct raw_pool, environment, "environment",
+		     .prose = "Environment variables of the workers."),
+};
+static const struct config_table pool_table =
+	CONFIG_TABLE(struct raw_pool, pool_fields,
+		     "A pool: worker processes that share a queue, an identity "
+		     "and their limits.");
+
+static const struct config_field handler_fields[] = {
+	CONFIG_SOURCE(struct raw_handler, source),
+	CONFIG_STRING(struct raw_handler, path, "path", .fallback = "*",
+		      .min = 1, .max = 1024,
+		      .prose = "Paths below the application: \"*\", "
+			       "\"*.ext\", \"/prefix/*\" or one path."),
+	CONFIG_STRING(struct raw_handler, methods, "methods", .min = 1,
+		      .max = 1024,
+		      .prose = "Methods, with commas; without it all."),
+	CONFIG_STRING(struct raw_handler, module, "module",
+		      .flags = CONFIG_REQUIRED, .min = 1, .max = 32,
+		      .prose = "Module that has the handler."),
+	CONFIG_STRING(struct raw_handler, handler, "handler", .min = 1,
+		      .max = 64,
+		      .prose = "Handler of that module; without it its first."),
+};
+static const struct config_table handler_table = CONFIG_TABLE(
+	struct raw_handler, handler_fields,
+	"One row of the handler map: which handler answers which requests.");
+
+static const struct config_field section_fields[] = {
+	CONFIG_STRING(struct raw_section, text, "text",
+		      .flags = CONFIG_REQUIRED, .prose = "The section."),
+	CONFIG_STRING(struct raw_section, file, "file", .prose = "Its file."),
+	CONFIG_INTEGER(struct raw_section, line, "line", .prose = "Its line."),
+	CONFIG_INTEGER(struct raw_section, column, "column",
+		       .prose = "Its column."),
+};
+static const struct config_table section_table =
+	CONFIG_TABLE(struct raw_section, section_fields,
+		     "A module's section with its place.");
+
+static const struct config_field application_fields[] = {
+	CONFIG_SOURCE(struct raw_application, source),
+	CONFIG_INTEGER(struct raw_application, id, "id", .fallback = "0",
+		       .flags = CONFIG_HIDDEN,
+		       .prose = "Number of the application; chosen by "
+				"porticod."),
+	CONFIG_STRING(struct raw_application, pool, "pool",
+		      .fallback = SETTINGS_DEFAULT_POOL, .min = 1, .max = 64,
+		      .prose = "Pool whose workers run the application."),
+	CONFIG_STRING(struct raw_application, root, "root", .min = 1,
+		      .max = 4095,
+		      .prose = "Directory of its files; relative to the file "
+			       "that says it."),
+	CONFIG_STRINGS(struct raw_application, modules, "modules", .max = 256,
+		       .prose = "Modules that run in the application; those "
+				"named by handlers are added."),
+	CONFIG_LIST(struct raw_application, handlers, "handlers",
+		    &handler_table, .max = 10000,
+		    .prose = "The handler map; the first that fits wins. "
+			     "Without it the module \"static\" gets all."),
+	CONFIG_MAP(struct raw_application, sections, "sections", &section_table,
+		   .flags = CONFIG_HIDDEN,
+		   .prose = "Sections as porticod hands them on."),
+	CONFIG_REST(struct raw_application, rest,
+		    .prose = "A section for each module, named as it."),
+};
+static const struct config_table application_table = CONFIG_TABLE(
+	struct raw_application, application_fields,
+	"An application: a part of a site's paths, run by a pool.");
+
+static const struct config_field binding_fields[] = {
+	CONFIG_SOURCE(struct raw_binding, source),
+	CONFIG_STRING(struct raw_binding, url, "url", .flags = CONFIG_REQUIRED,
+		      .min = 1, .max = 1024,
+		      .prose = "scheme://host:port/prefix; host \"*\" takes "
+			       "what no other binding takes."),
+	CONFIG_STRING(struct raw_binding, address, "address", .min = 1,
+		      .max = 64,
+		      .prose = "Address to listen on; without it that of the "
+			       "url, or all."),
+	CONFIG_STRING(struct raw_binding, certificate, "certificate", .min = 1,
+		      .max = 255, .prose = "Name of the certificate (https)."),
+};
+static const struct config_table binding_table =
+	CONFIG_TABLE(struct raw_binding, binding_fields,
+		     "Where a site is reached.", .shorthand = "url");
+
+static const struct config_field site_fields[] = {
+	CONFIG_SOURCE(struct raw_site, source),
+	CONFIG_INTEGER(struct raw_site, id, "id", .fallback = "0", .min = 0,
+		       .max = UINT32_MAX,
+		       .prose = "Number of the site; without it the lowest "
+				"free one."),
+	CONFIG_LIST(struct raw_site, bindings, "bindings", &binding_table,
+		    .flags = CONFIG_REQUIRED, .min = 1, .max = 10000,
+		    .prose = "Where the site is reached."),
+	CONFIG_MAP(struct raw_site, applications, "applications",
+		   &application_table, .flags = CONFIG_REQUIRED, .min = 1,
+		   .max = 10000,
+		   .prose = "Applications by path; the longest that fits "
+			    "wins."),
+};
+static const struct config_table site_table =
+	CONFIG_TABLE(struct raw_site, site_fields, "A site.");
+
+static const struct config_field module_fields[] = {
+	CONFIG_SOURCE(struct raw_module, source),
+	CONFIG_STRING(struct raw_module, file, "file", .min = 1, .max = 4095,
+		      .prose = "The module's .so; without it NAME.so in "
+			       "moduleDirectory."),
+};
+static const struct config_table module_table =
+	CONFIG_TABLE(struct raw_module, module_fields,
+		     "A module that may be used.", .shorthand = "file");
+
+static const struct config_field root_fields[] = {
+	CONFIG_SOURCE(struct raw_root, source),
+	CONFIG_INTEGER(struct raw_root, generation, "generation",
+		       .fallback = "0", .flags = CONFIG_HIDDEN,
+		       .prose = "Counts configurations; set by porticod."),
+	CONFIG_STRING(struct raw_root, module_directory, "moduleDirectory",
+		      .min = 1, .max = 4095,
+		      .prose = "Directory of modules; without it that of the "
+			       "installation."),
+	CONFIG_STRING(struct raw_root, log_directory, "logDirectory",
+		      .fallback = SETTINGS_LOG_DIRECTORY, .min = 1, .max = 4095,
+		      .prose = "Directory of logs."),
+	CONFIG_STRING(struct raw_root, runtime_directory, "runtimeDirectory",
+		      .fallback = SETTINGS_RUNTIME_DIRECTORY, .min = 1,
+		      .max = 4095,
+		      .prose = "Directory of the process file and the control "
+			       "socket."),
+	CONFIG_STRING(struct raw_root, control_socket, "controlSocket",
+		      .fallback = SETTINGS_CONTROL_SOCKET, .min = 1,
+		      .max = 4095,
+		      .prose = "Socket for the portico command, relative to "
+			       "runtimeDirectory."),
+	CONFIG_STRING(struct raw_root, user, "user", .min = 1, .max = 255,
+		      .prose = "User of the listener and of pools without "
+			       "identity, when porticod is started as root; "
+			       "without it nobody."),
+	CONFIG_STRING(struct raw_root, group, "group", .min = 1, .max = 255,
+		      .prose = "Group of those; without it the user's."),
+	CONFIG_OBJECT(struct raw_root, listener, "listener", &listener_table,
+		      .prose = "The listener."),
+	CONFIG_OBJECT(struct raw_root, pool_defaults, "poolDefaults",
+		      &pool_table, .flags = CONFIG_PARTIAL,
+		      .prose = "What pools do not say themselves."),
+	CONFIG_MAP(struct raw_root, pools, "pools", &pool_table,
+		   .inherits = "poolDefaults", .max = 100000,
+		   .prose = "Pools by name."),
+	CONFIG_MAP(struct raw_root, sites, "sites", &site_table, .max = 100000,
+		   .prose = "Sites by name."),
+	CONFIG_MAP(struct raw_root, modules, "modules", &module_table,
+		   .max = 1000, .prose = "Modules by name."),
+};
+const struct config_table settings_root_table = CONFIG_TABLE(
+	struct raw_root, root_fields, "The configuration of a server.");

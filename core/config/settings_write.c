@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Settings as JSON for another process, cut down to what it may know.  The
+ * text is read back by the tables that read portico.json.
+ */
+#include "core/config/settings.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/memory.h"
+#include "core/config/config.h"
+
+struct writer {
+	const struct settings *settings;
+	enum settings_audience audience;
+	const struct settings_pool *pool; /* of a worker */
+};
+
+/* All of these take NULL for an absent value and leave it out. */
+static void
+put_text(json_t *object, const char *key, const char *text)
+{
+	if (text != NULL)
+		json_object_set_new(object, key, json_string(text));
+}
+
+static void
+put_number(json_t *object, const char *key, uint64_t number)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)number));
+}
+
+static void
+put_duration(json_t *object, const char *key, uint64_t ns)
+{
+	char text[CONFIG_UNIT_TEXT_SIZE];
+
+	put_text(object, key, config_format_duration(ns, text, sizeof text));
+}
+
+static json_t *
+write_listener(const struct settings_listener *listener)
+{
+	json_t *json = json_object(), *fields = json_array();
+
+	put_number(json, "threads", listener->threads);
+	put_number(json, "maxRequestBytes", listener->max_request_bytes);
+	put_number(json, "maxHeaderCount", listener->max_header_count);
+	put_number(json, "urlSegmentMaxCount", listener->url_segment_max_count);
+	put_number(json, "urlSegmentMaxLength",
+		   listener->url_segment_max_length);
+	put_number(json, "maxConnections", listener->max_connections);
+	put_duration(json, "headerWaitTimeout", listener->header_wait_timeout);
+	put_duration(json, "connectionTimeout", listener->connection_timeout);
+	put_duration(json, "entityBodyTimeout", listener->entity_body_timeout);
+	put_duration(json, "drainEntityBodyTimeout",
+		     listener->drain_entity_body_timeout);
+	put_number(json, "minSendRate", listener->min_send_rate);
+	put_number(json, "backlog", listener->backlog);
+	for (size_t i = 0; i < listener->access_log.field_count; i++)
+		json_array_append_new(fields,
+				      json_string(settings_log_field_name(
+					      listener->access_log.fields[i])));
+	json_object_set_new(json, "accessLog",
+			    json_pack("{s:b, s:s, s:o}", "enabled",
+				      listener->access_log.enabled, "file",
+				      listener->access_log.file, "fields",
+				      fields));
+	json_object_set_new(json, "errorLog",
+			    json_pack("{s:b, s:s}", "enabled",
+				      listener->error_log.enabled, "file",
+				      listener->error_log.file));
+	return json;
+}
+
+static json_t *
+write_pool(const struct writer *writer, const struct settings_pool *pool)
+{
+	json_t *json = json_object(), *identity = json_object();
+
+	put_number(json, "queueLength", pool->queue_length);
+	put_number(json, "workers", pool->workers);
+	put_number(json, "threads", pool->threads);
+	put_number(json, "offloadThreads", pool->offload_threads);
+	put_number(json, "maxConcurrentRequests",
+		   pool->max_concurrent_requests);
+	put_text(json, "startMode",
+		 pool->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
+			 "AlwaysRunning" :
+			 "OnDemand");
+	put_duration(json, "startupTimeLimit", pool->startup_time_limit);
+	put_duration(json, "shutdownTimeLimit", pool->shutdown_time_limit);
+	put_duration(json, "queueTimeout", pool->queue_timeout);
+	put_duration(json, "activationTimeout", pool->activation_timeout);
+	put_duration(json, "executionTimeout", pool->execution_timeout);
+	put_duration(json, "responseIdleTimeout", pool->response_idle_timeout);
+	json_object_set_new(json, "replay", json_boolean(pool->replay));
+	json_object_set_new(json, "rapidFailProtection",
+			    json_boolean(pool->rapid_fail_protection));
+	put_number(json, "rapidFailProtectionMaxCrashes",
+		   pool->rapid_fail_max_crashes);
+	put_duration(json, "rapidFailProtectionInterval",
+		     pool->rapid_fail_interval);
+	put_number(json, "maxRequestBody", pool->max_request_body);
+	put_text(identity, "user", pool->user);
+	put_text(identity, "group", pool->group);
+	json_object_set_new(json, "identity", identity);
+	if (writer->audience != SETTINGS_FOR_LISTENER) {
+		json_t *environment = json_object();
+
+		for (size_t i = 0; i < pool->environment_count; i++)
+			put_text(environment, pool->environment[i].name,
+				 pool->environment[i].value);
+		json_object_set_new(json, "environment", environment);
+	}
+	return json;
+}
+
+static json_t *
+write_binding(const struct settings_binding *binding)
+{
+	json_t *json = json_object();
+
+	put_text(json, "url", binding->url);
+	put_text(json, "address", binding->address);
+	put_text(json, "certificate", binding->certificate);
+	return json;
+}
+
+static json_t *
+write_handlers(const struct settings_application *application)
+{
+	json_t *handlers = json_array();
+
+	for (size_t i = 0; i < application->handler_count; i++) {
+		const struct settings_handler *row = &application->handlers[i];
+		json_t *json = json_object();
+
+		put_text(json, "path", row->path);
+		put_text(json, "methods", row->methods);
+		put_text(json, "module", row->module);
+		put_text(json, "handler", row->handler);
+		json_array_append_new(handlers, json);
+	}
+	return handlers;
+}
+
+static json_t *
+write_sections(const struct writer *writer,
+	       const struct settings_application *application)
+{
+	json_t *sections = json_object();
+
+	for (size_t i = 0; i < application->section_count; i++) {
+		const struct settings_section *section =
+			&application->sections[i];
+		json_t *json = json_object();
+
+		json_object_set_new(json, "text",
+				    json_stringn(section->json,
+						 section->json_length));
+		if (writer->audience != SETTINGS_FOR_COMPARISON) {
+			put_text(json, "file", section->place.file);
+			put_number(json, "line", section->place.line);
+			put_number(json, "column", section->place.column);
+		}
+		json_object_set_new(sections, section->module, json);
+	}
+	return sections;
+}
+
+static json_t *
+write_application(const struct writer *writer,
+		  const struct settings_application *application)
+{
+	json_t *json = json_object(), *modules;
+
+	put_number(json, "id", application->id);
+	put_text(json, "pool", application->pool->name);
+	put_text(json, "root", application->root);
+	if (writer->audience == SETTINGS_FOR_LISTENER)
+		return json;
+	modules = json_array();
+	for (size_t i = 0; i < application->module_count; i++)
+		json_array_append_new(modules,
+				      json_string(application->modules[i]));
+	json_object_set_new(json, "modules", modules);
+	json_object_set_new(json, "handlers", write_handlers(application));
+	json_object_set_new(json, "sections",
+			    write_sections(writer, application));
+	return json;
+}
+
+static bool
+is_of_one_pool(const struct writer *writer)
+{
+	return writer->audience == SETTINGS_FOR_WORKER ||
+	       writer->audience == SETTINGS_FOR_COMPARISON;
+}
+
+static bool
+is_meant(const struct writer *writer, const struct settings_pool *pool)
+{
+	return !is_of_one_pool(writer) || pool == writer->pool;
+}
+
+static bool
+is_site_meant(const struct writer *writer, const struct settings_site *site)
+{
+	for (size_t i = 0; i < site->application_count; i++)
+		if (is_meant(writer, site->applications[i].pool))
+			return true;
+	return !is_of_one_pool(writer);
+}
+
+static json_t *
+write_site(const struct writer *writer, const struct settings_site *site)
+{
+	json_t *json = json_object(), *bindings = json_array(),
+	       *applications = json_object();
+
+	for (size_t i = 0; i < site->application_count; i++) {
+		const struct settings_application *application =
+			&site->applications[i];
+
+		if (is_meant(writer, application->pool))
+			json_object_set_new(applications, application->path,
+					    write_application(writer,
+							      application));
+	}
+	for (size_t i = 0; i < site->binding_count; i++)
+		json_array_append_new(bindings,
+				      write_binding(&site->bindings[i]));
+	put_number(json, "id", site->id);
+	json_object_set_new(json, "bindings", bindings);
+	json_object_set_new(json, "applications", applications);
+	return json;
+}
+
+/* Whether an application of the reader uses the module. */
+static bool
+uses_module(const struct writer *writer, const char *name)
+{
+	const struct settings *settings = writer->settings;
+
+	for (size_t i = 0; i < settings->site_count; i++) {
+		const struct settings_site *site = &settings->sites[i];
+
+		for (size_t k = 0; k < site->application_count; k++) {
+			const struct settings_application *application =
+				&site->applications[k];
+
+			if (!is_meant(writer, application->pool))
+				continue;
+			for (size_t m = 0; m < application->module_count; m++)
+				if (strcmp(application->modules[m], name) == 0)
+					return true;
+		}
+	}
+	return false;
+}
+
+static json_t *
+write_root(const struct writer *writer)
+{
+	const struct settings *settings = writer->settings;
+	json_t *json = json_object(), *pools = json_object(),
+	       *sites = json_object(), *modules = json_object();
+
+	if (writer->audience != SETTINGS_FOR_COMPARISON)
+		put_number(json, "generation", settings->generation);
+	put_text(json, "moduleDirectory", settings->module_directory);
+	put_text(json, "logDirectory", settings->log_directory);
+	put_text(json, "runtimeDirectory", settings->runtime_directory);
+	put_text(json, "controlSocket", settings->control_socket);
+	put_text(json, "user", settings->user);
+	put_text(json, "group", settings->group);
+	if (!is_of_one_pool(writer))
+		json_object_set_new(json, "listener",
+				    write_listener(&settings->listener));
+	for (size_t i = 0; i < settings->pool_count; i++)
+		if (is_meant(writer, &settings->pools[i]))
+			json_object_set_new(pools, settings->pools[i].name,
+					    write_pool(writer,
+						       &settings->pools[i]));
+	json_object_set_new(json, "pools", pools);
+	for (size_t i = 0; i < settings->site_count; i++) {
+		const struct settings_site *site = &settings->sites[i];
+
+		if (is_site_meant(writer, site))
+			json_object_set_new(sites, site->name,
+					    write_site(writer, site));
+	}
+	json_object_set_new(json, "sites", sites);
+	for (size_t i = 0; i < settings->module_count; i++) {
+		const struct settings_module *module = &settings->modules[i];
+
+		if (writer->audience != SETTINGS_FOR_LISTENER &&
+		    uses_module(writer, module->name))
+			json_object_set_new(modules, module->name,
+					    json_pack("{s:s}", "file",
+						      module->file));
+	}
+	json_object_set_new(json, "modules", modules);
+	return json;
+}
+
+char *
+settings_to_text(const struct settings *settings,
+		 enum settings_audience audience,
+		 const struct settings_pool *pool, size_t *length_r)
+{
+	const struct writer writer = { settings, audience, pool };
+	json_t *json = write_root(&writer);
+	size_t length = json_dumpb(json, NULL, 0, JSON_COMPACT);
+	char *text = length == 0 ? NULL : mem_try_alloc(length + 1);
+
+	if (text != NULL) {
+		json_dumpb(json, text, length, JSON_COMPACT);
+		text[length] = '\0';
+		*length_r = length;
+	}
+	json_decref(json);
+	return text;
+}
+
+int
+settings_to_memfd(const struct settings *settings,
+		  enum settings_audience audience,
+		  const struct settings_pool *pool, struct portico_error *err)
+{
+	size_t length;
+	char *text = settings_to_text(settings, audience, pool, &length);
+	int fd;
+
+	if (text == NULL)
+		return (int)error_set(err, PORTICO_NO_MEMORY,
+				      "handing on the configuration: out of "
+				      "memory");
+	fd = io_memfd_from("portico-settings", text, length, err);
+	mem_free(text);
+	return fd;
+}
