@@ -21,7 +21,8 @@
 #define HTTP_CHAR_DIGIT 0x08
 #define HTTP_CHAR_HEX 0x10
 #define HTTP_CHAR_HOST 0x20 /* letters, digits, '-', '_', '.' */
-#define HTTP_CHAR_PATH 0x40 /* what the URL cooker passes through: TARGET
+#define HTTP_CHAR_PATH                                                         \
+	0x40 /* what the URL cooker passes through: TARGET
 			       without % / ? # \ and bytes from 0x80 on */
 
 extern const uint8_t http_chars[256];
@@ -65,8 +66,7 @@ http_equal_nocase(const char *text, size_t length, const char *lower,
 
 /* Both sides in any case. */
 static inline bool
-http_equal_names(const char *a, size_t a_length, const char *b,
-		 size_t b_length)
+http_equal_names(const char *a, size_t a_length, const char *b, size_t b_length)
 {
 	size_t i;
 

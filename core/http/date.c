@@ -15,10 +15,10 @@
 
 static const char day_names[7][4] = { "Sun", "Mon", "Tue", "Wed",
 				      "Thu", "Fri", "Sat" };
-static const char *const long_day_names[7] = {
-	"Sunday",   "Monday", "Tuesday", "Wednesday",
-	"Thursday", "Friday", "Saturday"
-};
+static const char *const long_day_names[7] = { "Sunday",   "Monday",
+					       "Tuesday",  "Wednesday",
+					       "Thursday", "Friday",
+					       "Saturday" };
 static const char month_names[12][4] = { "Jan", "Feb", "Mar", "Apr",
 					 "May", "Jun", "Jul", "Aug",
 					 "Sep", "Oct", "Nov", "Dec" };
@@ -55,15 +55,15 @@ civil_from_days(int64_t days, struct civil *civil_r)
 	int64_t year_of_era = (day_of_era - day_of_era / 1460 +
 			       day_of_era / 36524 - day_of_era / 146096) /
 			      365;
-	int64_t day_of_year = day_of_era - (365 * year_of_era +
-					    year_of_era / 4 -
-					    year_of_era / 100);
+	int64_t day_of_year =
+		day_of_era -
+		(365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t shifted = (5 * day_of_year + 2) / 153; /* March is 0 */
 
 	civil_r->day = (int)(day_of_year - (153 * shifted + 2) / 5 + 1);
 	civil_r->month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-	civil_r->year = (int)(year_of_era + era * 400) +
-			(civil_r->month <= 2 ? 1 : 0);
+	civil_r->year =
+		(int)(year_of_era + era * 400) + (civil_r->month <= 2 ? 1 : 0);
 }
 
 static char *
@@ -257,9 +257,8 @@ http_date_parse(const char *text, size_t length, int64_t now, int64_t *second_r)
 		if (take_text(&r, long_day_names[i]))
 			ok = take_rfc850(&r, &c, now);
 		else if (take_text(&r, day_names[i]))
-			ok = r.p < r.end && *r.p == ',' ?
-				     take_fixdate(&r, &c) :
-				     take_asctime(&r, &c);
+			ok = r.p < r.end && *r.p == ',' ? take_fixdate(&r, &c) :
+							  take_asctime(&r, &c);
 	}
 	return ok && r.p == r.end && civil_to_second(&c, second_r);
 }

@@ -78,7 +78,7 @@ print "};\n\nstatic const struct header_entry header_entries[] = {\n";
 print "\t{ 0, \"\", \"\", \"\" },\n";
 for my $name (@names) {
 	my $mask = join '', map { /[A-Za-z]/ ? ' ' : '\0' } split //, $name;
-	printf "\t{ %d, \"%s\",\n\t  \"%s\",\n\t  \"%s\" },\n",
+	printf "\t{ %d, \"%s\", \"%s\",\n\t  \"%s\" },\n",
 		length $name, $name, lc $name, $mask;
 }
 print "};\n/* clang-format on */\n";

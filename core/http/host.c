@@ -76,9 +76,8 @@ http_host_parse(const char *text, size_t length, uint32_t *host_length_r,
 		n = name_length(text, length);
 	if (n == 0 || n > HTTP_HOST_LENGTH_MAX)
 		return false;
-	if (n < length &&
-	    (text[n] != ':' ||
-	     !parse_port(text + n + 1, length - n - 1, port_r)))
+	if (n < length && (text[n] != ':' ||
+			   !parse_port(text + n + 1, length - n - 1, port_r)))
 		return false;
 	if (text[n - 1] == '.')
 		n--;

@@ -14,6 +14,8 @@ core_http_libhttp_la_SOURCES = \
 	core/http/host.c \
 	core/http/host.h \
 	core/http/limits.h \
+	core/http/log_record.c \
+	core/http/log_record.h \
 	core/http/method.c \
 	core/http/method.h \
 	core/http/parser.c \
@@ -31,4 +33,46 @@ core_http_libhttp_la_SOURCES = \
 	core/http/status.h \
 	core/http/url.c \
 	core/http/url.h
-EXTRA_DIST += core/http/header_id_gen.pl
+EXTRA_DIST += core/http/README.md core/http/header_id_gen.pl
+
+if HAVE_CMOCKA
+UNIT_TESTS += \
+	t/unit/http/chars-t \
+	t/unit/http/chunked-t \
+	t/unit/http/date-t \
+	t/unit/http/parser-t \
+	t/unit/http/request_head-t \
+	t/unit/http/response_head-t \
+	t/unit/http/url-t \
+	t/unit/http/vocabulary-t
+t_unit_http_chars_t_SOURCES = t/unit/http/chars-t.c
+t_unit_http_chars_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_chunked_t_SOURCES = t/unit/http/chunked-t.c
+t_unit_http_chunked_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_date_t_SOURCES = t/unit/http/date-t.c
+t_unit_http_date_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_parser_t_SOURCES = t/unit/http/parser-t.c
+t_unit_http_parser_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_request_head_t_SOURCES = t/unit/http/request_head-t.c
+t_unit_http_request_head_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_response_head_t_SOURCES = t/unit/http/response_head-t.c
+t_unit_http_response_head_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_url_t_SOURCES = t/unit/http/url-t.c
+t_unit_http_url_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_vocabulary_t_SOURCES = t/unit/http/vocabulary-t.c
+t_unit_http_vocabulary_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+endif
+
+FUZZERS += \
+	fuzz/http_parser_fuzz \
+	fuzz/response_head_fuzz \
+	fuzz/url_fuzz
+fuzz_http_parser_fuzz_SOURCES = fuzz/http_parser_fuzz.c fuzz/replay_main.c
+fuzz_http_parser_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_http_parser_fuzz_LDFLAGS = $(FUZZ_FLAGS)
+fuzz_response_head_fuzz_SOURCES = fuzz/response_head_fuzz.c fuzz/replay_main.c
+fuzz_response_head_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_response_head_fuzz_LDFLAGS = $(FUZZ_FLAGS)
+fuzz_url_fuzz_SOURCES = fuzz/url_fuzz.c fuzz/replay_main.c
+fuzz_url_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_url_fuzz_LDFLAGS = $(FUZZ_FLAGS)

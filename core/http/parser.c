@@ -241,7 +241,8 @@ read_line_start(struct http_parser *parser, struct http_parsed_head *head,
 	uint32_t end = line_end(parser, length, limit);
 
 	if (at == end)
-		return starved(parser, at, end, limit, HTTP_REASON_FIELD_LENGTH);
+		return starved(parser, at, end, limit,
+			       HTTP_REASON_FIELD_LENGTH);
 	switch (data[at]) {
 	case '\r':
 		if (at + 1 == end)
@@ -411,7 +412,12 @@ void
 http_parsed_head_copy(struct http_parsed_head *to,
 		      const struct http_parsed_head *from)
 {
+	/* And the one whose name has been read but not its value. */
+	unsigned count = from->field_count < HTTP_FIELDS_MAX ?
+				 from->field_count + 1u :
+				 HTTP_FIELDS_MAX;
+
 	memcpy(to, from,
 	       offsetof(struct http_parsed_head, fields) +
-		       from->field_count * sizeof(from->fields[0]));
+		       count * sizeof(from->fields[0]));
 }

@@ -234,8 +234,7 @@ static bool
 lacks_length(const struct http_parsed_head *head)
 {
 	return head->minor > 0 &&
-	       !(head->seen &
-		 (SEEN_CONTENT_LENGTH | SEEN_TRANSFER_ENCODING)) &&
+	       !(head->seen & (SEEN_CONTENT_LENGTH | SEEN_TRANSFER_ENCODING)) &&
 	       (head->method == HTTP_METHOD_POST ||
 		head->method == HTTP_METHOD_PUT ||
 		head->method == HTTP_METHOD_PATCH);

@@ -9,11 +9,10 @@
 static const struct {
 	const char *name;
 	uint16_t status;
-} reasons[HTTP_REASON_COUNT] = {
-	[HTTP_REASON_NONE] = { "-", 0 },
+} reasons[HTTP_REASON_COUNT] = { [HTTP_REASON_NONE] = { "-", 0 },
 #define REASON_ROW(symbol, name, status)                                       \
 	[HTTP_REASON_##symbol] = { name, status },
-	HTTP_REASON_MAP(REASON_ROW)
+				 HTTP_REASON_MAP(REASON_ROW)
 #undef REASON_ROW
 };
 

@@ -205,8 +205,8 @@ http_request_head_is_valid(const void *block, size_t size)
 	if (size < sizeof(*head) || head->magic != HTTP_REQUEST_HEAD_MAGIC ||
 	    head->version != HTTP_REQUEST_HEAD_VERSION ||
 	    head->fixed_size != sizeof(*head) || head->size > size ||
-	    head->size < sizeof(*head) +
-				 head->field_count * sizeof(head->fields[0]))
+	    head->size <
+		    sizeof(*head) + head->field_count * sizeof(head->fields[0]))
 		return false;
 	if (!reference_is_valid(head, head->method_name) ||
 	    !reference_is_valid(head, head->target) ||
@@ -241,11 +241,10 @@ http_request_head_find_next(const struct http_request_head *head,
 			continue;
 		if (f->id != HTTP_HEADER_UNKNOWN)
 			return f;
-		if (http_equal_names(
-			    (const char *)head + f->name_offset,
-			    f->name_length,
-			    (const char *)head + field->name_offset,
-			    field->name_length))
+		if (http_equal_names((const char *)head + f->name_offset,
+				     f->name_length,
+				     (const char *)head + field->name_offset,
+				     field->name_length))
 			return f;
 	}
 	return NULL;

@@ -32,7 +32,10 @@
 #define HTTP_REQUEST_HEAD_MAGIC 0x50485251u /* "PHRQ" */
 #define HTTP_REQUEST_HEAD_VERSION 1
 
-enum http_scheme { HTTP_SCHEME_HTTP = 1, HTTP_SCHEME_HTTPS = 2 };
+enum http_scheme {
+	HTTP_SCHEME_HTTP = 1,
+	HTTP_SCHEME_HTTPS = 2
+};
 
 /* Where a time stamp belongs.  Nanoseconds of CLOCK_MONOTONIC; 0 = not yet.
  * The listener writes those of its own side; append only. */

@@ -361,8 +361,8 @@ size_t
 http_response_head_emit_bound(size_t size,
 			      const struct http_emit_options *options)
 {
-	return size + size / sizeof(struct http_response_field) *
-			      EMIT_FIELD_ROOM +
+	return size +
+	       size / sizeof(struct http_response_field) * EMIT_FIELD_ROOM +
 	       EMIT_FIXED_ROOM + options->server_length;
 }
 

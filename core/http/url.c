@@ -93,7 +93,8 @@ has_backslash_at_dot(const char *text, size_t length)
 	for (i = 0; i < length; i++) {
 		if (text[i] != '\\')
 			continue;
-		if (text[i - 1] == '.' || (i + 1 < length && text[i + 1] == '.'))
+		if (text[i - 1] == '.' ||
+		    (i + 1 < length && text[i + 1] == '.'))
 			return true;
 	}
 	return false;
@@ -187,8 +188,7 @@ cook_path(struct cook *cook, const struct http_url_limits *limits)
 				return false;
 		} else {
 			/* Raw spaces and '#' are no part of a target. */
-			if (c == '#' || c == ' ' ||
-			    !put_byte(cook, (uint8_t)c))
+			if (c == '#' || c == ' ' || !put_byte(cook, (uint8_t)c))
 				return false;
 			cook->p++;
 		}
@@ -219,8 +219,8 @@ http_url_cook(const char *raw, size_t length, char *out,
 		return HTTP_REASON_URL;
 	if (!cook_path(&cook, limits))
 		return HTTP_REASON_URL;
-	if (cook.high && (!http_utf8_is_valid(out, cook.at) ||
-			  has_c1_control(out, cook.at)))
+	if (cook.high &&
+	    (!http_utf8_is_valid(out, cook.at) || has_c1_control(out, cook.at)))
 		return HTTP_REASON_URL;
 	if (cook.backslash && has_backslash_at_dot(out, cook.at))
 		return HTTP_REASON_URL;
