@@ -212,6 +212,8 @@ channel_free(struct channel **channel_p)
 	if (channel == NULL)
 		return;
 	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	/* channel_loop_remove comes first. */
+	ASSERT(channel->on_dirty == NULL);
 	file_fini(channel);
 	space_fini(&channel->own);
 	space_fini(&channel->peer);

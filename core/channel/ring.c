@@ -209,7 +209,11 @@ channel_flush(struct channel *channel)
 	channel->dirty = false;
 	published = channel->tail != channel->tail_published;
 	consumed = channel->head != channel->head_noted;
-	if (!published && !consumed)
+	/* The ring may be full of releases that have not woken the other side;
+	 * now it has to make room. */
+	if (channel->overflow_count > 0)
+		channel->loud = true;
+	if (!published && !consumed && !channel->loud)
 		return;
 	if (published) {
 		atomic_store_explicit(&channel->out->producer.tail,

@@ -291,6 +291,9 @@ segment_dropped(struct channel *channel, uint64_t number)
 {
 	struct segment *segment = &channel->peer.segments[number];
 
+	/* Its message may not have been read yet. */
+	if (segment->base == NULL && !channel->listener)
+		(void)channel_socket_readable(channel);
 	if (segment->base == NULL)
 		return channel_refuse(channel, "drop of a segment that is not "
 					       "there");

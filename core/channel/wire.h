@@ -63,9 +63,9 @@ struct channel_reference {
  * that concern one.
  *
  * listener -> worker
- *   REQUEST  refs[0] is the request head; the block stays readable until the
- *            worker's END, which returns it without a RELEASE.  flags:
- *            HAS_BODY.  The claim word of the slot is OFFERED.
+ *   REQUEST  refs[0] is the request head, count is 1; the block stays
+ *            readable until the worker's END, which returns it without a
+ *            RELEASE.  flags: HAS_BODY.  The claim word of the slot is OFFERED.
  *   BODY     refs[0..count) are request body in order, flags: LAST.  Each block
  *            is returned by RELEASE.  count may be 0 with LAST.
  *   WINDOW   `value` more bytes of response body may be handed over
@@ -78,7 +78,7 @@ struct channel_reference {
  * worker -> listener
  *   RESPONSE refs[0] holds the response head in its first `extra` bytes; what
  *            follows it in refs[0] and all of refs[1..count) is body.
- *            flags: LAST.  At most one per request.
+ *            flags: LAST, FLUSH.  At most one per request.
  *   BODY     refs[0..count) are response body in order.  flags: LAST, FLUSH
  *   FILE     `value2` bytes at offset `value` of the file that was passed
  *            under the number `extra`.  flags: LAST.  Counts against no window.
