@@ -424,7 +424,10 @@ on_poll(uv_poll_t *poll, int status, int events)
 
 	CHECK(connection, CONNECTION_MAGIC);
 	if (status < 0) {
-		end(connection, PORTICO_SYSTEM, uv_strerror(status));
+		/* EPOLLERR: the peer died with something of ours unread. */
+		receive(connection);
+		if (!connection->closed)
+			end(connection, PORTICO_CLOSED, "the peer is gone");
 		return;
 	}
 	/* Input first: what the peer said before it closed still counts. */

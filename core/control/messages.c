@@ -95,7 +95,9 @@ static const struct member members_reply[] = {
 	O(struct control_reply, "body", JSON, body), END
 };
 static const struct member members_ready[] = {
-	O(struct control_ready, "loops", U32, loops), END
+	O(struct control_ready, "loops", U32, loops),
+	O(struct control_ready, "modules", JSON, modules),
+	O(struct control_ready, "events", JSON, events), END
 };
 static const struct member members_demand[] = {
 	M(struct control_demand, "pool", TEXT, pool), END

@@ -112,6 +112,11 @@ struct control_reply {
 /* listener -> manager: serving.  worker -> manager: modules loaded. */
 struct control_ready {
 	uint32_t loops; /* threads */
+	/* Of a worker, for people who look at requests in flight: names of
+	 * its modules and of the events by the numbers that it uses in the
+	 * channel's progress words; arrays of text, or NULL.  Decoded:
+	 * borrowed; encoded: a reference is added. */
+	json_t *modules, *events;
 };
 
 /* listener -> manager: a request waits and no worker is there; sent once until

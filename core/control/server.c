@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A control socket's server.
+ */
+#include "core/control/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/list.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+
+#define SERVER_MAGIC 0x5e12e27au
+
+struct client {
+	struct list link;
+	struct control_server *server;
+	struct control_connection *connection;
+};
+
+struct control_server {
+	unsigned magic;
+	uv_poll_t poll;
+	int fd;
+	char *path;
+	struct list clients; /* of struct client */
+	unsigned count, maximum;
+	control_request_fn *on_request;
+	control_gone_fn *on_gone;
+	void *arg;
+};
+
+static void
+drop(struct client *client)
+{
+	struct control_server *server = client->server;
+
+	server->on_gone(client->connection, server->arg);
+	control_connection_free(&client->connection);
+	list_remove(&client->link);
+	server->count--;
+	mem_free(client);
+}
+
+static void
+on_message(struct control_connection *connection, const char *type,
+	   json_t *message, int *fds, size_t nfds, void *arg)
+{
+	struct client *client = arg;
+	struct control_server *server = client->server;
+
+	(void)fds;
+	(void)nfds;
+	CHECK(server, SERVER_MAGIC);
+	server->on_request(connection, type, message, server->arg);
+}
+
+static void
+on_closed(struct control_connection *connection, enum portico_status status,
+	  const char *why, void *arg)
+{
+	(void)connection;
+	(void)status;
+	(void)why;
+	drop(arg);
+}
+
+static bool
+is_allowed(int fd)
+{
+	uid_t uid;
+
+	return io_peer(fd, NULL, &uid, NULL) == PORTICO_OK &&
+	       (uid == 0 || uid == geteuid());
+}
+
+static void
+on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct control_server *server = poll->data;
+	struct client *client;
+	int fd;
+
+	(void)status;
+	(void)events;
+	CHECK(server, SERVER_MAGIC);
+	fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (server->count >= server->maximum || !is_allowed(fd)) {
+		log_info(NULL, "a command was turned away from %s: %s",
+			 server->path,
+			 server->count >= server->maximum ?
+				 "too many are connected" :
+				 "its user is neither root nor ours");
+		io_close(&fd);
+		return;
+	}
+	client = mem_zalloc(sizeof *client);
+	client->server = server;
+	list_init(&client->link);
+	list_add_tail(&server->clients, &client->link);
+	server->count++;
+	client->connection = control_connection_new(
+		server->poll.loop, fd, on_message, on_closed, client);
+}
+
+static int
+listen_on(const char *path, struct portico_error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return (int)error_set(err, PORTICO_TOO_LARGE,
+				      "opening the control socket %s: the path "
+				      "is longer than %zu bytes",
+				      path, sizeof address.sun_path - 1);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return (int)error_system(err, "opening the control socket");
+	unlink(path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+	    chmod(path, 0600) != 0 || listen(fd, 64) != 0) {
+		int status = (int)error_system(
+			err, "opening the control socket %s", path);
+
+		io_close(&fd);
+		return status;
+	}
+	return fd;
+}
+
+enum portico_status
+control_server_open(uv_loop_t *loop, const char *path, unsigned clients_max,
+		    control_request_fn *on_request, control_gone_fn *on_gone,
+		    void *arg, struct control_server **server_r,
+		    struct portico_error *err)
+{
+	struct control_server *server;
+	int status, fd = listen_on(path, err);
+
+	if (fd < 0)
+		return (enum portico_status)fd;
+	server = mem_zalloc(sizeof *server);
+	server->magic = SERVER_MAGIC;
+	server->fd = fd;
+	server->path = mem_strdup(path);
+	server->maximum = clients_max;
+	server->on_request = on_request;
+	server->on_gone = on_gone;
+	server->arg = arg;
+	list_init(&server->clients);
+	status = uv_poll_init(loop, &server->poll, fd);
+	server->poll.data = server;
+	if (status == 0)
+		status = uv_poll_start(&server->poll, UV_READABLE, on_poll);
+	if (status != 0)
+		check_panic("polling the control socket: %s",
+			    uv_strerror(status));
+	*server_r = server;
+	return PORTICO_OK;
+}
+
+static void
+on_handle_closed(uv_handle_t *handle)
+{
+	struct control_server *server = handle->data;
+
+	server->magic = 0;
+	mem_free(server->path);
+	mem_free(server);
+}
+
+void
+control_server_close(struct control_server **server_p)
+{
+	struct control_server *server = *server_p;
+
+	if (server == NULL)
+		return;
+	CHECK(server, SERVER_MAGIC);
+	*server_p = NULL;
+	LIST_FOREACH_SAFE(struct client, link, client, &server->clients)
+		drop(client);
+	unlink(server->path);
+	uv_close((uv_handle_t *)&server->poll, on_handle_closed);
+	io_close(&server->fd);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Control connections: messages and descriptors arrive whole and in order,
+ * also when the peer does not read for a while and when they are large; a
+ * peer that lies or leaves ends its connection once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/io.h"
+#include "core/base/memory.h"
+#include "core/control/connection.h"
+
+struct side {
+	struct control_connection *connection;
+	unsigned messages, ends;
+	int last; /* its "n" */
+	size_t last_length; /* of its "text" */
+	size_t last_fds;
+	bool in_order, free_in_message, keep_fd;
+	int kept_fd;
+	enum portico_status end;
+};
+
+struct pair {
+	uv_loop_t loop;
+	struct side a, b;
+};
+
+static void
+on_message(struct control_connection *connection, const char *type,
+	   json_t *message, int *fds, size_t nfds, void *arg)
+{
+	struct side *side = arg;
+	int n = (int)json_integer_value(json_object_get(message, "n"));
+
+	(void)connection;
+	assert_string_equal(type, "test");
+	side->messages++;
+	side->in_order &= n == side->last + 1;
+	side->last = n;
+	side->last_length =
+		json_string_length(json_object_get(message, "text"));
+	side->last_fds = nfds;
+	if (side->keep_fd && nfds > 0) {
+		side->kept_fd = fds[0];
+		fds[0] = -1;
+	}
+	if (side->free_in_message)
+		control_connection_free(&side->connection);
+}
+
+static void
+on_closed(struct control_connection *connection, enum portico_status status,
+	  const char *why, void *arg)
+{
+	struct side *side = arg;
+
+	(void)connection;
+	assert_non_null(why);
+	side->ends++;
+	side->end = status;
+	control_connection_free(&side->connection);
+}
+
+/* `raw`: the second end stays a bare descriptor, returned. */
+static int
+setup(struct pair *pair, bool raw)
+{
+	int fds[2];
+
+	memset(pair, 0, sizeof *pair);
+	pair->a.in_order = pair->b.in_order = true;
+	pair->b.kept_fd = -1;
+	assert_int_equal(io_seqpacket_pair(fds, true, NULL), PORTICO_OK);
+	uv_loop_init(&pair->loop);
+	pair->a.connection = control_connection_new(
+		&pair->loop, fds[0], on_message, on_closed, &pair->a);
+	if (raw)
+		return fds[1];
+	pair->b.connection = control_connection_new(
+		&pair->loop, fds[1], on_message, on_closed, &pair->b);
+	return -1;
+}
+
+static void
+teardown(struct pair *pair)
+{
+	control_connection_free(&pair->a.connection);
+	control_connection_free(&pair->b.connection);
+	uv_run(&pair->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&pair->loop), 0);
+}
+
+static json_t *
+make(int n)
+{
+	return json_pack("{s:s, s:i}", "type", "test", "n", n);
+}
+
+static void
+turn_until(struct pair *pair, const unsigned *count, unsigned wanted)
+{
+	for (int i = 0; i < 100000 && *count < wanted; i++)
+		uv_run(&pair->loop, UV_RUN_ONCE);
+	assert_int_equal(*count, wanted);
+}
+
+static void
+test_order(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	setup(&pair, false);
+	/* More than the socket takes: some of it has to wait. */
+	for (int i = 1; i <= 2000; i++)
+		assert_int_equal(control_send(pair.a.connection, make(i), NULL,
+					      0),
+				 PORTICO_OK);
+	assert_false(control_idle(pair.a.connection));
+	turn_until(&pair, &pair.b.messages, 2000);
+	assert_true(pair.b.in_order);
+	while (!control_idle(pair.a.connection))
+		uv_run(&pair.loop, UV_RUN_ONCE);
+	teardown(&pair);
+}
+
+static void
+test_descriptors(void **state)
+{
+	struct pair pair;
+	struct stat sent, received;
+	int fds[2];
+
+	(void)state;
+	setup(&pair, false);
+	pair.b.keep_fd = true;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(control_send(pair.a.connection, make(1), fds, 2),
+			 PORTICO_OK);
+	turn_until(&pair, &pair.b.messages, 1);
+	assert_int_equal(pair.b.last_fds, 2);
+	assert_int_equal(fstat(fds[0], &sent), 0);
+	assert_int_equal(fstat(pair.b.kept_fd, &received), 0);
+	assert_true(sent.st_ino == received.st_ino);
+	io_close(&pair.b.kept_fd);
+	/* The end that was not kept was closed: only ours is left. */
+	io_close(&fds[1]);
+	assert_int_equal(read(fds[0], &fds[1], 1), 0);
+	io_close(&fds[0]);
+	teardown(&pair);
+}
+
+/* A descriptor goes along with a message that had to wait. */
+static void
+test_descriptors_wait(void **state)
+{
+	struct pair pair;
+	int fds[2], n = 0;
+
+	(void)state;
+	setup(&pair, false);
+	pair.b.keep_fd = true;
+	while (control_idle(pair.a.connection))
+		control_send(pair.a.connection, make(++n), NULL, 0);
+	assert_int_equal(pipe(fds), 0);
+	control_send(pair.a.connection, make(++n), fds, 1);
+	io_close(&fds[0]);
+	turn_until(&pair, &pair.b.messages, (unsigned)n);
+	assert_int_equal(pair.b.last_fds, 1);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(read(pair.b.kept_fd, &n, 1), 1);
+	io_close(&pair.b.kept_fd);
+	io_close(&fds[1]);
+	teardown(&pair);
+}
+
+static void
+test_large(void **state)
+{
+	size_t length = 3000000;
+	char *text = mem_alloc(length + 1);
+	struct pair pair;
+	int fds[2];
+
+	(void)state;
+	memset(text, 'x', length);
+	text[length] = '\0';
+	setup(&pair, false);
+	pair.b.keep_fd = true;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(control_send(pair.a.connection,
+				      json_pack("{s:s, s:i, s:s}", "type",
+						"test", "n", 1, "text", text),
+				      fds, 1),
+			 PORTICO_OK);
+	turn_until(&pair, &pair.b.messages, 1);
+	assert_true(pair.b.last_length == length);
+	assert_int_equal(pair.b.last_fds, 1); /* without the memfd */
+	io_close(&pair.b.kept_fd);
+	io_close(&fds[0]);
+	io_close(&fds[1]);
+	mem_free(text);
+	teardown(&pair);
+}
+
+static void
+test_hang_up(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	setup(&pair, false);
+	/* What was said before the end still counts. */
+	control_send(pair.a.connection, make(1), NULL, 0);
+	control_connection_free(&pair.a.connection);
+	turn_until(&pair, &pair.b.ends, 1);
+	assert_int_equal(pair.b.messages, 1);
+	assert_int_equal(pair.b.end, PORTICO_CLOSED);
+	teardown(&pair);
+}
+
+static void
+test_free_inside(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	setup(&pair, false);
+	pair.b.free_in_message = true;
+	control_send(pair.a.connection, make(1), NULL, 0);
+	control_send(pair.a.connection, make(2), NULL, 0);
+	turn_until(&pair, &pair.b.messages, 1);
+	turn_until(&pair, &pair.a.ends, 1);
+	assert_int_equal(pair.b.messages, 1);
+	assert_int_equal(pair.b.ends, 0);
+	teardown(&pair);
+}
+
+static void
+test_lies(void **state)
+{
+	static const char *const lies[] = {
+		"x",
+		"[]",
+		"{}",
+		"{\"type\":1}",
+		"{\"type\":\"large\"}",
+		"{\"type\":\"test\",\"type\":\"test\"}",
+		"{\"type\":\"test\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+		struct pair pair;
+		int fd = setup(&pair, true);
+
+		assert_int_equal(io_send_message(fd, lies[i], strlen(lies[i]),
+						 NULL, 0),
+				 PORTICO_OK);
+		turn_until(&pair, &pair.a.ends, 1);
+		assert_int_equal(pair.a.end, PORTICO_PROTOCOL);
+		assert_int_equal(pair.a.messages, 0);
+		io_close(&fd);
+		teardown(&pair);
+	}
+}
+
+/* A memfd that is not sealed could shrink while it is read. */
+static void
+test_large_unsealed(void **state)
+{
+	static const char stub[] = "{\"type\":\"large\"}";
+	struct pair pair;
+	int fd = setup(&pair, true);
+	int memory = io_memfd_create("test", 100, NULL);
+
+	(void)state;
+	assert_int_equal(io_send_message(fd, stub, sizeof stub - 1, &memory, 1),
+			 PORTICO_OK);
+	turn_until(&pair, &pair.a.ends, 1);
+	assert_int_equal(pair.a.end, PORTICO_PROTOCOL);
+	io_close(&memory);
+	io_close(&fd);
+	teardown(&pair);
+}
+
+/* A peer that never reads costs a bounded queue, then its connection. */
+static void
+test_does_not_read(void **state)
+{
+	struct pair pair;
+	int fd = setup(&pair, true);
+	enum portico_status status = PORTICO_OK;
+
+	(void)state;
+	for (int i = 0; i < 20000 && status == PORTICO_OK; i++)
+		status = control_send(pair.a.connection, make(i), NULL, 0);
+	assert_int_equal(status, PORTICO_FULL);
+	assert_int_equal(pair.a.ends, 0); /* not from within */
+	assert_int_equal(control_send(pair.a.connection, make(0), NULL, 0),
+			 PORTICO_CLOSED);
+	turn_until(&pair, &pair.a.ends, 1);
+	assert_int_equal(pair.a.end, PORTICO_FULL);
+	io_close(&fd);
+	teardown(&pair);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_descriptors_wait),
+		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_hang_up),
+		cmocka_unit_test(test_free_inside),
+		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_large_unsealed),
+		cmocka_unit_test(test_does_not_read),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
