@@ -1,1 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
+#
+# What a module author gets: headers, portico.pc, examples.  The examples are
+# built here too (not installed), so that they stay correct and tests can load
+# them; their own Makefiles need nothing of this tree.
+
+porticoincludedir = $(includedir)/portico
+porticoinclude_HEADERS = \
+	sdk/include/portico/async.h \
+	sdk/include/portico/file.h \
+	sdk/include/portico/filter.h \
+	sdk/include/portico/host.h \
+	sdk/include/portico/log.h \
+	sdk/include/portico/module.h \
+	sdk/include/portico/portico.h \
+	sdk/include/portico/request.h \
+	sdk/include/portico/response.h \
+	sdk/include/portico/types.h \
+	sdk/include/portico/worker.h
+
+pkgconfig_DATA += sdk/portico.pc
+
+# -rpath makes libtool build a real .so although nothing is installed.
+EXAMPLE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
+EXAMPLE_CPPFLAGS = -I$(top_srcdir)/sdk/include
+
+noinst_LTLIBRARIES += \
+	sdk/examples/hello/hello.la \
+	sdk/examples/echo/echo.la
+sdk_examples_hello_hello_la_SOURCES = sdk/examples/hello/hello.c
+sdk_examples_hello_hello_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+sdk_examples_hello_hello_la_LDFLAGS = $(EXAMPLE_FLAGS)
+sdk_examples_echo_echo_la_SOURCES = sdk/examples/echo/echo.c
+sdk_examples_echo_echo_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+sdk_examples_echo_echo_la_LDFLAGS = $(EXAMPLE_FLAGS)
+
+EXTRA_DIST += \
+	sdk/README.md \
+	sdk/examples/hello/Makefile \
+	sdk/examples/hello/README.md \
+	sdk/examples/echo/Makefile \
+	sdk/examples/echo/README.md
+
+dist_doc_DATA += \
+	docs/sdk/compatibility.md \
+	docs/sdk/writing-a-module.md
+
+SYSTEM_TESTS += \
+	t/sdk/areas.t \
+	t/sdk/check_module.t \
+	t/sdk/examples.t \
+	t/sdk/serving.t \
+	t/worker/back-pressure.t \
+	t/worker/echo-2gib.t
+
+# Modules of tests: good ones, and those that must be refused.
+SDK_TEST_MODULES = \
+	t/sdk/modules/abi-two.la \
+	t/sdk/modules/areas.la \
+	t/sdk/modules/circle-a.la \
+	t/sdk/modules/circle-b.la \
+	t/sdk/modules/every-directive.la \
+	t/sdk/modules/no-symbol.la \
+	t/sdk/modules/two-symbols.la \
+	t/sdk/modules/undefined.la
+SDK_TEST_MODULE_FLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-rpath /nowhere
+
+check_LTLIBRARIES += $(SDK_TEST_MODULES)
+t_sdk_modules_abi_two_la_SOURCES = t/sdk/modules/abi-two.c
+t_sdk_modules_abi_two_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_abi_two_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_areas_la_SOURCES = t/sdk/modules/areas.c
+t_sdk_modules_areas_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -D_GNU_SOURCE
+t_sdk_modules_areas_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_areas_la_LIBADD = $(UV_LIBS)
+t_sdk_modules_circle_a_la_SOURCES = t/sdk/modules/circle-a.c
+t_sdk_modules_circle_a_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_circle_a_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_circle_b_la_SOURCES = t/sdk/modules/circle-b.c
+t_sdk_modules_circle_b_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_circle_b_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_every_directive_la_SOURCES = t/sdk/modules/every-directive.c
+t_sdk_modules_every_directive_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_every_directive_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_no_symbol_la_SOURCES = t/sdk/modules/no-symbol.c
+t_sdk_modules_no_symbol_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_no_symbol_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
+t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_undefined_la_SOURCES = t/sdk/modules/undefined.c
+t_sdk_modules_undefined_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_undefined_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -10,10 +10,11 @@
 
 #include "core/base/arena.h"
 #include "core/base/check.h"
-#include "core/base/error.h"
 #include "core/base/slice.h"
+#include "core/config/config.h"
 #include "core/config/settings.h"
 #include "core/http/method.h"
+#include "core/worker/module_config.h"
 #include "core/worker/module_load.h"
 
 #define MAP_MAGIC 0x484d4150u
@@ -56,27 +57,20 @@ struct build {
 	struct arena *arena;
 	struct module_record *const *modules;
 	size_t module_count;
-	module_problem_fn *report;
-	void *report_arg;
-	struct portico_error *err; /* the first problem */
+	struct config_problems *problems;
 	bool failed;
 };
 
 /* ---- building ------------------------------------------------------------ */
 
-static void
-problem(struct build *build, const struct settings_handler *rule,
-	struct portico_error *problem)
-{
-	if (rule->place.file != NULL)
-		error_place(problem, rule->place.file, rule->place.line,
-			    rule->place.column);
-	if (!build->failed && build->err != NULL)
-		*build->err = *problem;
-	build->failed = true;
-	if (build->report != NULL)
-		build->report(problem, build->report_arg);
-}
+#define PROBLEM(build, rule, ...)                                              \
+	do {                                                                   \
+		(build)->failed = true;                                        \
+		config_problem_at((build)->problems,                           \
+				  module_place_file(&(rule)->place),           \
+				  (rule)->place.line, (rule)->place.column,    \
+				  __VA_ARGS__);                                \
+	} while (0)
 
 static bool
 parse_pattern(const char *path, enum pattern_kind *kind_r,
@@ -202,17 +196,15 @@ resolve_target(struct build *build, const struct settings_handler *from,
 	       struct handler_target *target_r)
 {
 	const struct module_record *module = NULL;
-	struct portico_error err;
 
 	for (size_t i = 0; i < build->module_count; i++)
 		if (strcmp(build->modules[i]->name, from->module) == 0)
 			module = build->modules[i];
 	if (module == NULL) {
-		error_set(&err, PORTICO_CONFIG,
-			  "module: found \"%s\", which is not among the "
-			  "modules of this application",
-			  from->module);
-		problem(build, from, &err);
+		PROBLEM(build, from,
+			"module: found \"%s\", which is not among the "
+			"modules of this application",
+			from->module);
 		return false;
 	}
 	target_r->module = module;
@@ -220,18 +212,16 @@ resolve_target(struct build *build, const struct settings_handler *from,
 	if (target_r->handler != NULL)
 		return true;
 	if (module->handler_count == 0) {
-		error_set(&err, PORTICO_CONFIG,
-			  "module: found \"%s\", which has no handlers",
-			  from->module);
+		PROBLEM(build, from,
+			"module: found \"%s\", which has no handlers",
+			from->module);
 	} else {
-		error_set(&err, PORTICO_CONFIG,
-			  "handler: found \"%s\", which module %s does not "
-			  "have",
-			  from->handler, from->module);
-		error_hint(&err, "Its first handler is \"%s\".",
-			   module->module.handlers[0].name);
+		PROBLEM(build, from,
+			"handler: found \"%s\", which module %s does not "
+			"have; its first one is \"%s\"",
+			from->handler, from->module,
+			module->module.handlers[0].name);
 	}
-	problem(build, from, &err);
 	return false;
 }
 
@@ -240,23 +230,20 @@ build_rule(struct build *build, const struct settings_handler *from,
 	   struct rule *rule)
 {
 	struct method_set permitted, handled;
-	struct portico_error err;
 
 	if (!parse_pattern(from->path, &rule->kind, &rule->text)) {
-		error_set(&err, PORTICO_CONFIG,
-			  "path: found \"%s\", allowed are \"*\", \"*.ext\", "
-			  "\"/prefix/*\" and \"/exact\"",
-			  from->path);
-		problem(build, from, &err);
+		PROBLEM(build, from,
+			"path: found \"%s\", allowed are \"*\", \"*.ext\", "
+			"\"/prefix/*\" and \"/exact\"",
+			from->path);
 	}
 	rule->text = arena_slice_dup(build->arena, rule->text);
 	if (!parse_methods(build->arena, from->methods, &permitted)) {
-		error_set(&err, PORTICO_CONFIG,
-			  "methods: found \"%s\", allowed are method names "
-			  "with commas between, at most %d of them unknown to "
-			  "HTTP",
-			  from->methods, EXTRA_METHODS_MAX);
-		problem(build, from, &err);
+		PROBLEM(build, from,
+			"methods: found \"%s\", allowed are method names "
+			"with commas between, at most %d of them unknown to "
+			"HTTP",
+			from->methods, EXTRA_METHODS_MAX);
 		permitted.all = true;
 		permitted.bits = UINT64_MAX;
 	}
@@ -268,12 +255,11 @@ build_rule(struct build *build, const struct settings_handler *from,
 		memset(&handled, 0, sizeof(handled));
 	rule->methods = set_join(build->arena, &permitted, &handled);
 	if (set_is_empty(&rule->methods)) {
-		error_set(&err, PORTICO_CONFIG,
-			  "methods: found \"%s\", but handler \"%s\" answers "
-			  "only %s",
-			  from->methods, rule->target.handler->name,
-			  rule->target.handler->methods);
-		problem(build, from, &err);
+		PROBLEM(build, from,
+			"methods: found \"%s\", but handler \"%s\" answers "
+			"only %s",
+			from->methods, rule->target.handler->name,
+			rule->target.handler->methods);
 	}
 }
 
@@ -304,15 +290,12 @@ enum portico_status
 handler_map_build(struct arena *arena, const struct settings_handler *rules,
 		  size_t rule_count, struct module_record *const *modules,
 		  size_t module_count, const struct handler_map **map_r,
-		  module_problem_fn *report, void *arg,
-		  struct portico_error *err)
+		  struct config_problems *problems)
 {
 	struct build build = { .arena = arena,
 			       .modules = modules,
 			       .module_count = module_count,
-			       .report = report,
-			       .report_arg = arg,
-			       .err = err };
+			       .problems = problems };
 	struct handler_map *map = arena_zalloc(arena, sizeof(*map));
 
 	map->magic = MAP_MAGIC;
@@ -353,12 +336,13 @@ rule_matches(const struct rule *rule, struct portico_slice path)
 }
 
 void
-handler_map_lookup(const struct handler_map *map, struct portico_slice path,
-		   struct portico_slice method, struct handler_lookup *lookup)
+handler_map_lookup_number(const struct handler_map *map,
+			  struct portico_slice path, unsigned number,
+			  struct portico_slice method,
+			  struct handler_lookup *lookup)
 {
-	enum http_method number = http_method_find(method.data, method.length);
-
 	CHECK(map, MAP_MAGIC);
+	ASSERT(number < HTTP_METHOD_COUNT);
 	lookup->map = map;
 	lookup->path = path;
 	lookup->method = method;
@@ -367,6 +351,15 @@ handler_map_lookup(const struct handler_map *map, struct portico_slice path,
 	lookup->position = 0;
 	lookup->path_matched = false;
 	lookup->method_refused = false;
+}
+
+void
+handler_map_lookup(const struct handler_map *map, struct portico_slice path,
+		   struct portico_slice method, struct handler_lookup *lookup)
+{
+	handler_map_lookup_number(map, path,
+				  http_method_find(method.data, method.length),
+				  method, lookup);
 }
 
 static bool

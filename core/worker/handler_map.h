@@ -14,9 +14,10 @@
 #ifndef CORE_WORKER_HANDLER_MAP_H
 #define CORE_WORKER_HANDLER_MAP_H
 
-#include "core/worker/module_config.h"
+#include <portico/module.h>
 
 struct arena;
+struct config_problems; /* core/config/config.h */
 struct module_record;
 struct settings_handler; /* core/config/settings.h: a rule */
 
@@ -30,16 +31,14 @@ struct handler_map;
 
 /*
  * Compiles the rules; `modules` are those of the application.
- * PORTICO_CONFIG: there were problems, all given to `report` (may be NULL),
- * `err` has the first.
+ * PORTICO_CONFIG: problems were added, with the places of the rules.
  * OWNERSHIP: the map is the arena's; strings of the rules are copied.
  */
 enum portico_status
 handler_map_build(struct arena *arena, const struct settings_handler *rules,
 		  size_t rule_count, struct module_record *const *modules,
 		  size_t module_count, const struct handler_map **map_r,
-		  module_problem_fn *report, void *arg,
-		  struct portico_error *err);
+		  struct config_problems *problems);
 
 /*
  * A look-up in progress; storage of the caller, lives in the request.  Path
@@ -59,6 +58,13 @@ struct handler_lookup {
 void handler_map_lookup(const struct handler_map *map,
 			struct portico_slice path, struct portico_slice method,
 			struct handler_lookup *lookup);
+
+/* The same for a caller that knows the method's number (core/http/method.h);
+ * `method` is looked at only if that is 0. */
+void handler_map_lookup_number(const struct handler_map *map,
+			       struct portico_slice path, unsigned number,
+			       struct portico_slice method,
+			       struct handler_lookup *lookup);
 
 /*
  * The next candidate in the order of the rules, or NULL.  When no candidate

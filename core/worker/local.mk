@@ -1,1 +1,81 @@
 # SPDX-License-Identifier: Apache-2.0
+
+include core/worker/module.mk
+
+noinst_LTLIBRARIES += core/worker/libworker.la
+core_worker_libworker_la_SOURCES = \
+	core/worker/application.c \
+	core/worker/application.h \
+	core/worker/async.c \
+	core/worker/attachment.c \
+	core/worker/attachment.h \
+	core/worker/body.c \
+	core/worker/configure.c \
+	core/worker/file.c \
+	core/worker/file.h \
+	core/worker/host.c \
+	core/worker/host_priv.h \
+	core/worker/host_request.c \
+	core/worker/host_response.c \
+	core/worker/host_worker.c \
+	core/worker/limits.h \
+	core/worker/link.c \
+	core/worker/link.h \
+	core/worker/loop.c \
+	core/worker/loop.h \
+	core/worker/offload.c \
+	core/worker/offload.h \
+	core/worker/process.c \
+	core/worker/process.h \
+	core/worker/program.c \
+	core/worker/program.h \
+	core/worker/request.c \
+	core/worker/request.h \
+	core/worker/response.c \
+	core/worker/response.h \
+	core/worker/response_error.c \
+	core/worker/response_filter.c \
+	core/worker/response_front.c \
+	core/worker/response_out.c \
+	core/worker/token.c \
+	core/worker/token.h \
+	core/worker/worker.c \
+	core/worker/worker.h
+
+# What the worker and its tests link.
+WORKER_LIBS = core/worker/libworker.la core/worker/libmodule.la \
+	core/control/libcontrol.la core/channel/libchannel.la \
+	core/http/libhttp.la $(CONFIG_LIBS) $(UV_LIBS)
+
+pkglibexec_PROGRAMS += portico-worker
+portico_worker_SOURCES = core/worker/main.c
+portico_worker_LDADD = $(WORKER_LIBS)
+
+EXTRA_DIST += core/worker/README.md
+noinst_HEADERS += \
+	t/unit/worker/stage.h \
+	t/unit/worker/stage_base.h \
+	t/unit/worker/stage_receive.h \
+	t/unit/worker/stage_send.h
+if HAVE_CMOCKA
+check_PROGRAMS += t/unit/worker/speed
+t_unit_worker_speed_SOURCES = t/unit/worker/speed.c
+t_unit_worker_speed_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/process-t
+t_unit_worker_process_t_SOURCES = t/unit/worker/process-t.c
+t_unit_worker_process_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+EXTRA_t_unit_worker_process_t_DEPENDENCIES = \
+	portico-worker sdk/examples/hello/hello.la
+UNIT_TESTS += t/unit/worker/program-t
+t_unit_worker_program_t_SOURCES = t/unit/worker/program-t.c
+t_unit_worker_program_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/stream-t
+t_unit_worker_stream_t_SOURCES = t/unit/worker/stream-t.c
+t_unit_worker_stream_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/stress-t
+t_unit_worker_stress_t_SOURCES = t/unit/worker/stress-t.c
+t_unit_worker_stress_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/response-t
+t_unit_worker_response_t_SOURCES = t/unit/worker/response-t.c
+t_unit_worker_response_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+endif

@@ -17,6 +17,8 @@
 
 #define WORKER_LOOP_MAGIC 0x574c4f50u
 
+struct channel_loop;
+struct portico_request;
 struct portico_worker;
 struct token_table;
 
@@ -32,11 +34,14 @@ struct worker_loop {
 	struct portico_worker *worker;
 	uv_loop_t uv;
 	uv_async_t async;
-	uv_idle_t idle; /* runs while `ready` is not empty */
-	uv_timer_t trim;
+	uv_idle_t idle; /* active while `ready` is not empty */
+	uv_prepare_t prepare; /* heartbeats */
+	uv_timer_t trim; /* active while there are requests, and a little */
+	uint64_t trimmed_at; /* `served` at the last trim */
+	unsigned idle_trims;
+	struct channel_loop *channels;
 	uv_thread_t thread;
 	bool started;
-	bool stopping; /* the thread is to end */
 	struct queue queue; /* of struct loop_message */
 	struct list ready; /* requests that can go on */
 	struct list attachments;
@@ -45,6 +50,7 @@ struct worker_loop {
 	struct list spare_timers;
 	char *scratch; /* SCRATCH_BYTES, made at first use */
 	struct token_table *tokens;
+	struct portico_request *running; /* for the dump of a failed assert */
 
 	/* Written by the loop, read by anybody. */
 	_Atomic uint64_t active; /* requests that have not ended */
@@ -74,6 +80,9 @@ void loop_set_current(struct worker_loop *loop);
  * a batch of descriptors. */
 void loop_run_ready(struct worker_loop *loop);
 void loop_want_ready(struct worker_loop *loop);
+
+/* There is work: memory is to be given back some time later. */
+void loop_want_trim(struct worker_loop *loop);
 
 char *loop_scratch(struct worker_loop *loop);
 

@@ -3,9 +3,9 @@
  * A module's section of an application becomes the module's configuration
  * struct, by the table of directives in its descriptor.
  *
- * Start-up only, main thread.  Every problem of a section is reported before
- * the call returns, each with its place: `file:line:column: key: what was
- * found, what is allowed`.
+ * Start-up only, main thread.  The rows are translated to a table of
+ * core/config, so that messages, units, suggestions and bounds are the same
+ * as everywhere in portico.json.
  */
 #ifndef CORE_WORKER_MODULE_CONFIG_H
 #define CORE_WORKER_MODULE_CONFIG_H
@@ -13,43 +13,38 @@
 #include <portico/module.h>
 
 struct arena;
-
-/*
- * A section as it stands in the configuration: JSON text (comments allowed)
- * of one object, and the place of its first byte.
- */
-struct module_section {
-	struct portico_slice text; /* empty: no section, defaults apply */
-	const char *file; /* may be NULL */
-	uint32_t line, column; /* from 1; 0 = not known */
-	/* The text was written anew (not copied from the file), so every
-	 * problem is placed at line and column above. */
-	bool place_only;
-};
-
-/* Called once for each problem; the record is borrowed for the call. */
-typedef void module_problem_fn(const struct portico_error *problem, void *arg);
+struct buffer;
+struct config_problems; /* core/config/config.h */
+struct settings_place; /* core/config/settings.h */
+struct settings_section;
 
 /*
  * Fills a new struct of `module->configuration_size` bytes in `arena`.
- * `*configuration_r` is NULL if that size is 0.  PORTICO_CONFIG: there were
- * problems, all given to `report` (may be NULL), `err` has the first.
+ * `section` NULL: defaults.  `*configuration_r` is NULL if that size is 0.
+ * PORTICO_CONFIG: problems were added, with places in the section's file.
  * OWNERSHIP: the struct and all it points to are the arena's.
  */
 enum portico_status module_config_fill(const struct portico_module *module,
-				       const struct module_section *section,
+				       const struct settings_section *section,
 				       struct arena *arena,
 				       void **configuration_r,
-				       module_problem_fn *report, void *arg,
-				       struct portico_error *err);
+				       struct config_problems *problems);
 
 /*
- * Is the table itself sane?  Names, types, offsets inside the struct, no two
- * members on one place, defaults that fit.  PORTICO_INVALID: err says what.
+ * Is the module's table itself sane?  Names, types, offsets inside the struct,
+ * no two members on one place, prose, defaults that fit.  PORTICO_INVALID:
+ * err says what.
  */
 enum portico_status module_config_check_table(const struct portico_module *,
 					      size_t directive_count,
 					      struct portico_error *err);
+
+/* JSON Schema of the module's section, appended. */
+enum portico_status module_config_schema(const struct portico_module *module,
+					 struct buffer *buffer);
+
+/* The file of a place for a problem; what stands nowhere gets a word. */
+const char *module_place_file(const struct settings_place *place);
 
 /* "size", "duration": for texts. */
 const char *module_directive_type_name(enum portico_directive_type type);

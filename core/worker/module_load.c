@@ -75,7 +75,7 @@ record_new(const struct module_set *set, const char *name, const char *path)
 
 	record->magic = MODULE_RECORD_MAGIC;
 	record->number = (uint32_t)set->count;
-	record->name = mem_strdup(name);
+	record->name = name == NULL ? NULL : mem_strdup(name);
 	record->path = mem_strdup(path);
 	record->self.magic = MODULE_SELF_MAGIC;
 	record->self.number = record->number;
@@ -131,7 +131,8 @@ find_same(const struct module_set *set, const struct module_record *record,
 	*status_r = PORTICO_OK;
 	for (size_t i = 0; i < set->count; i++) {
 		struct module_record *other = set->records[i];
-		bool same_name = strcmp(other->name, record->name) == 0;
+		bool same_name = record->name == NULL ||
+				 strcmp(other->name, record->name) == 0;
 		bool same_file = other->device == record->device &&
 				 other->inode == record->inode &&
 				 record->inode != 0;
@@ -173,8 +174,12 @@ accept_descriptor(const struct module_set *set, struct module_record *record,
 		  portico_module_entry_fn *entry, struct portico_error *err)
 {
 	const struct portico_module *module = entry(set->host, &record->self);
+	enum portico_status status =
+		module_validate(record, module, set->host, err);
 
-	return module_validate(record, module, set->host, err);
+	if (status == PORTICO_OK && record->name == NULL)
+		record->name = mem_strdup(record->module.name);
+	return status;
 }
 
 /* dlopen() would search the library path for a name without a slash. */
@@ -235,7 +240,7 @@ module_set_add(struct module_set *set, const char *name, const char *path,
 	enum portico_status status;
 
 	CHECK(set, SET_MAGIC);
-	if (!module_name_is_valid(name))
+	if (name != NULL && !module_name_is_valid(name))
 		return error_set(err, PORTICO_INVALID,
 				 "module %s: found the name \"%.40s\", allowed "
 				 "are 1 to 32 characters a-z, 0-9 and -, the "

@@ -65,8 +65,9 @@ struct module_set *module_set_new(const struct portico_host *host)
 void module_set_free(struct module_set *set);
 
 /*
- * Opens and validates `path` as the module `name`; calls nothing of it but
- * its entry function.  The same file (device and inode) under the same name
+ * Opens and validates `path` as the module `name` (NULL: whatever it calls
+ * itself, for an empty set); calls nothing of it but its entry function.  The
+ * same file (device and inode) under the same name
  * gives the record that is there.
  *
  *   PORTICO_ABI      the interface versions differ

@@ -112,7 +112,7 @@ check_identity(const struct module_record *record, struct portico_error *err)
 		return refuse(err, record,
 			      "name of the descriptor is not of the form "
 			      "[a-z][a-z0-9-]{0,31}");
-	if (strcmp(module->name, record->name) != 0)
+	if (record->name != NULL && strcmp(module->name, record->name) != 0)
 		return refuse(err, record,
 			      "names itself \"%s\", configured as \"%s\"",
 			      module->name, record->name);

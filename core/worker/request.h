@@ -20,6 +20,7 @@
 #include "core/base/log.h"
 #include "core/channel/channel.h"
 #include "core/http/request_head.h"
+#include "core/worker/application.h"
 #include "core/worker/handler_map.h"
 #include "core/worker/limits.h"
 #include "core/worker/loop.h"
@@ -45,6 +46,7 @@ struct wait {
 	bool ready; /* is in the loop's ready list */
 	portico_resume_fn *resume;
 	void *arg;
+	const struct portico_self *self; /* who suspended, for blame */
 	uint32_t token; /* WAIT_TOKEN: slot number */
 };
 
@@ -66,11 +68,9 @@ struct portico_request {
 	bool aborted;
 	bool ended; /* END was sent; waits only for `holds` */
 	bool failed; /* the response cannot be completed */
-	bool overflow_seen;
 	uint32_t slot, generation;
 	uint32_t holds; /* work elsewhere that will touch this object */
-	uint16_t reads; /* nesting of READ_ENTITY */
-	uint16_t handler_runs;
+	uint16_t cannot_wait; /* depth of events that may not suspend */
 	struct attachment *attachment;
 	struct worker_loop *loop;
 	const struct http_request_head *head; /* in place */
@@ -102,6 +102,9 @@ struct portico_request *request_new(struct worker_loop *loop);
 
 /* END has been sent and nothing holds it: back to the spare list. */
 void request_recycle(struct portico_request *request);
+
+/* What held it has let go; recycles it if it has ended. */
+void request_unhold(struct portico_request *request);
 
 /* Frees the loop's spare objects. */
 void request_free_spare(struct worker_loop *loop);
@@ -156,8 +159,30 @@ enum portico_status wait_begin(struct portico_request *request,
 /* Takes back a suspension whose function did not return PENDING. */
 void wait_cancel(struct portico_request *request);
 
+/* The loop ends. */
+void timers_free_spare(struct worker_loop *loop);
 void timers_stop_all(struct portico_request *request);
 void watches_stop_all(struct portico_request *request);
+
+/* The path after the application's own, begins with "/". */
+static inline struct portico_slice
+request_path_in_application(const struct portico_request *request)
+{
+	const struct http_request_head *head = request->head;
+	struct portico_slice path = http_request_head_slice(head, head->path);
+
+	path.data += head->prefix_length;
+	path.length -= head->prefix_length;
+	return path.length == 0 ? PORTICO_SLICE("/") : path;
+}
+
+static inline void
+request_took_part(struct portico_request *request,
+		  const struct module_record *module)
+{
+	request->took_part |=
+		request->application->modules[module->number].part;
+}
 
 static inline bool
 request_is_head(const struct portico_request *request)

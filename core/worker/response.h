@@ -39,8 +39,11 @@ struct response {
 	bool finished; /* complete, `last` may wait */
 	bool has_last;
 	bool filtering; /* a filter's function runs */
+	bool filtered; /* a filter takes part, or would, were it not HEAD */
 	bool cut; /* it cannot be completed */
+	bool replaced; /* an error page took its place; writes are refused */
 	bool reserved; /* a piece is lent out */
+	bool file_blocked; /* the channel's socket is full, a timer runs */
 	uint16_t field_count, field_capacity;
 	uint32_t fields_bytes; /* upper bound of the fields in the head */
 	struct response_field *fields;
@@ -136,23 +139,30 @@ char *out_reserve(struct portico_request *request, size_t wanted,
 void out_commit(struct portico_request *request, size_t length);
 /* Send what is in the block.  PORTICO_AGAIN: the head found no block. */
 enum portico_status out_push(struct portico_request *request, bool last);
+/* The same, and tell the listener not to wait for more. */
+enum portico_status out_flush(struct portico_request *request);
 /* Send the held file after everything before it. */
 enum portico_status out_push_file(struct portico_request *request, bool last);
+/* Status or method have come to forbid the body: forget what is staged. */
+void out_drop_body(struct portico_request *request);
 /* Forget body and head that have not left. */
 void out_discard(struct portico_request *request);
 void out_send_last(struct portico_request *request, bool end);
 
 /* ---- response_filter.c ---------------------------------------------------------- */
 
-/* Runs the head functions; sets response.filters if one takes part. */
-void filter_begin(struct portico_request *request);
+/* Runs the head functions; sets response.filters if one takes part.  False:
+ * one of them failed. */
+bool filter_begin(struct portico_request *request);
 /* Passes a chunk through the chain. */
 enum portico_status filter_feed(struct portico_request *request,
 				struct portico_slice chunk, uint32_t flags);
+/* Asks the filters for what they hold back; it leaves as soon as it can. */
+void filter_flush(struct portico_request *request);
 /* Reads a file and passes it through, off the loop. */
 enum portico_status filter_feed_file(struct portico_request *request,
-				     struct portico_file *file,
-				     uint64_t offset, uint64_t length);
+				     struct portico_file *file, uint64_t offset,
+				     uint64_t length);
 /* Nothing waits in or behind the filters: new data may come. */
 bool filter_is_idle(const struct portico_request *request);
 bool filter_is_ended(const struct portico_request *request);

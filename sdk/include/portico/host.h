@@ -13,8 +13,6 @@
 #include <portico/module.h>
 #include <portico/types.h>
 
-#include <sys/types.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif

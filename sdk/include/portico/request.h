@@ -47,8 +47,8 @@ portico_request_id(struct portico_request *request)
 
 /* The first header field of that name (any case).  False: there is none. */
 static inline bool
-portico_request_field(struct portico_request *request, struct portico_slice name,
-		      struct portico_slice *value_r)
+portico_request_field(struct portico_request *request,
+		      struct portico_slice name, struct portico_slice *value_r)
 {
 	return portico_host->request_field(request, name, value_r);
 }

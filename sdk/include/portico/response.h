@@ -41,17 +41,20 @@ portico_response_status(struct portico_request *request)
  * PORTICO_INVALID: not a token, control bytes in the value, or a field that
  * is the listener's (Connection, Transfer-Encoding, Keep-Alive,
  * Content-Length: use set_length).  PORTICO_STATE: the head has left.
+ * Setting a value whose data is NULL removes the field.
  */
 static inline enum portico_status
 portico_response_set_field(struct portico_request *request,
-			   struct portico_slice name, struct portico_slice value)
+			   struct portico_slice name,
+			   struct portico_slice value)
 {
 	return portico_host->response_set_field(request, name, value);
 }
 
 static inline enum portico_status
 portico_response_add_field(struct portico_request *request,
-			   struct portico_slice name, struct portico_slice value)
+			   struct portico_slice name,
+			   struct portico_slice value)
 {
 	return portico_host->response_add_field(request, name, value);
 }
@@ -126,6 +129,7 @@ portico_response_wait(struct portico_request *request,
  * Send `length` bytes of a regular file from `offset`, in order with what was
  * written before.  The kernel copies them from the file to the client; the
  * worker is not involved further.  The host takes a reference of its own.
+ * PORTICO_AGAIN: nothing was taken; portico_response_wait, then call again.
  */
 static inline enum portico_status
 portico_response_send_file(struct portico_request *request,

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Applications: built from their options on the main thread, before any loop
+ * runs.
+ */
+#include "core/worker/application.h"
+
+#include "core/base/arena.h"
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/slice.h"
+#include "core/config/config.h"
+#include "core/worker/file.h"
+#include "core/worker/handler_map.h"
+#include "core/worker/worker.h"
+
+#define STATE_ALIGNMENT 16u
+
+static struct portico_slice
+text_copy(struct arena *arena, const char *text)
+{
+	return arena_slice_dup(arena, slice_from(text == NULL ? "" : text));
+}
+
+/* Per-module records by module number, and the places of request states. */
+static void
+modules_place(struct portico_application *application,
+	      const struct application_options *options, struct arena *arena)
+{
+	uint32_t limit = 0, offset = 0;
+
+	for (size_t i = 0; i < options->module_count; i++) {
+		if (options->modules[i]->number >= limit)
+			limit = options->modules[i]->number + 1;
+	}
+	application->module_limit = limit;
+	application->modules = arena_zalloc(
+		arena, (limit + 1) * sizeof(application->modules[0]));
+	for (size_t i = 0; i < options->module_count; i++) {
+		const struct module_record *record = options->modules[i];
+		struct application_module *module =
+			&application->modules[record->number];
+
+		module->record = record;
+		module->part = program_part_of((uint32_t)i);
+		module->configuration = options->configurations == NULL ?
+						NULL :
+						options->configurations[i];
+		module->state_offset = offset;
+		offset += (record->module.request_size + STATE_ALIGNMENT - 1) &
+			  ~(STATE_ALIGNMENT - 1);
+	}
+	application->state_size = offset;
+}
+
+static enum portico_status
+pipeline_make(struct portico_application *application,
+	      const struct application_options *options, struct arena *arena,
+	      struct config_problems *problems, struct portico_error *err)
+{
+	const struct pipeline *pipeline;
+	enum portico_status status =
+		pipeline_build(arena, options->modules, options->module_count,
+			       PROGRAM_STOPS, &pipeline, err);
+
+	if (status != PORTICO_OK)
+		return status;
+	application->pipeline = pipeline;
+	application->decides =
+		pipeline->filter_count > 0 ||
+		pipeline_stage_count(pipeline, PIPELINE_STAGE_SEND_RESPONSE) >
+			0;
+	application->reads_entity =
+		pipeline_stage_count(pipeline, PIPELINE_STAGE_READ_ENTITY) > 0;
+	application->maps_path =
+		pipeline_stage_count(pipeline, PIPELINE_STAGE_MAP_PATH) > 0;
+	program_build(arena, pipeline, &application->program);
+	status = handler_map_build(arena, options->rules, options->rule_count,
+				   options->modules, options->module_count,
+				   &application->handlers, problems);
+	if (status != PORTICO_OK)
+		config_problems_to_error(problems, err);
+	return status;
+}
+
+enum portico_status
+application_new(struct portico_worker *worker,
+		const struct application_options *options,
+		struct portico_application **application_r,
+		struct config_problems *problems, struct portico_error *err)
+{
+	struct arena *arena = worker->arena;
+	struct portico_application *application =
+		arena_zalloc(arena, sizeof(*application));
+	enum portico_status status;
+
+	application->magic = APPLICATION_MAGIC;
+	application->id = options->id;
+	application->worker = worker;
+	application->path = text_copy(arena, options->path);
+	application->root = text_copy(arena, options->root);
+	application->site = text_copy(arena, options->site);
+	application->pool = worker->pool;
+	application->root_fd = -1;
+	modules_place(application, options, arena);
+	status = pipeline_make(application, options, arena, problems, err);
+	if (status != PORTICO_OK)
+		return status;
+	if (options->root != NULL && options->root[0] != '\0') {
+		application->root_fd = file_open_root(options->root, err);
+		if (application->root_fd < 0)
+			return (enum portico_status)application->root_fd;
+	}
+	*application_r = application;
+	return PORTICO_OK;
+}
+
+enum portico_status
+application_start(struct portico_application *application,
+		  struct portico_error *err)
+{
+	const struct pipeline *pipeline = application->pipeline;
+
+	CHECK(application, APPLICATION_MAGIC);
+	for (uint32_t i = 0; i < pipeline->module_count; i++) {
+		const struct module_record *record = pipeline->modules[i];
+		struct application_module *module =
+			&application->modules[record->number];
+		struct portico_error failure;
+		enum portico_status status;
+
+		if (record->module.application_init == NULL) {
+			module->initialised = true;
+			continue;
+		}
+		error_clear(&failure);
+		status = record->module.application_init(application,
+							 module->configuration,
+							 &module->state,
+							 &failure);
+		if (status != PORTICO_OK)
+			return module_refused(err, record, "application_init",
+					      status, &failure);
+		module->initialised = true;
+	}
+	return PORTICO_OK;
+}
+
+void
+application_stop(struct portico_application *application)
+{
+	const struct pipeline *pipeline = application->pipeline;
+
+	CHECK(application, APPLICATION_MAGIC);
+	for (uint32_t i = pipeline == NULL ? 0 : pipeline->module_count;
+	     i-- > 0;) {
+		const struct module_record *record = pipeline->modules[i];
+		struct application_module *module =
+			&application->modules[record->number];
+
+		if (module->initialised &&
+		    record->module.application_fini != NULL)
+			record->module.application_fini(application,
+							module->state);
+		module->initialised = false;
+	}
+	io_close(&application->root_fd);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Request body: chunks lie in the channel's blocks, are read there, and are
+ * given back one by one.  The listener sends no more than the window that was
+ * asked for, so the circle stays small.
+ */
+#include "core/worker/attachment.h"
+#include "core/worker/program.h"
+#include "core/worker/request.h"
+#include "core/worker/application.h"
+
+static void
+chunks_grow(struct portico_request *request)
+{
+	struct body *body = &request->body;
+	uint16_t capacity = (uint16_t)(body->capacity * 2);
+	struct channel_reference *larger =
+		arena_alloc(request->arena, capacity * sizeof(*larger));
+
+	for (uint16_t i = 0; i < body->count; i++)
+		larger[i] = body->chunks[(body->first + i) % body->capacity];
+	body->chunks = larger;
+	body->capacity = capacity;
+	body->first = 0;
+}
+
+void
+body_receive(struct portico_request *request,
+	     const struct channel_descriptor *descriptor)
+{
+	struct body *body = &request->body;
+
+	for (unsigned i = 0; i < descriptor->count; i++) {
+		if (request->aborted || body->count == UINT16_MAX / 2) {
+			attachment_release(request->attachment,
+					   descriptor->refs[i].block);
+			continue;
+		}
+		if (body->count == body->capacity)
+			chunks_grow(request);
+		body->chunks[(body->first + body->count) % body->capacity] =
+			descriptor->refs[i];
+		body->count++;
+	}
+	if ((descriptor->flags & CHANNEL_FLAG_LAST) != 0)
+		body->complete = true;
+	if (request->wait.kind == WAIT_BODY && body_readable(request))
+		request_ready(request);
+}
+
+static void
+window_ask(struct portico_request *request, uint32_t bytes)
+{
+	struct channel_descriptor descriptor = {
+		.type = CHANNEL_WINDOW,
+		.slot = request->slot,
+		.generation = request->generation,
+		.value = bytes,
+	};
+
+	if (bytes > 0)
+		attachment_send(request->attachment, &descriptor);
+}
+
+static void
+chunk_release(struct portico_request *request)
+{
+	struct body *body = &request->body;
+
+	if (body->lent == CHANNEL_BLOCK_NONE)
+		return;
+	attachment_release(request->attachment, body->lent);
+	body->lent = CHANNEL_BLOCK_NONE;
+	/* In halves: a WINDOW for every chunk would cost more than the body. */
+	if (!body->complete && body->released >= BODY_WINDOW_BYTES / 2) {
+		window_ask(request, body->released);
+		body->released = 0;
+	}
+}
+
+void
+body_discard(struct portico_request *request)
+{
+	struct body *body = &request->body;
+	struct attachment *attachment = request->attachment;
+
+	if (body->lent != CHANNEL_BLOCK_NONE)
+		attachment_release(attachment, body->lent);
+	body->lent = CHANNEL_BLOCK_NONE;
+	for (; body->count > 0; body->count--) {
+		attachment_release(attachment, body->chunks[body->first].block);
+		body->first = (uint16_t)((body->first + 1) % body->capacity);
+	}
+}
+
+bool
+body_readable(const struct portico_request *request)
+{
+	const struct body *body = &request->body;
+
+	return request->aborted || body->count > 0 || body->complete ||
+	       !body->expected;
+}
+
+enum portico_status
+body_read(struct portico_request *request, struct portico_slice *chunk_r)
+{
+	struct body *body = &request->body;
+	struct channel_reference chunk;
+
+	*chunk_r = (struct portico_slice){ NULL, 0 };
+	chunk_release(request);
+	if (request->aborted)
+		return PORTICO_ABORTED;
+	if (body->count == 0) {
+		if (body->complete || !body->expected) {
+			body->ended = true;
+			return PORTICO_END;
+		}
+		if (!body->asked)
+			window_ask(request, BODY_WINDOW_BYTES);
+		body->asked = true;
+		return PORTICO_AGAIN;
+	}
+	if (!body->asked && !body->complete)
+		window_ask(request, BODY_WINDOW_BYTES);
+	body->asked = true;
+	chunk = body->chunks[body->first];
+	body->first = (uint16_t)((body->first + 1) % body->capacity);
+	body->count--;
+	chunk_r->data = channel_block_data(request->attachment->channel, chunk);
+	chunk_r->length = chunk.length;
+	body->lent = chunk.block;
+	body->released += chunk.length;
+	if (request->application->reads_entity &&
+	    program_notify(request, PIPELINE_STAGE_READ_ENTITY) ==
+		    PORTICO_ERROR)
+		return PORTICO_ABORTED;
+	return PORTICO_OK;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * --check-config: what every worker of every pool would say when it starts,
+ * all of it at once.
+ */
+#include "core/worker/module_check.h"
+
+#include <string.h>
+
+#include <jansson.h>
+
+#include "core/base/arena.h"
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/memory.h"
+#include "core/config/config.h"
+#include "core/config/settings.h"
+#include "core/worker/handler_map.h"
+#include "core/worker/module_config.h"
+#include "core/worker/module_load.h"
+#include "core/worker/pipeline_order.h"
+
+struct checker {
+	struct arena *arena;
+	const struct settings *settings;
+	struct config_problems *problems;
+	struct module_set *set; /* of the pool at hand */
+	FILE *out; /* pipelines are printed here; NULL: not */
+	json_t *applications; /* or gathered here; NULL: not */
+};
+
+/* The module's file is checked once for each pool that uses it, so a problem
+ * is told once for each; the place is where the file is named, if it is. */
+static struct module_record *
+load_module(struct checker *checker,
+	    const struct settings_application *application, const char *name)
+{
+	const struct settings_module *module =
+		settings_find_module(checker->settings, name);
+	struct module_record *record = NULL;
+	const struct settings_place *place;
+	struct portico_error err;
+
+	ASSERT(module != NULL); /* settings know every module in use */
+	if (module_set_add(checker->set, name, module->file, &record, &err) ==
+	    PORTICO_OK)
+		return record;
+	place = module->place.file != NULL ? &module->place :
+					     &application->place;
+	config_problem_at(checker->problems, module_place_file(place),
+			  place->line, place->column, "%s", err.message);
+	return NULL;
+}
+
+static json_t *
+json_pipeline(const struct pipeline *pipeline)
+{
+	json_t *stages = json_object();
+	json_t *filters = json_array();
+
+	for (unsigned stage = 0; stage < PIPELINE_STAGES; stage++) {
+		const struct pipeline_subscriber *subscribers =
+			pipeline_stage_subscribers(pipeline, stage);
+		unsigned count = pipeline_stage_count(pipeline, stage);
+		json_t *names;
+
+		if (count == 0)
+			continue;
+		names = json_array();
+		for (unsigned i = 0; i < count; i++)
+			json_array_append_new(
+				names,
+				json_string(subscribers[i].module->name));
+		json_object_set_new(stages, pipeline_stage_name(stage), names);
+	}
+	for (uint32_t i = 0; i < pipeline->filter_count; i++)
+		json_array_append_new(
+			filters,
+			json_string(pipeline->filters[i].module->name));
+	return json_pack("{s:o, s:o}", "events", stages, "filters", filters);
+}
+
+static void
+show_pipeline(struct checker *checker,
+	      const struct settings_application *application,
+	      const struct pipeline *pipeline)
+{
+	if (checker->out != NULL) {
+		fprintf(checker->out, "%s%s (pool %s)\n",
+			application->site->name, application->path,
+			application->pool->name);
+		pipeline_print(checker->out, pipeline);
+	}
+	if (checker->applications != NULL)
+		json_array_append_new(checker->applications,
+				      json_pack("{s:s, s:s, s:s, s:o}", "site",
+						application->site->name, "path",
+						application->path, "pool",
+						application->pool->name,
+						"pipeline",
+						json_pipeline(pipeline)));
+}
+
+static void
+check_application(struct checker *checker,
+		  const struct settings_application *application)
+{
+	struct module_record **modules = mem_zalloc_array(
+		application->module_count + 1, sizeof(struct module_record *));
+	const struct pipeline *pipeline = NULL;
+	const struct handler_map *map = NULL;
+	struct portico_error err;
+	size_t count = 0;
+
+	for (size_t i = 0; i < application->module_count; i++) {
+		const char *name = application->modules[i];
+		void *configuration = NULL;
+
+		modules[count] = load_module(checker, application, name);
+		if (modules[count] == NULL)
+			continue;
+		module_config_fill(&modules[count]->module,
+				   settings_find_section(application, name),
+				   checker->arena, &configuration,
+				   checker->problems);
+		count++;
+	}
+	if (pipeline_build(checker->arena, modules, count, 0, &pipeline,
+			   &err) == PORTICO_OK)
+		show_pipeline(checker, application, pipeline);
+	else
+		config_problem_at(checker->problems,
+				  module_place_file(&application->place),
+				  application->place.line,
+				  application->place.column, "%s", err.message);
+	/* With a module missing, its rules would be blamed for it. */
+	if (count == application->module_count)
+		handler_map_build(checker->arena, application->handlers,
+				  application->handler_count, modules, count,
+				  &map, checker->problems);
+	mem_free(modules);
+}
+
+static void
+check_pool(struct checker *checker, const struct settings_pool *pool,
+	   const struct portico_host *host)
+{
+	size_t before = config_problem_count(checker->problems);
+	struct portico_error err;
+
+	checker->set = module_set_new(host);
+	for (size_t s = 0; s < checker->settings->site_count; s++) {
+		const struct settings_site *site = &checker->settings->sites[s];
+
+		for (size_t a = 0; a < site->application_count; a++)
+			if (site->applications[a].pool == pool)
+				check_application(checker,
+						  &site->applications[a]);
+	}
+	if (config_problem_count(checker->problems) == before &&
+	    module_set_resolve(checker->set, &err) != PORTICO_OK)
+		config_problem_at(checker->problems,
+				  module_place_file(&pool->place),
+				  pool->place.line, pool->place.column,
+				  "pool %s: %s", pool->name, err.message);
+	module_set_free(checker->set);
+}
+
+static void
+print_json(FILE *out, struct checker *checker)
+{
+	json_t *problems = json_array();
+	json_t *root;
+
+	for (size_t i = 0; i < config_problem_count(checker->problems); i++) {
+		const char *text = config_problem_text(checker->problems, i);
+
+		if (text == NULL)
+			break;
+		json_array_append_new(problems, json_string(text));
+	}
+	root = json_pack("{s:b, s:o, s:o}", "ok",
+			 json_array_size(problems) == 0, "problems", problems,
+			 "applications", checker->applications);
+	json_dumpf(root, out, JSON_INDENT(2));
+	fputc('\n', out);
+	json_decref(root);
+}
+
+int
+module_check_config(FILE *out, const char *path, bool json,
+		    const struct portico_host *host)
+{
+	struct checker checker = { .out = json ? NULL : out };
+	struct settings *settings;
+	bool good;
+
+	checker.arena = arena_new("config-check", 0);
+	checker.problems = config_problems_new(checker.arena);
+	if (json)
+		checker.applications = json_array();
+	settings = settings_read_file(path, checker.problems);
+	checker.settings = settings;
+	for (size_t i = 0; settings != NULL && i < settings->pool_count; i++)
+		check_pool(&checker, &settings->pools[i], host);
+	good = config_problem_count(checker.problems) == 0;
+	if (json)
+		print_json(out, &checker);
+	fflush(out);
+	if (!good && !json)
+		config_print_problems(checker.problems, stderr);
+	if (settings != NULL)
+		settings_unref(&settings);
+	arena_free(checker.arena);
+	return good ? 0 : 1;
+}

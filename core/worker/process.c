@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The main thread: configure, ready, links, stop.
+ */
+#include "core/worker/process.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "core/base/arena.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/config/config.h"
+#include "core/config/settings.h"
+#include "core/control/connection.h"
+#include "core/control/messages.h"
+#include "core/worker/file.h"
+#include "core/worker/limits.h"
+#include "core/worker/link.h"
+#include "core/worker/worker.h"
+
+struct process {
+	uv_loop_t uv;
+	uv_timer_t stop_timer;
+	uv_signal_t terminate;
+	struct mailbox mailbox;
+	struct links links;
+	struct control_connection *control; /* NULL: the manager is gone */
+	struct portico_worker *worker; /* NULL until configured */
+	const char *pool;
+	bool stopping, leaving;
+	uint64_t stop_deadline, quiet_since; /* ns */
+	int exit_status;
+};
+
+/* ---- leaving -------------------------------------------------------------------------- */
+
+static void
+leave_when_said(uv_timer_t *timer)
+{
+	struct process *process = timer->data;
+
+	if (process->control == NULL || control_idle(process->control) ||
+	    clock_monotonic_ns() > process->stop_deadline + CLOCK_NS_PER_S)
+		uv_stop(&process->uv);
+}
+
+/* End the main loop once the last message has left. */
+static void
+leave(struct process *process, int exit_status)
+{
+	if (process->leaving)
+		return;
+	process->leaving = true;
+	process->exit_status = exit_status;
+	if (process->stop_deadline == 0)
+		process->stop_deadline = clock_monotonic_ns();
+	uv_timer_start(&process->stop_timer, leave_when_said, 0, 1);
+}
+
+static void
+finish_stop(struct process *process)
+{
+	uint64_t served = worker_served(process->worker);
+
+	log_info(NULL, "stopped after %llu requests",
+		 (unsigned long long)served);
+	if (process->control != NULL)
+		control_send(process->control,
+			     control_encode_stopped(&(struct control_stopped){
+				     .served = served > UINT32_MAX ?
+						       UINT32_MAX :
+						       (uint32_t)served }),
+			     NULL, 0);
+	leave(process, 0);
+}
+
+/*
+ * No request runs, and none can come: all channels are drained, or it has been
+ * quiet for a while.
+ */
+static void
+on_stop_timer(uv_timer_t *timer)
+{
+	struct process *process = timer->data;
+	uint64_t now = clock_monotonic_ns();
+	uint64_t active = worker_active(process->worker);
+
+	if (active > 0)
+		process->quiet_since = now;
+	if (active == 0 &&
+	    (worker_open_channels(process->worker) == 0 ||
+	     now - process->quiet_since >= STOP_QUIET_MS * CLOCK_NS_PER_MS)) {
+		finish_stop(process);
+		return;
+	}
+	if (now >= process->stop_deadline) {
+		log_warn(4040, NULL,
+			 "stopping at the deadline with %llu requests running",
+			 (unsigned long long)active);
+		finish_stop(process);
+	}
+}
+
+static void
+stop(struct process *process, uint64_t deadline_ms)
+{
+	if (process->stopping || process->leaving)
+		return;
+	process->stopping = true;
+	if (process->worker == NULL) {
+		leave(process, 0);
+		return;
+	}
+	process->quiet_since = clock_monotonic_ns();
+	process->stop_deadline =
+		process->quiet_since + deadline_ms * CLOCK_NS_PER_MS;
+	uv_timer_start(&process->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
+}
+
+/* Nobody could give it work any more. */
+static void
+leave_if_alone(void *arg)
+{
+	struct process *process = arg;
+
+	if (process->control == NULL && list_empty(&process->links.all)) {
+		log_info(NULL, "manager and listeners are gone");
+		leave(process, 0);
+	}
+}
+
+static void
+on_terminate(uv_signal_t *handle, int number)
+{
+	(void)number;
+	stop(handle->data, 5000);
+}
+
+/* ---- starting --------------------------------------------------------------------------- */
+
+static void
+fail(struct process *process, const struct portico_error *err)
+{
+	struct control_failed failed;
+
+	log_write_error(LOG_LEVEL_ERROR, 4041, NULL, err);
+	control_failed_from_error(&failed, err);
+	if (process->control != NULL)
+		control_send(process->control, control_encode_failed(&failed),
+			     NULL, 0);
+	leave(process, 1);
+}
+
+static enum portico_status
+start(struct process *process, int memfd, struct portico_error *err)
+{
+	struct settings *settings = settings_read_memfd(memfd, err);
+	const struct settings_pool *pool;
+	enum portico_status status = PORTICO_OK;
+
+	if (settings == NULL)
+		return err->status;
+	pool = settings_find_pool(settings, process->pool);
+	if (pool == NULL)
+		status = error_set(err, PORTICO_CONFIG,
+				   "pool \"%s\" is not in the settings",
+				   process->pool);
+	if (status == PORTICO_OK)
+		status = file_check_openat2(err);
+	if (status == PORTICO_OK) {
+		process->worker = worker_new(pool->name, pool->threads,
+					     pool->offload_threads);
+		status = worker_configure(process->worker, settings, pool, err);
+	}
+	if (status == PORTICO_OK)
+		status = worker_start_modules(process->worker, err);
+	settings_unref(&settings);
+	return status;
+}
+
+/* With the names behind the numbers of the progress words. */
+static void
+say_ready(struct process *process)
+{
+	const struct module_set *set = process->worker->modules;
+	struct control_ready ready = {
+		.loops = process->worker->loop_count,
+		.modules = json_array(),
+		.events = json_array(),
+	};
+
+	for (size_t i = 0; i < module_set_count(set); i++)
+		json_array_append_new(
+			ready.modules,
+			json_string(module_set_get(set, i)->name));
+	for (int i = 0; i < PORTICO_EVENT_COUNT; i++)
+		json_array_append_new(ready.events,
+				      json_string(pipeline_event_name(
+					      (enum portico_event)i)));
+	control_send(process->control, control_encode_ready(&ready), NULL, 0);
+	json_decref(ready.modules);
+	json_decref(ready.events);
+}
+
+static void
+receive_configure(struct process *process, const json_t *message, int *fds,
+		  size_t nfds)
+{
+	struct control_configure configure;
+	struct portico_error err;
+
+	error_clear(&err);
+	/* A new configuration is a new worker. */
+	if (process->worker != NULL)
+		return;
+	if (control_decode_configure(message, &configure, &err) != PORTICO_OK ||
+	    nfds < 1) {
+		if (err.message[0] == '\0')
+			error_set(&err, PORTICO_PROTOCOL,
+				  "configure came without settings");
+		fail(process, &err);
+		return;
+	}
+	if (start(process, fds[0], &err) != PORTICO_OK) {
+		fail(process, &err);
+		return;
+	}
+	links_init(&process->links, &process->uv, process->worker,
+		   &process->mailbox);
+	process->links.on_empty = leave_if_alone;
+	process->links.arg = process;
+	worker_start_loops(process->worker);
+	log_info(NULL, "pool %s is ready: %zu applications, %u loops",
+		 process->pool, process->worker->application_count,
+		 process->worker->loop_count);
+	say_ready(process);
+}
+
+/* ---- ping: every loop answers --------------------------------------------------------------- */
+
+struct ping {
+	struct loop_message message;
+	struct process *process;
+	uint32_t id, next_loop;
+};
+
+static void
+ping_answer(struct loop_message *message)
+{
+	struct ping *ping = CONTAINER_OF(message, struct ping, message);
+
+	if (ping->process->control != NULL)
+		control_send(ping->process->control,
+			     control_encode_pong(
+				     &(struct control_pong){ .id = ping->id }),
+			     NULL, 0);
+	mem_free(ping);
+}
+
+/* From loop to loop, then back to the main thread. */
+static void
+ping_pass(struct loop_message *message)
+{
+	struct ping *ping = CONTAINER_OF(message, struct ping, message);
+	struct portico_worker *worker = ping->process->worker;
+
+	if (ping->next_loop < worker->loop_count) {
+		loop_post(&worker->loops[ping->next_loop++], message);
+		return;
+	}
+	message->run = ping_answer;
+	mailbox_post(&ping->process->mailbox, message);
+}
+
+static void
+receive_ping(struct process *process, const json_t *message)
+{
+	struct control_ping request;
+	struct ping *ping;
+
+	if (control_decode_ping(message, &request, NULL) != PORTICO_OK)
+		return;
+	ping = mem_zalloc(sizeof(*ping));
+	ping->message.run = ping_pass;
+	ping->process = process;
+	ping->id = request.id;
+	if (process->worker == NULL) {
+		ping_answer(&ping->message);
+		return;
+	}
+	ping_pass(&ping->message);
+}
+
+/* ---- messages of the manager ------------------------------------------------------------------ */
+
+static void
+receive_link(struct process *process, const json_t *message, int *fds,
+	     size_t nfds)
+{
+	struct control_link link = { 0 };
+
+	if (process->worker == NULL || nfds < 1)
+		return;
+	control_decode_link(message, &link, NULL);
+	links_add(&process->links, fds[0], link.listener);
+	fds[0] = -1;
+}
+
+static void
+receive_stop(struct process *process, const json_t *message)
+{
+	struct control_stop request = { 0 };
+
+	control_decode_stop(message, &request, NULL);
+	stop(process, request.deadline_ms);
+}
+
+static void
+on_message(struct control_connection *connection, const char *type,
+	   json_t *message, int *fds, size_t nfds, void *arg)
+{
+	struct process *process = arg;
+
+	(void)connection;
+	if (process->leaving)
+		return;
+	switch ((int)control_type_find(type)) {
+	case CONTROL_TYPE_configure:
+		receive_configure(process, message, fds, nfds);
+		break;
+	case CONTROL_TYPE_link:
+		receive_link(process, message, fds, nfds);
+		break;
+	case CONTROL_TYPE_stop:
+		receive_stop(process, message);
+		break;
+	case CONTROL_TYPE_ping:
+		receive_ping(process, message);
+		break;
+	default:
+		/* A newer manager may say more. */
+		break;
+	}
+}
+
+static void
+on_closed(struct control_connection *connection, enum portico_status status,
+	  const char *why, void *arg)
+{
+	struct process *process = arg;
+
+	(void)connection;
+	(void)status;
+	log_info(NULL, "the manager is gone: %s", why);
+	control_connection_free(&process->control);
+	if (process->worker == NULL)
+		leave(process, 1);
+	else
+		leave_if_alone(process);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void
+close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void
+process_fini(struct process *process)
+{
+	/* Modules still run: nothing can be taken from under them.  What they
+	 * have answered so far their loops have handed over. */
+	if (process->worker != NULL && worker_active(process->worker) > 0)
+		_exit(process->exit_status);
+	/* Loops first: they may still post to the mailbox. */
+	worker_free(&process->worker);
+	uv_run(&process->uv, UV_RUN_NOWAIT);
+	if (process->links.uv != NULL)
+		links_close(&process->links);
+	control_connection_free(&process->control);
+	mailbox_close(&process->mailbox);
+	uv_walk(&process->uv, close_handle, NULL);
+	uv_run(&process->uv, UV_RUN_NOWAIT);
+	uv_loop_close(&process->uv);
+}
+
+int
+process_run(int control_fd, const char *pool)
+{
+	struct process process = { .pool = pool };
+
+	/* A peer that is gone is a status, not a signal; ^C is the manager's.
+	 */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	if (uv_loop_init(&process.uv) != 0)
+		check_panic("cannot create the main loop");
+	uv_timer_init(&process.uv, &process.stop_timer);
+	uv_signal_init(&process.uv, &process.terminate);
+	process.stop_timer.data = process.terminate.data = &process;
+	uv_signal_start(&process.terminate, on_terminate, SIGTERM);
+	mailbox_init(&process.mailbox, &process.uv);
+	process.control = control_connection_new(
+		&process.uv, control_fd, on_message, on_closed, &process);
+	uv_run(&process.uv, UV_RUN_DEFAULT);
+	process_fini(&process);
+	return process.exit_status;
+}
+
+int
+process_show_pipeline(const char *path, const char *pool_name)
+{
+	struct arena *arena = arena_new("show-pipeline", 0);
+	struct config_problems *problems = config_problems_new(arena);
+	struct settings *settings = settings_read_file(path, problems);
+	int exit_status = 0;
+
+	if (settings == NULL) {
+		config_print_problems(problems, stderr);
+		arena_free(arena);
+		return 1;
+	}
+	for (size_t i = 0; i < settings->pool_count; i++) {
+		const struct settings_pool *pool = &settings->pools[i];
+		struct portico_worker *worker;
+		struct portico_error err;
+
+		if (pool_name != NULL && strcmp(pool->name, pool_name) != 0)
+			continue;
+		error_clear(&err);
+		worker = worker_new(pool->name, 1, 1);
+		if (worker_configure(worker, settings, pool, &err) ==
+		    PORTICO_OK) {
+			worker_print_pipelines(worker, stdout);
+		} else {
+			error_print(stderr, &err);
+			exit_status = 1;
+		}
+		worker_free(&worker);
+	}
+	settings_unref(&settings);
+	arena_free(arena);
+	return exit_status;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Building and running programs: see program.h.
+ *
+ * One rule holds the engine together: nothing that a module calls runs another
+ * step.  A step's function returns its verdict here or has suspended; whoever
+ * wakes it only puts the request into the loop's ready list.
+ */
+#include "core/worker/program.h"
+
+#include "core/worker/application.h"
+#include "core/worker/attachment.h"
+#include "core/worker/request.h"
+
+/* ---- building ------------------------------------------------------------------------ */
+
+static uint64_t
+part_of(const struct pipeline *pipeline, const struct module_record *module)
+{
+	uint32_t i = 0;
+
+	while (i < pipeline->module_count && pipeline->modules[i] != module)
+		i++;
+	return program_part_of(i);
+}
+
+static void
+add_stage(const struct pipeline *pipeline, unsigned stage,
+	  struct program_step *steps, uint32_t *count)
+{
+	const struct pipeline_subscriber *subscribers =
+		pipeline_stage_subscribers(pipeline, stage);
+
+	for (unsigned i = 0; i < pipeline_stage_count(pipeline, stage); i++) {
+		steps[(*count)++] = (struct program_step){
+			.kind = PROGRAM_CALL,
+			.function = subscribers[i].function,
+			.self = &subscribers[i].module->self,
+			.part = part_of(pipeline, subscribers[i].module),
+			.stage = (uint8_t)stage,
+			.event = (uint16_t)PIPELINE_STAGE_EVENT(stage),
+			.after_finish = stage >=
+					PIPELINE_STAGE(PORTICO_EVENT_LOG,
+						       PORTICO_PHASE_EVENT),
+		};
+	}
+}
+
+static void
+add_core(enum program_kind kind, enum portico_event event,
+	 struct program_step *steps, uint32_t *count)
+{
+	steps[(*count)++] = (struct program_step){
+		.kind = (uint8_t)kind,
+		.stage = (uint8_t)PIPELINE_STAGE(event, PORTICO_PHASE_EVENT),
+		.event = (uint16_t)event,
+		.after_finish = kind != PROGRAM_EXECUTE,
+	};
+}
+
+void
+program_build(struct arena *arena, const struct pipeline *pipeline,
+	      struct program *program_r)
+{
+	const unsigned execute =
+		PIPELINE_STAGE(PORTICO_EVENT_EXECUTE, PORTICO_PHASE_EVENT);
+	const unsigned log =
+		PIPELINE_STAGE(PORTICO_EVENT_LOG, PORTICO_PHASE_EVENT);
+	uint32_t subscribers = pipeline == NULL ? 0 :
+						  pipeline->subscriber_count;
+	struct program_step *steps =
+		arena_alloc(arena, (subscribers + 3) * sizeof(*steps));
+	uint32_t count = 0;
+
+	for (unsigned stage = 0; stage < PIPELINE_REQUEST_STAGES; stage++) {
+		if (stage == log) {
+			program_r->finish = count;
+			add_core(PROGRAM_FINISH, PORTICO_EVENT_LOG, steps,
+				 &count);
+		}
+		if (pipeline == NULL)
+			continue;
+		add_stage(pipeline, stage, steps, &count);
+		if (stage == execute)
+			add_core(PROGRAM_EXECUTE, PORTICO_EVENT_EXECUTE, steps,
+				 &count);
+	}
+	add_core(PROGRAM_END, PORTICO_EVENT_END, steps, &count);
+	program_r->steps = steps;
+	program_r->count = count;
+}
+
+/* ---- calling a module ----------------------------------------------------------------- */
+
+/* The verdict must agree with what the function has called. */
+static enum portico_verdict
+verdict_check(struct portico_request *request, enum portico_verdict verdict)
+{
+	bool suspended = request->wait.kind != WAIT_NONE;
+
+	if (verdict == PORTICO_PENDING) {
+		if (suspended)
+			return verdict;
+		request_blame(request, 4003,
+			      "module returned PENDING without having "
+			      "suspended the request");
+		return PORTICO_ERROR;
+	}
+	if (suspended) {
+		request_blame(request, 4004,
+			      "module suspended the request and did not "
+			      "return PENDING");
+		wait_cancel(request);
+		return PORTICO_ERROR;
+	}
+	if ((unsigned)verdict > PORTICO_ERROR) {
+		request_blame(request, 4005,
+			      "module returned something that is no verdict");
+		return PORTICO_ERROR;
+	}
+	return verdict;
+}
+
+static inline enum portico_verdict
+call(struct portico_request *request, portico_event_fn *function,
+     const struct portico_self *self, uint16_t event)
+{
+	enum portico_verdict verdict;
+
+	request->current = self;
+	channel_progress_set(request->attachment->channel, request->slot, event,
+			     (uint16_t)self->number);
+	verdict = function(request);
+	if (__builtin_expect(request->wait.kind != WAIT_NONE ||
+				     (unsigned)verdict >= PORTICO_PENDING,
+			     0))
+		verdict = verdict_check(request, verdict);
+	return verdict;
+}
+
+enum portico_verdict
+program_notify(struct portico_request *request, unsigned stage)
+{
+	const struct pipeline *pipeline = request->application->pipeline;
+	const struct portico_self *outer = request->current;
+	enum portico_verdict verdict = PORTICO_NEXT;
+	unsigned count;
+
+	if (pipeline == NULL)
+		return PORTICO_NEXT;
+	count = pipeline_stage_count(pipeline, stage);
+	request->cannot_wait++;
+	for (unsigned i = 0; i < count && verdict == PORTICO_NEXT; i++) {
+		const struct pipeline_subscriber *subscriber =
+			&pipeline_stage_subscribers(pipeline, stage)[i];
+
+		request->current = &subscriber->module->self;
+		request_took_part(request, subscriber->module);
+		verdict = subscriber->function(request);
+		if ((unsigned)verdict == PORTICO_PENDING ||
+		    (unsigned)verdict > PORTICO_ERROR) {
+			request_blame(request, 4006,
+				      "module cannot suspend in this event");
+			verdict = PORTICO_ERROR;
+		}
+	}
+	request->cannot_wait--;
+	request->current = outer;
+	return verdict;
+}
+
+/* ---- EXECUTE --------------------------------------------------------------------------- */
+
+static const struct handler_target *
+next_target(struct portico_request *request)
+{
+	const struct handler_target *target = request->chosen;
+
+	if (target == NULL)
+		return handler_map_next(&request->lookup);
+	/* Chosen by a module: this one alone. */
+	request->chosen = NULL;
+	request->lookup.map = NULL;
+	return target;
+}
+
+/* Nobody answered: 405 if it is for the method, else 404. */
+static void
+unanswered(struct portico_request *request)
+{
+	char text[256];
+	struct portico_slice allow;
+
+	if (request->response.made || request->aborted)
+		return;
+	if (request->lookup.map == NULL || !request->lookup.method_refused) {
+		response_fail(request, 404, 0);
+		return;
+	}
+	allow = handler_map_allow(request->lookup.map, request->lookup.path,
+				  text, sizeof(text));
+	response_set_field(request, PORTICO_SLICE("Allow"), allow, false);
+	response_fail(request, 405, 0);
+}
+
+static enum portico_verdict
+execute_next(struct portico_request *request)
+{
+	const struct handler_target *target;
+
+	for (;;) {
+		enum portico_verdict verdict;
+
+		if (request->lookup.map == NULL && request->chosen == NULL)
+			break;
+		target = next_target(request);
+		if (target == NULL)
+			break;
+		request_took_part(request, target->module);
+		verdict = call(request, target->handler->function,
+			       &target->module->self, PORTICO_EVENT_EXECUTE);
+		if (verdict != PORTICO_NEXT)
+			return verdict;
+	}
+	request->current = NULL;
+	unanswered(request);
+	return PORTICO_DONE;
+}
+
+static enum portico_verdict
+execute(struct portico_request *request)
+{
+	request->lookup.map = NULL;
+	request->lookup.method_refused = false;
+	if (request->chosen == NULL)
+		handler_map_lookup(
+			request->application->handlers,
+			request_path_in_application(request),
+			http_request_head_slice(request->head,
+						request->head->method_name),
+			&request->lookup);
+	return execute_next(request);
+}
+
+/* ---- FINISH ------------------------------------------------------------------------------ */
+
+static enum portico_verdict finish_again(struct portico_request *request,
+					 void *arg);
+
+static enum portico_verdict
+finish(struct portico_request *request)
+{
+	request->current = NULL;
+	if (response_finish(request) != PORTICO_AGAIN)
+		return PORTICO_NEXT;
+	wait_begin(request, WAIT_RESPONSE, finish_again, NULL);
+	return PORTICO_PENDING;
+}
+
+static enum portico_verdict
+finish_again(struct portico_request *request, void *arg)
+{
+	(void)arg;
+	return finish(request);
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static inline enum portico_verdict
+enter(struct portico_request *request, const struct program_step *step)
+{
+	switch ((enum program_kind)step->kind) {
+	case PROGRAM_CALL:
+		request->took_part |= step->part;
+		return call(request, step->function, step->self, step->event);
+	case PROGRAM_EXECUTE:
+		return execute(request);
+	case PROGRAM_FINISH:
+		return finish(request);
+	case PROGRAM_END:
+		break;
+	}
+	UNREACHABLE();
+}
+
+/* Where a verdict leads. */
+static const struct program_step *
+after(struct portico_request *request, enum portico_verdict verdict)
+{
+	const struct program_step *step = request->step;
+	const struct program *program = &request->application->program;
+
+	if (verdict == PORTICO_ERROR && !step->after_finish)
+		response_fail(request, 500, 0);
+	if (verdict == PORTICO_NEXT || step->after_finish)
+		return step + 1;
+	if (verdict == PORTICO_DONE && step->kind == PROGRAM_EXECUTE)
+		return step + 1;
+	return program->steps + program->finish;
+}
+
+static void
+run(struct portico_request *request, enum portico_verdict verdict)
+{
+	struct worker_loop *loop = request->loop;
+
+	while (verdict != PORTICO_PENDING) {
+		request->step = after(request, verdict);
+		if (request->step->kind == PROGRAM_END) {
+			loop->running = NULL;
+			request_end(request);
+			return;
+		}
+		verdict = enter(request, request->step);
+	}
+	request->current = NULL;
+	loop->running = NULL;
+	/* LOG or END takes its time: the client need not wait for it. */
+	if (request->response.has_last)
+		out_send_last(request, false);
+}
+
+void
+program_start(struct portico_request *request)
+{
+	CHECK(request, REQUEST_MAGIC);
+	request->loop->running = request;
+	request->step = request->application->program.steps;
+	if (request->step->kind == PROGRAM_END) {
+		request_end(request);
+		return;
+	}
+	run(request, enter(request, request->step));
+}
+
+void
+program_resume(struct portico_request *request)
+{
+	portico_resume_fn *resume = request->wait.resume;
+	const struct program_step *step = request->step;
+	enum portico_verdict verdict;
+
+	CHECK(request, REQUEST_MAGIC);
+	ASSERT(request->wait.ready);
+	request->loop->running = request;
+	request->wait.ready = false;
+	request->wait.kind = WAIT_NONE;
+	request->current = request->wait.self;
+	verdict = resume(request, request->wait.arg);
+	verdict = verdict_check(request, verdict);
+	if (step->kind == PROGRAM_EXECUTE && verdict == PORTICO_NEXT)
+		verdict = execute_next(request);
+	run(request, verdict);
+}

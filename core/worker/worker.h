@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The worker process: its pool, applications, loops and threads.  Built on
+ * the main thread before the loops start, read-only afterwards.
+ */
+#ifndef CORE_WORKER_WORKER_H
+#define CORE_WORKER_WORKER_H
+
+#include <portico/portico.h>
+
+#include "core/worker/application.h"
+#include "core/worker/loop.h"
+#include "core/worker/module_load.h"
+
+#define WORKER_MAGIC 0x574f524bu
+
+struct arena;
+struct offload_pool;
+struct settings;
+struct settings_pool;
+
+struct portico_worker {
+	unsigned magic;
+	struct arena *arena; /* lives as long as the process */
+	struct portico_slice pool;
+	struct module_set *modules;
+	struct portico_application **applications; /* sorted by id */
+	size_t application_count;
+	struct portico_application *nobody; /* for an id that is not ours */
+	struct offload_pool *offload;
+	struct worker_loop *loops;
+	uint32_t loop_count;
+	size_t started; /* modules whose worker_init ran, in load order */
+};
+
+/* A worker without applications; loops are initialised, not started. */
+struct portico_worker *worker_new(const char *pool, uint32_t loops,
+				  uint32_t offload_threads);
+
+/* Load what the settings say of the pool; of several problems the first is in
+ * err, the others go to the log. */
+enum portico_status worker_configure(struct portico_worker *worker,
+				     const struct settings *settings,
+				     const struct settings_pool *pool,
+				     struct portico_error *err);
+
+/* load() and worker_init() of all modules, then application_init(). */
+enum portico_status worker_start_modules(struct portico_worker *worker,
+					 struct portico_error *err);
+
+/* Takes the application. */
+void worker_add_application(struct portico_worker *worker,
+			    struct portico_application *application);
+
+/* Never NULL: `nobody` if there is none. */
+struct portico_application *
+worker_find_application(struct portico_worker *worker, uint32_t id);
+
+void worker_start_loops(struct portico_worker *worker);
+
+/* Ends loops, then application_fini and worker_fini; frees.  *p = NULL. */
+void worker_free(struct portico_worker **worker_p);
+
+uint64_t worker_active(const struct portico_worker *worker);
+uint64_t worker_served(const struct portico_worker *worker);
+uint32_t worker_open_channels(const struct portico_worker *worker);
+
+/* --show-pipeline */
+void worker_print_pipelines(const struct portico_worker *worker, FILE *stream);
+
+/* host.c: the table that modules call through. */
+extern const struct portico_host worker_host;
+
+#endif
