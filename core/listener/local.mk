@@ -1,1 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
+
+noinst_LTLIBRARIES += core/listener/liblistener.la
+core_listener_liblistener_la_SOURCES = \
+	core/listener/accept.c \
+	core/listener/accept.h \
+	core/listener/access_log.c \
+	core/listener/access_log.h \
+	core/listener/address.c \
+	core/listener/address.h \
+	core/listener/connection.c \
+	core/listener/connection.h \
+	core/listener/control.c \
+	core/listener/dispatch.c \
+	core/listener/dispatch.h \
+	core/listener/drain.c \
+	core/listener/drain.h \
+	core/listener/error_log.c \
+	core/listener/error_log.h \
+	core/listener/error_page.c \
+	core/listener/error_page.h \
+	core/listener/limits.h \
+	core/listener/listener.c \
+	core/listener/listener.h \
+	core/listener/log_buffer.c \
+	core/listener/log_buffer.h \
+	core/listener/log_text.c \
+	core/listener/log_text.h \
+	core/listener/log_writer.c \
+	core/listener/log_writer.h \
+	core/listener/loop.c \
+	core/listener/loop.h \
+	core/listener/output.c \
+	core/listener/output.h \
+	core/listener/pool.c \
+	core/listener/pool.h \
+	core/listener/pool_queue.c \
+	core/listener/pool_queue.h \
+	core/listener/query.c \
+	core/listener/query.h \
+	core/listener/query_loop.c \
+	core/listener/request.c \
+	core/listener/request.h \
+	core/listener/request_body.c \
+	core/listener/response.c \
+	core/listener/response.h \
+	core/listener/revoke.c \
+	core/listener/revoke.h \
+	core/listener/routes.c \
+	core/listener/routes.h \
+	core/listener/snapshot.c \
+	core/listener/snapshot.h \
+	core/listener/sweep.c \
+	core/listener/task.c \
+	core/listener/task.h \
+	core/listener/timers.c \
+	core/listener/timers.h \
+	core/listener/worker_channel.c \
+	core/listener/worker_channel.h \
+	core/listener/worker_link.c \
+	core/listener/worker_link.h
+
+LISTENER_LIBS = core/listener/liblistener.la core/channel/libchannel.la \
+	core/http/libhttp.la core/control/libcontrol.la $(CONFIG_LIBS) \
+	$(UV_LIBS)
+
+pkglibexec_PROGRAMS += portico-listener
+portico_listener_SOURCES = core/listener/main.c
+portico_listener_LDADD = $(LISTENER_LIBS)
+
+EXTRA_DIST += core/listener/README.md
+
+if HAVE_CMOCKA
+check_LTLIBRARIES += t/unit/listener/libstage.la
+t_unit_listener_libstage_la_SOURCES = \
+	t/unit/listener/stage.c \
+	t/unit/listener/stage.h
+UNIT_TESTS += t/unit/listener/body-t
+t_unit_listener_body_t_SOURCES = t/unit/listener/body-t.c
+t_unit_listener_body_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/hostile-t
+t_unit_listener_hostile_t_SOURCES = t/unit/listener/hostile-t.c
+t_unit_listener_hostile_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/lease-t
+t_unit_listener_lease_t_SOURCES = t/unit/listener/lease-t.c
+t_unit_listener_lease_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/error_page-t
+t_unit_listener_error_page_t_SOURCES = t/unit/listener/error_page-t.c
+t_unit_listener_error_page_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/logs-t
+t_unit_listener_logs_t_SOURCES = t/unit/listener/logs-t.c
+t_unit_listener_logs_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/routes-t
+t_unit_listener_routes_t_SOURCES = t/unit/listener/routes-t.c
+t_unit_listener_routes_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/timers-t
+t_unit_listener_timers_t_SOURCES = t/unit/listener/timers-t.c
+t_unit_listener_timers_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
+endif

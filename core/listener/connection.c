@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See connection.h.
+ *
+ * The usual keep-alive request costs one recv() and one send(): the socket
+ * stays registered for reading, and that is switched off only when bytes come
+ * that nobody wants yet.  A client that closes, also by half, while its
+ * request is in progress counts as gone: the worker is told to stop.
+ */
+#include "core/listener/connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/listener/accept.h"
+#include "core/listener/address.h"
+#include "core/listener/error_log.h"
+#include "core/listener/limits.h"
+#include "core/listener/listener.h"
+#include "core/listener/loop.h"
+#include "core/listener/request.h"
+#include "core/listener/response.h"
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* ---- watching --------------------------------------------------------------- */
+
+static void
+watch(struct listener_connection *connection, int events)
+{
+	if (connection->state == CONNECTION_CLOSED ||
+	    connection->events == events)
+		return;
+	connection->events = (uint8_t)events;
+	uv_poll_start(&connection->poll, events, on_poll);
+}
+
+void
+connection_watch_input(struct listener_connection *connection, bool on)
+{
+	int events = connection->events & UV_WRITABLE;
+
+	watch(connection, events | (on ? UV_READABLE : UV_DISCONNECT));
+}
+
+void
+connection_watch_output(struct listener_connection *connection, bool on)
+{
+	int events = connection->events & ~UV_WRITABLE;
+
+	if (on == ((connection->events & UV_WRITABLE) != 0))
+		return;
+	watch(connection, on ? events | UV_WRITABLE : events);
+	if (!on)
+		list_remove(&connection->blocked_link);
+	else if (connection->state != CONNECTION_CLOSED) {
+		connection->rate_since = 0;
+		list_add_tail(&connection->loop->blocked,
+			      &connection->blocked_link);
+	}
+}
+
+/* ---- life ------------------------------------------------------------------- */
+
+void
+connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
+		int fd, const struct http_address *client)
+{
+	struct listener_connection *connection =
+		mem_zalloc(sizeof(*connection));
+	struct sockaddr_storage local;
+	socklen_t length = sizeof(local);
+	int status = uv_poll_init(&loop->uv, &connection->poll, fd);
+
+	if (status != 0) {
+		log_warn(2003, NULL, "watching a connection: %s",
+			 uv_strerror(status));
+		close(fd);
+		mem_free(connection);
+		listener_connection_remove(loop->listener);
+		return;
+	}
+	connection->magic = LISTENER_CONNECTION_MAGIC;
+	connection->loop = loop;
+	connection->fd = fd;
+	connection->tls = acceptor->tls;
+	connection->route_port = acceptor->route_port;
+	connection->client = *client;
+	connection->accepted = loop_now(loop);
+	connection->id = ++loop->next_connection_id;
+	connection->poll.data = connection;
+	if (getsockname(fd, (struct sockaddr *)&local, &length) == 0)
+		address_from_sockaddr(&connection->server,
+				      (struct sockaddr *)&local);
+	timer_entry_init(&connection->timer);
+	list_init(&connection->blocked_link);
+	list_add_tail(&loop->connections, &connection->link);
+	loop->connection_count++;
+	loop->counters.accepted++;
+	timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
+		   loop_now(loop));
+	connection_watch_input(connection, true);
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct listener_connection *connection = handle->data;
+
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	connection->magic = 0;
+	mem_free(connection);
+}
+
+void
+connection_close(struct listener_connection *connection,
+		 enum http_reason reason)
+{
+	struct listener_loop *loop = connection->loop;
+	struct listener_request *request = connection->request;
+	enum connection_state state = connection->state;
+
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	if (state == CONNECTION_CLOSED)
+		return;
+	connection->state = CONNECTION_CLOSED;
+	uv_close((uv_handle_t *)&connection->poll, on_closed);
+	close(connection->fd);
+	connection->fd = -1;
+	timers_clear(&connection->timer);
+	list_remove(&connection->blocked_link);
+	list_remove(&connection->link);
+	connection->request = NULL;
+	if (request != NULL && state == CONNECTION_REQUEST)
+		request_client_gone(request, reason);
+	else {
+		if (reason != HTTP_REASON_NONE)
+			error_log_connection(connection, reason);
+		if (request != NULL)
+			request_drop(request);
+	}
+	loop->connection_count--;
+	loop->counters.closed++;
+	listener_connection_remove(loop->listener);
+	loop_check_drained(loop);
+}
+
+void
+connection_reset(struct listener_connection *connection,
+		 enum http_reason reason)
+{
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	if (connection->state == CONNECTION_CLOSED)
+		return;
+	(void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &now,
+			 sizeof(now));
+	connection_close(connection, reason);
+}
+
+/*
+ * Closing while the client still sends would reset the connection and could
+ * destroy the answer on its way (RFC 9112 section 9.6): say that we are done
+ * and read on for a while.
+ */
+static void
+start_linger(struct listener_connection *connection)
+{
+	struct listener_loop *loop = connection->loop;
+
+	if (shutdown(connection->fd, SHUT_WR) != 0) {
+		connection_close(connection, HTTP_REASON_NONE);
+		return;
+	}
+	connection->state = CONNECTION_LINGER;
+	connection->lingered = 0;
+	connection_watch_output(connection, false);
+	connection_watch_input(connection, true);
+	timers_set(&loop->timers, &connection->timer, TIMER_LINGER,
+		   loop_now(loop));
+}
+
+static void
+linger(struct listener_connection *connection)
+{
+	ssize_t got = recv(connection->fd, connection->loop->discard,
+			   LOOP_DISCARD_BYTES, 0);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got > 0)
+		connection->lingered += (uint32_t)got;
+	if (got <= 0 || connection->lingered > LINGER_BYTES_MAX)
+		connection_close(connection, HTTP_REASON_NONE);
+}
+
+/* ---- reading heads ------------------------------------------------------------ */
+
+static bool
+grow_input(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+	struct request_input *input = &request->input;
+	uint32_t capacity = request->snapshot->shared->input_max;
+	char *larger;
+
+	if (capacity <= input->capacity)
+		return false;
+	larger = mem_alloc(capacity);
+	memcpy(larger, input->data, input->end);
+	loop_buffer_give(connection->loop, input->data);
+	input->data = larger;
+	input->capacity = capacity;
+	return true;
+}
+
+/* The head goes on.  False: it cannot. */
+static bool
+head_incomplete(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+	struct listener_loop *loop = connection->loop;
+
+	if (connection->state == CONNECTION_IDLE &&
+	    !http_parser_is_idle(&request->parser)) {
+		connection->state = CONNECTION_HEAD;
+		timers_set(&loop->timers, &connection->timer, TIMER_HEADER,
+			   loop_now(loop));
+	}
+	return request->input.end < request->input.capacity ||
+	       grow_input(connection);
+}
+
+void
+connection_process(struct listener_connection *connection)
+{
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	/* A request that is answered at once comes back here: the loop below
+	 * goes on with the next, instead of a deeper call. */
+	if (connection->processing)
+		return;
+	connection->processing = true;
+	while (connection->request != NULL &&
+	       (connection->state == CONNECTION_IDLE ||
+		connection->state == CONNECTION_HEAD)) {
+		struct listener_request *request = connection->request;
+		enum http_parse_result result;
+
+		result = http_parser_execute(&request->parser, &request->head,
+					     request->input.data,
+					     request->input.end);
+		if (result == HTTP_PARSE_MORE && head_incomplete(connection))
+			break;
+		connection->state = CONNECTION_REQUEST;
+		timers_clear(&connection->timer);
+		if (result == HTTP_PARSE_DONE) {
+			request->input.begin = request->head.length;
+			request_begin(request);
+		} else if (result == HTTP_PARSE_ERROR) {
+			request_fail(request, request->parser.reason,
+				     request->parser.status, NULL);
+		} else {
+			request_fail(request, HTTP_REASON_REQUEST_LENGTH, 0,
+				     NULL);
+		}
+	}
+	connection->processing = false;
+}
+
+static void
+read_head(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+	struct request_input *input;
+	ssize_t got;
+
+	if (request == NULL) {
+		request = request_new(connection);
+		connection->request = request;
+	}
+	input = &request->input;
+	got = recv(connection->fd, input->data + input->end,
+		   input->capacity - input->end, 0);
+	if (got > 0) {
+		if (input->end == 0)
+			request->first_byte = loop_now(connection->loop);
+		input->end += (uint32_t)got;
+		connection_process(connection);
+		return;
+	}
+	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+		if (input->end == 0) {
+			connection->request = NULL;
+			request_drop(request);
+		}
+		return;
+	}
+	connection_close(connection, connection->state == CONNECTION_HEAD ?
+					     HTTP_REASON_CLIENT_RESET :
+					     HTTP_REASON_NONE);
+}
+
+/* ---- while a request is in progress --------------------------------------------- */
+
+/* The request is received; what comes now is the next one, or the end. */
+static void
+read_ahead(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+	struct request_input *input = &request->input;
+	ssize_t got;
+
+	if (input->end == input->capacity) {
+		connection_watch_input(connection, false);
+		return;
+	}
+	got = recv(connection->fd, input->data + input->end,
+		   input->capacity - input->end, 0);
+	if (got > 0)
+		input->end += (uint32_t)got;
+	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		connection_close(connection, HTTP_REASON_CONNECTION_DROPPED);
+}
+
+static void
+on_request_readable(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+	bool go_on;
+
+	if (!request_body_pending(request)) {
+		read_ahead(connection);
+		return;
+	}
+	if (request->drain)
+		go_on = request_body_drain(request);
+	else
+		go_on = request_body_receive(request);
+	/* The request, and with it the state, may have ended meanwhile. */
+	if (!go_on && connection->request == request)
+		connection_watch_input(connection, false);
+}
+
+static void
+on_readable(struct listener_connection *connection)
+{
+	switch ((enum connection_state)connection->state) {
+	case CONNECTION_IDLE:
+	case CONNECTION_HEAD:
+		read_head(connection);
+		break;
+	case CONNECTION_REQUEST:
+		on_request_readable(connection);
+		break;
+	case CONNECTION_LINGER:
+		linger(connection);
+		break;
+	case CONNECTION_CLOSED:
+		break;
+	}
+}
+
+static void
+on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct listener_connection *connection = poll->data;
+
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	if (status < 0) {
+		connection_close(connection,
+				 connection->state == CONNECTION_REQUEST ?
+					 HTTP_REASON_CONNECTION_DROPPED :
+					 HTTP_REASON_NONE);
+		return;
+	}
+	if ((events & UV_WRITABLE) != 0 &&
+	    connection->state == CONNECTION_REQUEST)
+		response_writable(connection->request);
+	if ((events & UV_READABLE) != 0)
+		on_readable(connection);
+	else if ((events & UV_DISCONNECT) != 0)
+		connection_close(connection, HTTP_REASON_CONNECTION_DROPPED);
+}
+
+/* ---- between requests ------------------------------------------------------------ */
+
+/* Bytes of the next request that came with the last one move to it. */
+static void
+take_over_rest(struct listener_connection *connection,
+	       struct listener_request *old)
+{
+	uint32_t rest = old->input.end - old->input.begin;
+	struct listener_request *next;
+
+	if (rest == 0)
+		return;
+	next = request_new(connection);
+	connection->request = next;
+	while (next->input.capacity < rest) {
+		next->input.end = 0;
+		if (!grow_input(connection))
+			break;
+	}
+	ASSERT(next->input.capacity >= rest);
+	memcpy(next->input.data, old->input.data + old->input.begin, rest);
+	next->input.end = rest;
+	next->first_byte = loop_now(connection->loop);
+}
+
+void
+connection_request_done(struct listener_connection *connection, bool keep_alive,
+			bool linger_first)
+{
+	struct listener_request *request = connection->request;
+	struct listener_loop *loop = connection->loop;
+
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	ASSERT(connection->state == CONNECTION_REQUEST && request != NULL);
+	connection->request = NULL;
+	connection->bytes_sent += request->output.sent;
+	timers_clear(&connection->timer);
+	if (keep_alive && !loop->draining) {
+		connection->state = CONNECTION_IDLE;
+		timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
+			   loop_now(loop));
+		connection_watch_output(connection, false);
+		connection_watch_input(connection, true);
+		take_over_rest(connection, request);
+		request_wire_done(request);
+		if (connection->request != NULL)
+			connection_process(connection);
+		return;
+	}
+	request_wire_done(request);
+	if (linger_first)
+		start_linger(connection);
+	else
+		connection_close(connection, HTTP_REASON_NONE);
+}

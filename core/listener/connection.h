@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A client's connection.  It lives on one loop and is small while it idles:
+ * input buffer and request are borrowed from the loop when bytes come.
+ *
+ *   IDLE -> HEAD -> REQUEST -> (DRAIN ->) IDLE ... -> LINGER -> CLOSED
+ */
+#ifndef CORE_LISTENER_CONNECTION_H
+#define CORE_LISTENER_CONNECTION_H
+
+#include <uv.h>
+
+#include "core/http/reason.h"
+#include "core/http/request_head.h"
+#include "core/listener/timers.h"
+
+#define LISTENER_CONNECTION_MAGIC 0xc0991c71u
+
+struct acceptor;
+struct listener_loop;
+struct listener_request;
+
+enum connection_state {
+	CONNECTION_IDLE,
+	CONNECTION_HEAD, /* a request line has begun */
+	CONNECTION_REQUEST, /* a request is in progress */
+	CONNECTION_LINGER, /* we are done; the client may still send */
+	CONNECTION_CLOSED,
+};
+
+struct listener_connection {
+	unsigned magic;
+	uint8_t state; /* enum connection_state */
+	uint8_t events; /* what uv_poll watches */
+	bool tls;
+	bool processing; /* connection_process is at work */
+	int fd;
+	uint16_t route_port; /* as configured */
+	uint32_t lingered; /* bytes thrown away */
+	struct listener_loop *loop;
+	struct listener_request *request; /* NULL while idle */
+	struct list link; /* in loop.connections */
+	struct list blocked_link; /* in loop.blocked */
+	struct timer_entry timer;
+	uint64_t id;
+	uint64_t accepted; /* ns */
+	uint32_t requests; /* begun so far */
+	/* For the minimum send rate, while blocked. */
+	uint64_t rate_since; /* ns */
+	uint64_t rate_acked; /* bytes that the client had then */
+	uint64_t bytes_sent; /* before the current request */
+	struct http_address client, server;
+	uv_poll_t poll;
+};
+
+/* Takes an accepted socket. */
+void connection_open(struct listener_loop *loop,
+		     const struct acceptor *acceptor, int fd,
+		     const struct http_address *client);
+
+/* Close at once; a request on it is told that the client is gone, for
+ * `reason` (HTTP_REASON_NONE: nothing for the error log). */
+void connection_close(struct listener_connection *connection,
+		      enum http_reason reason);
+
+/* The same by reset, so that the client sees that its answer is cut. */
+void connection_reset(struct listener_connection *connection,
+		      enum http_reason reason);
+
+/* The request on it is served: what comes next. */
+void connection_request_done(struct listener_connection *connection,
+			     bool keep_alive, bool linger);
+
+/* Parse what is in the input, until a request is in progress. */
+void connection_process(struct listener_connection *connection);
+
+/* Watch for reading or stop; watching for hang-up always goes on. */
+void connection_watch_input(struct listener_connection *connection, bool on);
+void connection_watch_output(struct listener_connection *connection, bool on);
+
+/* Once per tick: time-outs and send rates of all connections of a loop. */
+void connection_sweep(struct listener_loop *loop);
+
+#endif

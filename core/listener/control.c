@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the manager says: one function per message.  Main thread.
+ */
+#include "core/listener/listener.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/control/connection.h"
+#include "core/control/messages.h"
+#include "core/listener/accept.h"
+#include "core/listener/dispatch.h"
+#include "core/listener/drain.h"
+#include "core/listener/log_writer.h"
+#include "core/listener/loop.h"
+#include "core/listener/query.h"
+#include "core/listener/worker_link.h"
+
+/* The first of the message's descriptors; -1: there was none. */
+static int
+take_fd(int *fds, size_t nfds)
+{
+	int fd;
+
+	if (nfds == 0)
+		return -1;
+	fd = fds[0];
+	fds[0] = -1;
+	return fd;
+}
+
+static void
+tell_failed(struct listener *listener, const struct portico_error *err)
+{
+	struct control_failed message;
+
+	log_write_error(LOG_LEVEL_ERROR, 2009, NULL, err);
+	control_failed_from_error(&message, err);
+	control_send(listener->control, control_encode_failed(&message), NULL,
+		     0);
+}
+
+/* ---- configuration ---------------------------------------------------------------- */
+
+static enum portico_status
+on_configure(struct listener *listener, json_t *json, int *fds, size_t nfds,
+	     struct portico_error *err)
+{
+	struct control_configure message;
+	struct settings *settings;
+	enum portico_status status =
+		control_decode_configure(json, &message, err);
+	int fd = take_fd(fds, nfds);
+
+	if (status == PORTICO_OK && fd < 0)
+		status = error_set(err, PORTICO_PROTOCOL,
+				   "configuration without a descriptor");
+	if (status != PORTICO_OK) {
+		io_close(&fd);
+		return status;
+	}
+	settings = settings_read_memfd(fd, err);
+	io_close(&fd);
+	if (settings == NULL)
+		status = PORTICO_CONFIG;
+	else {
+		settings->generation = message.generation;
+		status = listener_configure(listener, settings, err);
+	}
+	settings_unref(&settings);
+	if (status == PORTICO_CONFIG)
+		tell_failed(listener, err);
+	return status == PORTICO_CONFIG ? PORTICO_OK : status;
+}
+
+/* ---- sockets ------------------------------------------------------------------------ */
+
+struct socket_task {
+	struct task task;
+	int fd;
+	uint16_t port, real_port;
+	bool tls;
+	unsigned mark;
+	char address[64];
+};
+
+static void
+run_socket(struct task *base, void *owner)
+{
+	struct socket_task *task = (struct socket_task *)base;
+	struct listener_loop *loop = owner;
+
+	if (loop->draining || loop->stopping)
+		io_close(&task->fd);
+	else
+		acceptor_open(loop, task->fd, task->address, task->port,
+			      task->real_port, task->tls, task->mark);
+	mem_free(task);
+}
+
+static enum portico_status
+on_socket(struct listener *listener, json_t *json, int *fds, size_t nfds,
+	  struct portico_error *err)
+{
+	struct control_socket message;
+	enum portico_status status = control_decode_socket(json, &message, err);
+	struct socket_task *task;
+
+	if (status != PORTICO_OK)
+		return status;
+	if (nfds == 0 || listener->loop_count == 0)
+		return error_set(err, PORTICO_PROTOCOL,
+				 "socket without a descriptor or before the "
+				 "configuration");
+	task = mem_zalloc(sizeof(*task));
+	task->fd = take_fd(fds, nfds);
+	task->port = message.port;
+	task->real_port = message.real_port == 0 ? message.port :
+						   message.real_port;
+	task->tls = message.tls;
+	task->mark = listener->mark;
+	strncpy(task->address, message.address, sizeof(task->address) - 1);
+	loop_post(listener->loops[message.thread % listener->loop_count],
+		  &task->task, run_socket);
+	return PORTICO_OK;
+}
+
+struct mark_task {
+	struct task task;
+	unsigned mark;
+};
+
+static void
+run_sockets_done(struct task *base, void *owner)
+{
+	struct mark_task *task = (struct mark_task *)base;
+
+	acceptor_close_others(owner, task->mark);
+	mem_free(task);
+}
+
+static void
+on_sockets_done(struct listener *listener)
+{
+	struct control_ready message = { .loops = listener->loop_count };
+
+	for (unsigned i = 0; i < listener->loop_count; i++) {
+		struct mark_task *task = mem_zalloc(sizeof(*task));
+
+		task->mark = listener->mark;
+		loop_post(listener->loops[i], &task->task, run_sockets_done);
+	}
+	control_send(listener->control, control_encode_ready(&message), NULL,
+		     0);
+}
+
+/* ---- workers and pools ----------------------------------------------------------------- */
+
+static enum portico_status
+on_worker(struct listener *listener, json_t *json, int *fds, size_t nfds,
+	  struct portico_error *err)
+{
+	struct control_worker message;
+	enum portico_status status = control_decode_worker(json, &message, err);
+	int fd;
+
+	if (status != PORTICO_OK)
+		return status;
+	fd = take_fd(fds, nfds);
+	if (fd < 0 || listener->loop_count == 0) {
+		io_close(&fd);
+		return error_set(err, PORTICO_PROTOCOL,
+				 "worker without a link or before the "
+				 "configuration");
+	}
+	if (listener_pool_find(listener, message.pool) == NULL) {
+		io_close(&fd);
+		return error_set(err, PORTICO_NOT_FOUND,
+				 "worker of unknown pool %s", message.pool);
+	}
+	worker_link_open(listener, &message, fd);
+	return PORTICO_OK;
+}
+
+static enum portico_status
+on_worker_drain(struct listener *listener, json_t *json,
+		struct portico_error *err)
+{
+	struct control_worker_drain message;
+	enum portico_status status =
+		control_decode_worker_drain(json, &message, err);
+	struct worker_link *worker;
+
+	if (status != PORTICO_OK)
+		return status;
+	worker = worker_link_find(listener, message.worker);
+	if (worker != NULL)
+		worker_link_drain(worker);
+	return PORTICO_OK;
+}
+
+static enum portico_status
+on_worker_gone(struct listener *listener, json_t *json,
+	       struct portico_error *err)
+{
+	struct control_worker_gone message;
+	enum portico_status status =
+		control_decode_worker_gone(json, &message, err);
+	struct worker_link *worker;
+
+	if (status != PORTICO_OK)
+		return status;
+	worker = worker_link_find(listener, message.worker);
+	if (worker != NULL)
+		worker_link_end(worker, message.reason, false);
+	return PORTICO_OK;
+}
+
+struct state_task {
+	struct task task;
+	struct listener_pool *pool;
+	enum control_pool_state state;
+};
+
+static void
+run_pool_state(struct task *base, void *owner)
+{
+	struct state_task *task = (struct state_task *)base;
+	struct loop_pool *pool = loop_pool_get(owner, task->pool);
+
+	pool->state = task->state;
+	dispatch_state_changed(pool);
+	mem_free(task);
+}
+
+static enum portico_status
+on_pool_state(struct listener *listener, json_t *json,
+	      struct portico_error *err)
+{
+	struct control_pool_state_message message;
+	enum portico_status status =
+		control_decode_pool_state(json, &message, err);
+	struct listener_pool *pool;
+
+	if (status != PORTICO_OK)
+		return status;
+	pool = listener_pool_find(listener, message.pool);
+	if (pool == NULL)
+		return error_set(err, PORTICO_NOT_FOUND,
+				 "state of unknown pool %s", message.pool);
+	pool->state = message.state;
+	pool->demanded = false;
+	for (unsigned i = 0; i < listener->loop_count; i++) {
+		struct state_task *task = mem_zalloc(sizeof(*task));
+
+		task->pool = pool;
+		task->state = message.state;
+		loop_post(listener->loops[i], &task->task, run_pool_state);
+	}
+	return PORTICO_OK;
+}
+
+/* ---- the rest ---------------------------------------------------------------------------- */
+
+static enum portico_status
+on_drain(struct listener *listener, json_t *json, struct portico_error *err)
+{
+	struct control_drain message;
+	enum portico_status status = control_decode_drain(json, &message, err);
+
+	if (status == PORTICO_OK)
+		drain_start(listener, message.deadline_ms);
+	return status;
+}
+
+static enum portico_status
+on_query(struct listener *listener, json_t *json, struct portico_error *err)
+{
+	struct control_query message;
+	enum portico_status status = control_decode_query(json, &message, err);
+
+	if (status == PORTICO_OK)
+		query_start(listener, message.id, message.what);
+	return status;
+}
+
+static enum portico_status
+handle(struct listener *listener, const char *type, json_t *json, int *fds,
+       size_t nfds, struct portico_error *err)
+{
+	switch (control_type_find(type)) {
+	case CONTROL_TYPE_configure:
+		return on_configure(listener, json, fds, nfds, err);
+	case CONTROL_TYPE_socket:
+		return on_socket(listener, json, fds, nfds, err);
+	case CONTROL_TYPE_sockets_done:
+		on_sockets_done(listener);
+		return PORTICO_OK;
+	case CONTROL_TYPE_worker:
+		return on_worker(listener, json, fds, nfds, err);
+	case CONTROL_TYPE_worker_drain:
+		return on_worker_drain(listener, json, err);
+	case CONTROL_TYPE_worker_gone:
+		return on_worker_gone(listener, json, err);
+	case CONTROL_TYPE_pool_state:
+		return on_pool_state(listener, json, err);
+	case CONTROL_TYPE_drain:
+		return on_drain(listener, json, err);
+	case CONTROL_TYPE_query:
+		return on_query(listener, json, err);
+	default:
+		return PORTICO_OK; /* a newer manager may say more */
+	}
+}
+
+static void
+on_message(struct control_connection *connection, const char *type,
+	   json_t *message, int *fds, size_t nfds, void *arg)
+{
+	struct listener *listener = arg;
+	struct portico_error err;
+
+	(void)connection;
+	CHECK(listener, LISTENER_MAGIC);
+	error_clear(&err);
+	if (handle(listener, type, message, fds, nfds, &err) != PORTICO_OK) {
+		error_prefix(&err, "message %s", type);
+		log_write_error(LOG_LEVEL_ERROR, 2010, NULL, &err);
+	}
+}
+
+/* Without its manager a listener has no workers to start and no way to be
+ * told anything: the next manager starts another. */
+static void
+on_closed(struct control_connection *connection, enum portico_status status,
+	  const char *why, void *arg)
+{
+	struct listener *listener = arg;
+
+	(void)connection;
+	(void)status;
+	CHECK(listener, LISTENER_MAGIC);
+	control_connection_free(&listener->control);
+	if (!listener->draining)
+		log_warn(2011, NULL, "the manager is gone: %s", why);
+	listener_end(listener);
+}
+
+void
+listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
+{
+	memset(listener, 0, sizeof(*listener));
+	listener->magic = LISTENER_MAGIC;
+	listener->uv = uv;
+	list_init(&listener->workers);
+	list_init(&listener->queries);
+	atomic_init(&listener->connections, 0);
+	atomic_init(&listener->connections_max, UINT_MAX);
+	mailbox_init(&listener->mailbox, uv, listener);
+	drain_init(listener);
+	listener->logs[LISTENER_LOG_ACCESS] = log_writer_new(uv, "access log");
+	listener->logs[LISTENER_LOG_ERROR] = log_writer_new(uv, "error log");
+	listener->control = control_connection_new(uv, control_fd, on_message,
+						   on_closed, listener);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See error_log.h.
+ */
+#include "core/listener/error_log.h"
+
+#include <string.h>
+
+#include "core/base/slice.h"
+#include "core/listener/address.h"
+#include "core/listener/connection.h"
+#include "core/listener/limits.h"
+#include "core/listener/log_text.h"
+#include "core/listener/loop.h"
+#include "core/listener/request.h"
+
+/* HTTP.sys: bytes of cs-method and of cs-uri. */
+#define METHOD_MAX 255
+#define URI_MAX 4096
+
+static void
+add_address(struct log_text *text, const struct http_address *address)
+{
+	char name[ADDRESS_TEXT_SIZE];
+	size_t length = address_format(address, name);
+
+	log_text_value(text, slice_make(name, length), length);
+	log_text_blank(text);
+	log_text_number(text, address->port);
+	log_text_blank(text);
+}
+
+static char *
+begin_line(struct listener_loop *loop, struct log_text *text,
+	   const struct http_address *client, const struct http_address *server)
+{
+	char *line = loop_log_reserve(loop, &loop->error_log);
+
+	*text = (struct log_text){ line, line + LOG_LINE_MAX - 1 };
+	log_clock_set(&loop->log_clock,
+		      (int64_t)(loop_realtime(loop) / CLOCK_NS_PER_S));
+	log_text_raw(text, loop->log_clock.date, strlen(loop->log_clock.date));
+	log_text_blank(text);
+	log_text_raw(text, loop->log_clock.time, strlen(loop->log_clock.time));
+	log_text_blank(text);
+	add_address(text, client);
+	add_address(text, server);
+	return line;
+}
+
+static void
+end_line(struct listener_loop *loop, struct log_text *text, const char *line)
+{
+	*text->at++ = '\n';
+	log_buffer_commit(&loop->error_log, (size_t)(text->at - line));
+	loop->counters.errors++;
+}
+
+static void
+add_text(struct log_text *text, struct portico_slice value, size_t most)
+{
+	log_text_value(text, value, most);
+	log_text_blank(text);
+}
+
+/* A head that is none is logged as it came, up to its first line's end. */
+static void
+add_raw(struct log_text *text, const struct listener_request *request)
+{
+	struct portico_slice line =
+		request_text(request, 0, request->input.end);
+	ptrdiff_t end = slice_find_char(line, '\n');
+
+	if (end >= 0)
+		line = slice_take(line, (size_t)end);
+	while (line.length > 0 && line.data[line.length - 1] == '\r')
+		line.length--;
+	log_text_raw(text, "- - ", 4);
+	add_text(text, line, URI_MAX);
+}
+
+static void
+add_head(struct log_text *text, const struct listener_request *request)
+{
+	const struct http_parsed_head *head = &request->head;
+
+	if (!request->head_known) {
+		add_raw(text, request);
+		return;
+	}
+	if (head->minor == 0)
+		add_text(text, PORTICO_SLICE("HTTP/1.0"), 8);
+	else
+		add_text(text, PORTICO_SLICE("HTTP/1.1"), 8);
+	add_text(text, request_text(request, head->start, head->method_length),
+		 METHOD_MAX);
+	add_text(text,
+		 request_text(request, head->target_offset,
+			      head->target_length),
+		 URI_MAX);
+}
+
+void
+error_log_request(const struct listener_request *request)
+{
+	struct listener_loop *loop = request->loop;
+	struct log_text text;
+	char *line;
+
+	if (!request->snapshot->shared->settings->listener.error_log.enabled)
+		return;
+	line = begin_line(loop, &text, &request->client, &request->server);
+	add_head(&text, request);
+	if (request->status != 0)
+		log_text_number(&text, request->status);
+	else
+		log_text_raw(&text, "-", 1);
+	log_text_blank(&text);
+	if (request->application != NULL)
+		log_text_number(&text, request->application->site_id);
+	else
+		log_text_raw(&text, "-", 1);
+	log_text_blank(&text);
+	add_text(
+		&text,
+		slice_from(http_reason_name((enum http_reason)request->reason)),
+		64);
+	add_text(&text,
+		 slice_from(request->pool == NULL ?
+				    NULL :
+				    request->pool->shared->name),
+		 255);
+	log_text_value(&text, slice_from(request->detail), 255);
+	end_line(loop, &text, line);
+}
+
+void
+error_log_client(struct listener_loop *loop, const struct http_address *client,
+		 const struct http_address *server, enum http_reason reason)
+{
+	struct log_text text;
+	char *line;
+
+	if (!loop->snapshot->shared->settings->listener.error_log.enabled)
+		return;
+	line = begin_line(loop, &text, client, server);
+	log_text_raw(&text, "- - - - - ", 10);
+	add_text(&text, slice_from(http_reason_name(reason)), 64);
+	log_text_raw(&text, "- -", 3);
+	end_line(loop, &text, line);
+}
+
+void
+error_log_connection(const struct listener_connection *connection,
+		     enum http_reason reason)
+{
+	error_log_client(connection->loop, &connection->client,
+			 &connection->server, reason);
+}

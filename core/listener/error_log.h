@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The error log, with the fields and reasons of HTTP.sys's HTTPERR log: each
+ * request or connection that ended in the listener, and why.
+ */
+#ifndef CORE_LISTENER_ERROR_LOG_H
+#define CORE_LISTENER_ERROR_LOG_H
+
+#include "core/http/reason.h"
+
+struct http_address;
+struct listener_connection;
+struct listener_loop;
+struct listener_request;
+
+/* The fields of each line. */
+#define ERROR_LOG_FIELDS                                                       \
+	"#Fields: date time c-ip c-port s-ip s-port cs-version cs-method "     \
+	"cs-uri sc-status s-siteid s-reason s-queuename x-detail"
+
+/* For request->reason. */
+void error_log_request(const struct listener_request *request);
+
+/* A connection that ended between requests or with an incomplete head. */
+void error_log_connection(const struct listener_connection *connection,
+			  enum http_reason reason);
+
+/* A client that did not even get a connection. */
+void error_log_client(struct listener_loop *loop,
+		      const struct http_address *client,
+		      const struct http_address *server,
+		      enum http_reason reason);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The listener's limits and times that no configuration changes.
+ */
+#ifndef CORE_LISTENER_LIMITS_H
+#define CORE_LISTENER_LIMITS_H
+
+/* Loops of one process. */
+#define LISTENER_LOOPS_MAX 64
+
+/* Connections accepted from one socket before others get a turn. */
+#define ACCEPT_BATCH 64
+/* Out of descriptors: how long accepting pauses. */
+#define ACCEPT_PAUSE_MS 100
+
+/* A connection borrows this while it has bytes; most heads fit. */
+#define INPUT_SMALL_BYTES 4096
+/* Room that a chunked body needs behind the head for its framing. */
+#define INPUT_FRAMING_BYTES 1024
+/* Free buffers and requests that a loop keeps; a burst's rest is freed. */
+#define LOOP_KEEP_BUFFERS 1024
+#define LOOP_KEEP_REQUESTS 1024
+
+/* Per loop: output scratch, cooked URL, response head copy. */
+#define LOOP_OUTPUT_BYTES (96 * 1024)
+#define LOOP_DISCARD_BYTES (64 * 1024)
+
+/* Body up to this is copied behind its head, so that one plain send() does. */
+#define OUTPUT_COPY_BYTES 8192
+/* Pieces in one sendmsg(). */
+#define OUTPUT_IOV_MAX 64
+/* From a file, per connection and loop turn. */
+#define OUTPUT_FILE_TURN_BYTES (2 * 1024 * 1024)
+/* Pieces that wait for one slow client; a worker never gets near. */
+#define OUTPUT_ITEMS_MAX 65536
+
+/* What is read and thrown away after a response, to keep a connection. */
+#define DRAIN_BYTES_MAX (64 * 1024)
+/* And before a connection is closed, so that the answer is not lost. */
+#define LINGER_BYTES_MAX (4 * 1024 * 1024)
+#define LINGER_TIMEOUT_NS (5 * CLOCK_NS_PER_S)
+
+/* Descriptors taken from one channel before others get a turn. */
+#define CHANNEL_TURN_DESCRIPTORS 512
+/* An offer that a worker leaves lying so long goes to another. */
+#define REVOKE_AFTER_NS (50 * CLOCK_NS_PER_MS)
+#define REVOKE_CHECK_MS 25
+
+/* Response body beyond the window before it counts as a lie. */
+#define WINDOW_SLACK_BYTES (64 * 1024)
+/* A worker's request-body window; more is granted in vain. */
+#define BODY_CREDIT_MAX (UINT64_C(1) << 40)
+
+/*
+ * A body that comes in crumbs would fill the channel with blocks of a few
+ * bytes.  After so many small pieces that the worker has not used yet, they
+ * are gathered up to BODY_GATHER_BYTES or to the next tick, and after many
+ * more not even a tick helps.
+ */
+#define BODY_SMALL_BYTES 1024
+#define BODY_GATHER_BYTES 2048
+#define BODY_PIECES_FREE 64
+#define BODY_PIECES_MAX 1024
+
+/* The coarse timer: time-outs, logs, date. */
+#define TICK_MS 250
+/* The minimum send rate is judged over this. */
+#define SEND_RATE_WINDOW_NS (120 * CLOCK_NS_PER_S)
+/* Memory of channels goes back this often. */
+#define TRIM_TICKS 20
+
+/* A loop's part of a log, handed to the writer when full or at a tick. */
+#define LOG_CHUNK_BYTES (64 * 1024)
+/* One line is never longer. */
+#define LOG_LINE_MAX 16384
+/* Waiting for a slow disk; what is beyond is dropped and counted. */
+#define LOG_BACKLOG_BYTES (16 * 1024 * 1024)
+
+/* A query is answered with what has come by then. */
+#define QUERY_DEADLINE_MS 50
+#define QUERY_REQUESTS_MAX 10000
+
+/* Told to clients that are turned away, in seconds. */
+#define RETRY_AFTER_SECONDS "1"
+
+#endif

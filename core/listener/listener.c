@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See listener.h: the main thread's state, and what loops tell it.
+ */
+#include "core/listener/listener.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/control/connection.h"
+#include "core/listener/access_log.h"
+#include "core/listener/error_log.h"
+#include "core/listener/log_buffer.h"
+#include "core/listener/log_writer.h"
+#include "core/listener/loop.h"
+#include "core/listener/worker_link.h"
+
+/* ---- life ------------------------------------------------------------------- */
+
+void
+listener_end(struct listener *listener)
+{
+	CHECK(listener, LISTENER_MAGIC);
+	listener->ending = true;
+	uv_stop(listener->uv);
+}
+
+static void
+stop_loops(struct listener *listener)
+{
+	for (unsigned i = 0; i < listener->loop_count; i++)
+		loop_stop(listener->loops[i]);
+	/* Their last words: logs, channels. */
+	mailbox_close(&listener->mailbox);
+	for (unsigned i = 0; i < listener->loop_count; i++)
+		loop_free(listener->loops[i]);
+	MEM_FREE(listener->loops);
+	listener->loop_count = 0;
+}
+
+void
+listener_fini(struct listener *listener)
+{
+	CHECK(listener, LISTENER_MAGIC);
+	stop_loops(listener);
+	worker_link_free_all(listener);
+	control_connection_free(&listener->control);
+	for (unsigned i = 0; i < LISTENER_LOGS; i++)
+		log_writer_free(listener->logs[i]);
+	snapshot_unref(&listener->snapshot);
+	for (unsigned i = 0; i < listener->pool_count; i++) {
+		mem_free(listener->pools[i]->name);
+		mem_free(listener->pools[i]);
+	}
+	mem_free(listener->pools);
+	listener->magic = 0;
+}
+
+/* ---- pools -------------------------------------------------------------------- */
+
+struct listener_pool *
+listener_pool_find(struct listener *listener, const char *name)
+{
+	for (unsigned i = 0; i < listener->pool_count; i++) {
+		if (strcmp(listener->pools[i]->name, name) == 0)
+			return listener->pools[i];
+	}
+	return NULL;
+}
+
+struct listener_pool *
+listener_pool_get(struct listener *listener, const char *name)
+{
+	struct listener_pool *pool = listener_pool_find(listener, name);
+
+	CHECK(listener, LISTENER_MAGIC);
+	if (pool != NULL)
+		return pool;
+	pool = mem_try_alloc_aligned(64, sizeof(*pool));
+	if (pool == NULL)
+		check_panic("out of memory for pool %s", name);
+	memset(pool, 0, sizeof(*pool));
+	pool->magic = LISTENER_POOL_MAGIC;
+	pool->number = listener->pool_count;
+	pool->name = mem_strdup(name);
+	pool->state = CONTROL_POOL_STARTED;
+	atomic_init(&pool->queued, 0);
+	listener->pools =
+		mem_realloc(listener->pools, (listener->pool_count + 1) *
+						     sizeof(*listener->pools));
+	listener->pools[listener->pool_count++] = pool;
+	return pool;
+}
+
+static unsigned
+pool_number(const char *name, void *arg)
+{
+	return listener_pool_get(arg, name)->number;
+}
+
+/* ---- configuration --------------------------------------------------------------- */
+
+struct snapshot_task {
+	struct task task;
+	struct listener_snapshot *snapshot; /* a reference */
+	unsigned pool_count;
+	struct listener_pool *pools[];
+};
+
+static void
+run_snapshot(struct task *base, void *owner)
+{
+	struct snapshot_task *task = (struct snapshot_task *)base;
+
+	loop_set_snapshot(owner, task->snapshot, task->pools, task->pool_count);
+	mem_free(task);
+}
+
+static void
+post_snapshot(struct listener *listener, struct listener_loop *loop)
+{
+	size_t size = listener->pool_count * sizeof(listener->pools[0]);
+	struct snapshot_task *task = mem_alloc(sizeof(*task) + size);
+
+	task->snapshot = snapshot_ref(listener->snapshot);
+	task->pool_count = listener->pool_count;
+	if (size > 0)
+		memcpy(task->pools, listener->pools, size);
+	loop_post(loop, &task->task, run_snapshot);
+}
+
+static enum portico_status
+make_loops(struct listener *listener, unsigned count, struct portico_error *err)
+{
+	if (listener->loop_count > 0) {
+		if (count != listener->loop_count)
+			log_warn(2008, NULL,
+				 "listener.threads changes from %u to %u when "
+				 "the listener is started anew",
+				 listener->loop_count, count);
+		return PORTICO_OK;
+	}
+	if (count == 0)
+		count = 1;
+	listener->loops = mem_zalloc_array(count, sizeof(*listener->loops));
+	for (unsigned i = 0; i < count; i++) {
+		struct listener_loop *loop = loop_new(listener, i);
+		enum portico_status status = loop_start(loop, err);
+
+		if (status != PORTICO_OK)
+			return status;
+		listener->loops[listener->loop_count++] = loop;
+	}
+	return PORTICO_OK;
+}
+
+static void
+set_logs(struct listener *listener, const struct settings *settings)
+{
+	const struct settings_access_log *access =
+		&settings->listener.access_log;
+	const struct settings_error_log *error = &settings->listener.error_log;
+	char path[4096], fields[1024];
+	struct log_text text = { fields, fields + sizeof(fields) - 1 };
+	struct log_writer **logs = listener->logs;
+
+	access_log_fields(&text, access->fields, access->field_count);
+	*text.at = '\0';
+	snprintf(path, sizeof(path), "%s%s%s",
+		 access->file[0] == '/' ? "" : settings->log_directory,
+		 access->file[0] == '/' ? "" : "/", access->file);
+	log_writer_set_file(logs[LISTENER_LOG_ACCESS],
+			    access->enabled ? path : NULL, fields);
+	snprintf(path, sizeof(path), "%s%s%s",
+		 error->file[0] == '/' ? "" : settings->log_directory,
+		 error->file[0] == '/' ? "" : "/", error->file);
+	log_writer_set_file(logs[LISTENER_LOG_ERROR],
+			    error->enabled ? path : NULL, ERROR_LOG_FIELDS);
+}
+
+enum portico_status
+listener_configure(struct listener *listener, struct settings *settings,
+		   struct portico_error *err)
+{
+	struct listener_snapshot *snapshot;
+	enum portico_status status;
+	uint64_t most = settings->listener.max_connections;
+
+	CHECK(listener, LISTENER_MAGIC);
+	snapshot = snapshot_new(settings, pool_number, listener, err);
+	if (snapshot == NULL)
+		return PORTICO_CONFIG;
+	snapshot_unref(&listener->snapshot);
+	listener->snapshot = snapshot;
+	listener->mark++;
+	atomic_store(&listener->connections_max,
+		     most == 0 || most > UINT_MAX ? UINT_MAX : (unsigned)most);
+	set_logs(listener, settings);
+	status = make_loops(listener, settings->listener.threads, err);
+	if (status != PORTICO_OK)
+		return status;
+	for (unsigned i = 0; i < listener->loop_count; i++)
+		post_snapshot(listener, listener->loops[i]);
+	return PORTICO_OK;
+}
+
+/* ---- connections ------------------------------------------------------------------ */
+
+bool
+listener_connection_add(struct listener *listener)
+{
+	unsigned before = atomic_fetch_add_explicit(&listener->connections, 1,
+						    memory_order_relaxed);
+
+	if (before < atomic_load_explicit(&listener->connections_max,
+					  memory_order_relaxed))
+		return true;
+	listener_connection_remove(listener);
+	return false;
+}
+
+void
+listener_connection_remove(struct listener *listener)
+{
+	atomic_fetch_sub_explicit(&listener->connections, 1,
+				  memory_order_relaxed);
+}
+
+/* ---- what loops tell ---------------------------------------------------------------- */
+
+struct demand_task {
+	struct task task;
+	struct listener_pool *pool;
+};
+
+static void
+run_demand(struct task *base, void *owner)
+{
+	struct demand_task *task = (struct demand_task *)base;
+	struct listener *listener = owner;
+	struct listener_pool *pool = task->pool;
+	struct control_demand message = { .pool = pool->name };
+
+	mem_free(task);
+	if (pool->demanded || pool->workers > 0 || listener->control == NULL)
+		return;
+	pool->demanded = true;
+	control_send(listener->control, control_encode_demand(&message), NULL,
+		     0);
+}
+
+void
+listener_demand(struct listener *listener, struct listener_pool *pool)
+{
+	struct demand_task *task = mem_zalloc(sizeof(*task));
+
+	task->pool = pool;
+	listener_post(listener, &task->task, run_demand);
+}
+
+struct channel_task {
+	struct task task;
+	struct worker_link *worker;
+	const char *reason; /* static; NULL: drained */
+	bool lied;
+};
+
+static void
+run_channel(struct task *base, void *owner)
+{
+	struct channel_task task = *(struct channel_task *)base;
+
+	(void)owner;
+	mem_free(base);
+	if (task.reason == NULL)
+		worker_link_channel_drained(task.worker);
+	else
+		worker_link_channel_lost(task.worker, task.reason, task.lied);
+}
+
+void
+listener_channel_lost(struct listener *listener, void *worker,
+		      const char *reason, bool lied)
+{
+	struct channel_task *task = mem_zalloc(sizeof(*task));
+
+	task->worker = worker;
+	task->reason = reason;
+	task->lied = lied;
+	listener_post(listener, &task->task, run_channel);
+}
+
+void
+listener_channel_drained(struct listener *listener, void *worker)
+{
+	struct channel_task *task = mem_zalloc(sizeof(*task));
+
+	task->worker = worker;
+	listener_post(listener, &task->task, run_channel);
+}
+
+static void
+run_log(struct task *base, void *owner)
+{
+	struct log_chunk *chunk = (struct log_chunk *)base;
+	struct listener *listener = owner;
+
+	ASSERT(chunk->log < LISTENER_LOGS);
+	log_writer_add(listener->logs[chunk->log], chunk);
+}
+
+void
+listener_log_write(struct listener *listener, struct log_chunk *chunk)
+{
+	if (chunk != NULL)
+		listener_post(listener, &chunk->task, run_log);
+}

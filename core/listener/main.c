@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * portico-listener: started by porticod with a control socket; takes its
+ * configuration, sockets and workers from there.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/base/slice.h"
+#include "core/listener/drain.h"
+#include "core/listener/listener.h"
+
+/* When a person ends us, not the manager. */
+#define SIGNAL_DRAIN_MS 10000
+
+static void
+usage(FILE *to)
+{
+	fputs("Usage: portico-listener --control-fd FD\n"
+	      "Accepts connections, reads requests and hands them to workers.\n"
+	      "It is started by porticod, not by hand.\n"
+	      "\n"
+	      "  --control-fd FD   socket to porticod\n"
+	      "  --debug           log more\n"
+	      "  --help, --version\n",
+	      to);
+}
+
+/* The descriptor; -1 for one that is none. */
+static int
+parse_fd(const char *text)
+{
+	uint64_t fd;
+
+	if (!slice_to_u64(slice_from(text), &fd) || fd > 65535)
+		return -1;
+	return (int)fd;
+}
+
+/* The control socket, or -1 and *code_r is what to exit with. */
+static int
+parse_options(int argc, char **argv, enum log_level *level, int *code_r)
+{
+	static const struct option options[] = {
+		{ "control-fd", required_argument, NULL, 'c' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int fd = -1, option;
+
+	*code_r = EXIT_FAILURE;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			fd = parse_fd(optarg);
+			break;
+		case 'd':
+			*level = LOG_LEVEL_DEBUG;
+			break;
+		case 'h':
+			usage(stdout);
+			*code_r = EXIT_SUCCESS;
+			return -1;
+		case 'v':
+			puts("portico-listener " PORTICO_VERSION);
+			*code_r = EXIT_SUCCESS;
+			return -1;
+		default:
+			usage(stderr);
+			return -1;
+		}
+	}
+	if (fd < 0 || optind < argc)
+		usage(stderr);
+	return optind < argc ? -1 : fd;
+}
+
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void
+on_sigterm(uv_signal_t *handle, int number)
+{
+	struct listener *listener = handle->data;
+
+	(void)number;
+	/* The manager drains first and then means it. */
+	if (listener->draining)
+		listener_end(listener);
+	else
+		drain_start(listener, SIGNAL_DRAIN_MS);
+}
+
+static void
+close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+	static struct listener listener;
+	uv_signal_t sigterm;
+	uv_loop_t uv;
+	int code;
+	int fd = parse_options(argc, argv, &level, &code);
+
+	if (fd < 0)
+		return code;
+	log_open("portico-listener", level, STDERR_FILENO);
+	check_install_handlers();
+	signal(SIGPIPE, SIG_IGN);
+	/* From a terminal it reaches all of us; porticod decides. */
+	signal(SIGINT, SIG_IGN);
+	raise_descriptors();
+	ASSERT(uv_loop_init(&uv) == 0);
+	listener_init(&listener, &uv, fd);
+	uv_signal_init(&uv, &sigterm);
+	sigterm.data = &listener;
+	uv_signal_start(&sigterm, on_sigterm, SIGTERM);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	listener_fini(&listener);
+	uv_walk(&uv, close_handle, NULL);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&uv);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See output.h.
+ */
+#include "core/listener/output.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "core/base/check.h"
+#include "core/base/memory.h"
+#include "core/channel/channel.h"
+#include "core/listener/limits.h"
+
+void
+output_init(struct output *output)
+{
+	output->head = NULL;
+	output->head_length = output->head_sent = 0;
+	output->head_borrowed = false;
+	output->items = output->few;
+	output->capacity = OUTPUT_FEW;
+	output->first = output->count = 0;
+	output->sent = 0;
+}
+
+void
+output_set_head(struct output *output, const char *data, size_t length)
+{
+	ASSERT(output->head == NULL);
+	output->head = mem_dup(data, length);
+	output->head_length = (uint32_t)length;
+	output->head_sent = 0;
+}
+
+static void
+drop_head(struct output *output)
+{
+	if (!output->head_borrowed)
+		mem_free(output->head);
+	output->head = NULL;
+	output->head_borrowed = false;
+}
+
+/* ---- items ------------------------------------------------------------------ */
+
+static struct output_item *
+item_at(struct output *output, uint32_t index)
+{
+	uint32_t at = output->first + index;
+
+	return &output->items[at < output->capacity ? at :
+						      at - output->capacity];
+}
+
+static struct output_item *
+item_new(struct output *output)
+{
+	if (output->count == output->capacity) {
+		uint32_t capacity = output->capacity * 4;
+		struct output_item *items =
+			mem_alloc(capacity * sizeof(*items));
+
+		for (uint32_t i = 0; i < output->count; i++)
+			items[i] = *item_at(output, i);
+		if (output->items != output->few)
+			mem_free(output->items);
+		output->items = items;
+		output->capacity = capacity;
+		output->first = 0;
+	}
+	return item_at(output, output->count++);
+}
+
+/* A burst's array is not kept. */
+static void
+items_emptied(struct output *output)
+{
+	if (output->items != output->few)
+		mem_free(output->items);
+	output->items = output->few;
+	output->capacity = OUTPUT_FEW;
+	output->first = 0;
+}
+
+static void
+item_drop_first(struct output *output, struct channel *channel,
+		uint32_t *window_r)
+{
+	struct output_item *item = item_at(output, 0);
+
+	switch ((enum output_kind)item->kind) {
+	case OUTPUT_BYTES:
+		break;
+	case OUTPUT_BLOCK:
+		(void)channel_release(channel, item->block);
+		*window_r += item->whole;
+		break;
+	case OUTPUT_FILE:
+		channel_file_unref(&item->file);
+		break;
+	}
+	output->first++;
+	if (output->first == output->capacity)
+		output->first = 0;
+	if (--output->count == 0)
+		items_emptied(output);
+}
+
+void
+output_add_bytes(struct output *output, const char *data, size_t length)
+{
+	struct output_item *item = item_new(output);
+
+	ASSERT(length <= sizeof(item->bytes));
+	item->kind = OUTPUT_BYTES;
+	item->size = (uint8_t)length;
+	item->offset = 0;
+	memcpy(item->bytes, data, length);
+}
+
+void
+output_add_block(struct output *output, const char *data, uint32_t length,
+		 uint32_t block, uint32_t whole)
+{
+	struct output_item *item = item_new(output);
+
+	item->kind = OUTPUT_BLOCK;
+	item->block = block;
+	item->offset = 0;
+	item->data = data;
+	item->length = length;
+	item->whole = whole;
+}
+
+void
+output_add_file(struct output *output, struct channel_file *file,
+		uint64_t position, uint64_t length)
+{
+	struct output_item *item = item_new(output);
+
+	item->kind = OUTPUT_FILE;
+	item->file = file;
+	item->position = position;
+	item->left = length;
+}
+
+/* ---- sending ----------------------------------------------------------------- */
+
+static struct portico_slice
+item_rest(const struct output_item *item)
+{
+	if (item->kind == OUTPUT_BYTES)
+		return (struct portico_slice){ item->bytes + item->offset,
+					       item->size - item->offset };
+	return (struct portico_slice){ item->data + item->offset,
+				       item->length - item->offset };
+}
+
+/* `sent` bytes of what lies in memory have left. */
+static void
+consume(struct output *output, size_t sent, struct channel *channel,
+	uint32_t *window_r)
+{
+	output->sent += sent;
+	if (output->head != NULL) {
+		size_t rest = output->head_length - output->head_sent;
+
+		if (sent < rest) {
+			output->head_sent += (uint32_t)sent;
+			return;
+		}
+		sent -= rest;
+		drop_head(output);
+	}
+	while (output->count > 0) {
+		struct output_item *item = item_at(output, 0);
+		size_t rest;
+
+		if (item->kind == OUTPUT_FILE)
+			break;
+		rest = item_rest(item).length;
+		if (sent < rest) {
+			item->offset += (uint32_t)sent;
+			return;
+		}
+		sent -= rest;
+		item_drop_first(output, channel, window_r);
+	}
+	ASSERT(sent == 0);
+}
+
+static unsigned
+gather(struct output *output, struct iovec *iov, size_t *total_r, bool *more_r)
+{
+	unsigned count = 0;
+	uint32_t i;
+
+	*total_r = 0;
+	if (output->head != NULL) {
+		iov[count].iov_base = output->head + output->head_sent;
+		iov[count].iov_len = output->head_length - output->head_sent;
+		*total_r += iov[count++].iov_len;
+	}
+	for (i = 0; i < output->count && count < OUTPUT_IOV_MAX; i++) {
+		struct output_item *item = item_at(output, i);
+		struct portico_slice rest;
+
+		if (item->kind == OUTPUT_FILE)
+			break;
+		rest = item_rest(item);
+		iov[count].iov_base = (void *)(uintptr_t)rest.data;
+		iov[count].iov_len = rest.length;
+		*total_r += iov[count++].iov_len;
+	}
+	*more_r = i < output->count;
+	return count;
+}
+
+static enum output_result
+failed_send(void)
+{
+	return errno == EAGAIN || errno == EWOULDBLOCK ? OUTPUT_BLOCKED :
+							 OUTPUT_LOST;
+}
+
+static enum output_result
+send_memory(struct output *output, int fd, struct channel *channel,
+	    uint32_t *window_r)
+{
+	struct iovec iov[OUTPUT_IOV_MAX];
+	struct msghdr message = { .msg_iov = iov };
+	size_t total;
+	bool more;
+	ssize_t sent;
+
+	message.msg_iovlen = gather(output, iov, &total, &more);
+	do
+		sent = sendmsg(fd, &message,
+			       MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return failed_send();
+	consume(output, (size_t)sent, channel, window_r);
+	return (size_t)sent < total ? OUTPUT_BLOCKED : OUTPUT_DONE;
+}
+
+static enum output_result
+send_file(struct output *output, int fd, struct channel *channel,
+	  uint64_t *turn, uint32_t *window_r)
+{
+	struct output_item *item = item_at(output, 0);
+	uint64_t asked = item->left < *turn ? item->left : *turn;
+	off_t position = (off_t)item->position;
+	ssize_t sent;
+
+	if (channel_file_fd(item->file) < 0)
+		return OUTPUT_SHORT;
+	do
+		sent = sendfile(fd, channel_file_fd(item->file), &position,
+				(size_t)asked);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return failed_send();
+	if (sent == 0)
+		return OUTPUT_SHORT;
+	item->position += (uint64_t)sent;
+	item->left -= (uint64_t)sent;
+	*turn -= (uint64_t)sent;
+	output->sent += (uint64_t)sent;
+	if (item->left == 0)
+		item_drop_first(output, channel, window_r);
+	else if ((uint64_t)sent < asked)
+		return OUTPUT_BLOCKED;
+	return OUTPUT_DONE;
+}
+
+enum output_result
+output_send(struct output *output, int fd, struct channel *channel,
+	    uint32_t *window_r)
+{
+	uint64_t turn = OUTPUT_FILE_TURN_BYTES;
+	enum output_result result;
+
+	while (!output_empty(output)) {
+		if (output->head != NULL ||
+		    item_at(output, 0)->kind != OUTPUT_FILE)
+			result = send_memory(output, fd, channel, window_r);
+		else if (turn == 0)
+			return OUTPUT_TURN;
+		else
+			result =
+				send_file(output, fd, channel, &turn, window_r);
+		if (result != OUTPUT_DONE)
+			return result;
+	}
+	return OUTPUT_DONE;
+}
+
+/* Bytes after the head if all of them are in memory and few, else 0. */
+static size_t
+copy_behind(struct output *output, char *to)
+{
+	size_t total = 0;
+
+	for (uint32_t i = 0; i < output->count; i++) {
+		const struct output_item *item = item_at(output, i);
+		struct portico_slice rest;
+
+		if (item->kind == OUTPUT_FILE)
+			return 0;
+		rest = item_rest(item);
+		if (rest.length > OUTPUT_COPY_BYTES - total)
+			return 0;
+		memcpy(to + total, rest.data, rest.length);
+		total += rest.length;
+	}
+	return total;
+}
+
+enum output_result
+output_send_head(struct output *output, int fd, char *scratch,
+		 size_t head_length, struct channel *channel,
+		 uint32_t *window_r)
+{
+	enum output_result result = OUTPUT_DONE;
+	size_t body = 0;
+
+	ASSERT(output->head == NULL);
+	output->head = scratch;
+	output->head_borrowed = true;
+	output->head_length = (uint32_t)head_length;
+	output->head_sent = 0;
+	if (head_length + OUTPUT_COPY_BYTES <= LOOP_OUTPUT_BYTES)
+		body = copy_behind(output, scratch + head_length);
+	if (body > 0 || output->count == 0) {
+		ssize_t sent;
+
+		do
+			sent = send(fd, scratch, head_length + body,
+				    MSG_NOSIGNAL);
+		while (sent < 0 && errno == EINTR);
+		if (sent < 0)
+			result = failed_send();
+		else
+			consume(output, (size_t)sent, channel, window_r);
+		if (result == OUTPUT_DONE && !output_empty(output))
+			result = OUTPUT_BLOCKED;
+	} else {
+		result = output_send(output, fd, channel, window_r);
+	}
+	if (output->head != NULL) {
+		/* The scratch belongs to the next one. */
+		char *head = mem_dup(scratch, head_length);
+
+		output->head = head;
+		output->head_borrowed = false;
+	}
+	return result;
+}
+
+void
+output_discard(struct output *output, struct channel *channel,
+	       uint32_t *window_r)
+{
+	if (output->head != NULL)
+		drop_head(output);
+	while (output->count > 0)
+		item_drop_first(output, channel, window_r);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What waits to be sent to one client: a head, then pieces in order.  A piece
+ * is a few bytes of framing, a worker's block (by reference, released when it
+ * was sent), or a span of a file.  Nothing is copied for a slow client.
+ */
+#ifndef CORE_LISTENER_OUTPUT_H
+#define CORE_LISTENER_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct channel;
+struct channel_file;
+struct listener_loop;
+
+enum output_kind {
+	OUTPUT_BYTES,
+	OUTPUT_BLOCK,
+	OUTPUT_FILE
+};
+
+struct output_item {
+	uint8_t kind; /* enum output_kind */
+	uint8_t size; /* of BYTES */
+	uint32_t block; /* of BLOCK */
+	uint32_t offset; /* of BYTES and BLOCK: sent so far */
+	union {
+		char bytes[24];
+		struct {
+			const char *data; /* in shared memory: only sent */
+			uint32_t length;
+			uint32_t whole; /* counted against the window */
+		};
+		struct {
+			struct channel_file *file; /* a reference */
+			uint64_t position, left;
+		};
+	};
+};
+
+#define OUTPUT_FEW 3
+
+struct output {
+	char *head; /* NULL: sent or none */
+	uint32_t head_length, head_sent;
+	bool head_borrowed; /* within output_send_head: not ours to free */
+	struct output_item *items; /* `few` or heap; a circle */
+	uint32_t capacity, first, count;
+	uint64_t sent; /* bytes on the wire, head included */
+	struct output_item few[OUTPUT_FEW];
+};
+
+enum output_result {
+	OUTPUT_DONE, /* all sent */
+	OUTPUT_BLOCKED, /* the socket is full */
+	OUTPUT_TURN, /* the socket is not full, but others wait */
+	OUTPUT_LOST, /* the client is gone */
+	OUTPUT_SHORT, /* a file ended before its span */
+};
+
+void output_init(struct output *output);
+
+static inline bool
+output_empty(const struct output *output)
+{
+	return output->head == NULL && output->count == 0;
+}
+
+/* Copies; at most once, before anything else. */
+void output_set_head(struct output *output, const char *data, size_t length);
+
+/* At most 24 bytes. */
+void output_add_bytes(struct output *output, const char *data, size_t length);
+
+/* OWNERSHIP: takes the block, which is released to `channel` when sent. */
+void output_add_block(struct output *output, const char *data, uint32_t length,
+		      uint32_t block, uint32_t whole);
+
+/* OWNERSHIP: takes the reference. */
+void output_add_file(struct output *output, struct channel_file *file,
+		     uint64_t position, uint64_t length);
+
+/*
+ * Send what can be sent.  `channel` gets back its blocks (NULL if there are
+ * none); *window_r is increased by the bytes that no longer count against the
+ * worker's window.
+ */
+enum output_result output_send(struct output *output, int fd,
+			       struct channel *channel, uint32_t *window_r);
+
+/*
+ * The usual case in one call: a head that lies in `scratch` (LOOP_OUTPUT_BYTES
+ * large) and the pieces, all sent at once if the socket takes them; what it
+ * does not take is kept.
+ */
+enum output_result output_send_head(struct output *output, int fd,
+				    char *scratch, size_t head_length,
+				    struct channel *channel,
+				    uint32_t *window_r);
+
+/* Throw everything away: blocks and files are released. */
+void output_discard(struct output *output, struct channel *channel,
+		    uint32_t *window_r);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See query.h.  Main thread: collecting the loops' parts and making JSON.
+ */
+#include "core/listener/query.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/memory.h"
+#include "core/control/connection.h"
+#include "core/control/messages.h"
+#include "core/listener/error_page.h"
+#include "core/listener/limits.h"
+#include "core/listener/listener.h"
+#include "core/listener/loop.h"
+#include "core/listener/snapshot.h"
+#include "core/listener/worker_link.h"
+
+#define QUERY_MAGIC 0x90e47a01u
+
+struct query {
+	unsigned magic;
+	struct list link; /* in listener.queries */
+	struct listener *listener;
+	uint32_t id;
+	bool requests;
+	uv_timer_t timer;
+	unsigned came;
+	struct query_part **parts; /* by loop; NULL: not yet */
+};
+
+/* ---- routes ------------------------------------------------------------------- */
+
+static json_t *
+describe_applications(const struct settings_site *site)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < site->application_count; i++) {
+		const struct settings_application *a = &site->applications[i];
+
+		json_array_append_new(all,
+				      json_pack("{s:s, s:s, s:I}", "path",
+						a->path, "pool", a->pool->name,
+						"id", (json_int_t)a->id));
+	}
+	return all;
+}
+
+static json_t *
+describe_routes(const struct listener *listener)
+{
+	json_t *bindings = json_array();
+	const struct settings *settings;
+
+	if (listener->snapshot == NULL)
+		return json_pack("{s:o}", "bindings", bindings);
+	settings = listener->snapshot->settings;
+	for (size_t i = 0; i < settings->site_count; i++) {
+		const struct settings_site *site = &settings->sites[i];
+
+		for (size_t j = 0; j < site->binding_count; j++)
+			json_array_append_new(
+				bindings,
+				json_pack("{s:s, s:s, s:o}", "url",
+					  site->bindings[j].url, "site",
+					  site->name, "applications",
+					  describe_applications(site)));
+	}
+	return json_pack("{s:o}", "bindings", bindings);
+}
+
+/* ---- requests ------------------------------------------------------------------ */
+
+static json_t *
+describe_request(const struct query *query, const struct query_request *from)
+{
+	const struct listener_pool *pool = query->listener->pools[from->pool];
+	char id[17];
+	json_t *json;
+
+	request_id_format(from->id, id);
+	json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "id", id,
+			 "pool", pool->name, "site", from->site, "method",
+			 from->method, "target", from->target, "client",
+			 from->client, "state", from->state, "ageMs",
+			 (json_int_t)from->age_ms);
+	if (json != NULL && from->worker != 0)
+		json_object_set_new(json, "worker", json_integer(from->worker));
+	if (json != NULL && from->slot_known) {
+		json_object_set_new(json, "event", json_integer(from->event));
+		json_object_set_new(json, "module", json_integer(from->module));
+	}
+	return json;
+}
+
+static json_t *
+describe_requests(const struct query *query)
+{
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < query->listener->loop_count; i++) {
+		const struct query_part *part = query->parts[i];
+
+		for (unsigned j = 0; part != NULL && j < part->item_count; j++)
+			json_array_append_new(
+				all, describe_request(query, &part->items[j]));
+	}
+	return json_pack("{s:o}", "requests", all);
+}
+
+/* ---- counters ------------------------------------------------------------------- */
+
+static json_t *
+describe_channel(unsigned loop, const struct query_channel *from)
+{
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "loop", (int)loop, "slots", (json_int_t)from->slots,
+			 "active", (json_int_t)from->active, "served",
+			 (json_int_t)from->served, "sent",
+			 (json_int_t)from->sent, "received",
+			 (json_int_t)from->received, "wakeups",
+			 (json_int_t)from->wakeups, "blocks",
+			 (json_int_t)from->blocks_in_use, "held",
+			 (json_int_t)from->blocks_held, "segments",
+			 (json_int_t)from->segments);
+}
+
+struct workers_of_pool {
+	const struct query *query;
+	const char *pool;
+	json_t *all;
+};
+
+static void
+add_worker(const struct worker_link *worker, void *arg)
+{
+	struct workers_of_pool *to = arg;
+	json_t *json, *channels;
+
+	if (to->pool != NULL && strcmp(worker_link_pool(worker), to->pool) != 0)
+		return;
+	json = worker_link_describe(worker);
+	channels = json_array();
+	for (unsigned i = 0; i < to->query->listener->loop_count; i++) {
+		const struct query_part *part = to->query->parts[i];
+
+		for (unsigned j = 0; part != NULL && j < part->channel_count;
+		     j++) {
+			if (part->channels[j].worker == worker_link_id(worker))
+				json_array_append_new(
+					channels,
+					describe_channel(i,
+							 &part->channels[j]));
+		}
+	}
+	json_object_set_new(json, "channels", channels);
+	json_array_append_new(to->all, json);
+}
+
+static json_t *
+describe_workers(const struct query *query, const char *pool)
+{
+	struct workers_of_pool to = { query, pool, json_array() };
+
+	worker_link_visit(query->listener, add_worker, &to);
+	return to.all;
+}
+
+static void
+sum_pool(const struct query *query, unsigned number, struct query_pool *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned i = 0; i < query->listener->loop_count; i++) {
+		const struct query_part *part = query->parts[i];
+		const struct query_pool *from;
+
+		if (part == NULL || number >= part->pool_count)
+			continue;
+		from = &part->pools[number];
+		sum->waiting += from->waiting;
+		sum->active += from->active;
+		sum->accepted += from->accepted;
+		sum->rejected += from->rejected;
+		sum->served += from->served;
+		sum->replayed += from->replayed;
+		sum->requeued += from->requeued;
+	}
+}
+
+static json_t *
+describe_pool(const struct query *query, const struct settings_pool *settings)
+{
+	struct listener_pool *pool =
+		listener_pool_find(query->listener, settings->name);
+	struct query_pool sum;
+
+	sum_pool(query, pool->number, &sum);
+	return json_pack(
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+		"name", pool->name, "state",
+		control_pool_state_name(pool->state), "queued",
+		(json_int_t)sum.waiting, "queueLength",
+		(json_int_t)settings->queue_length, "active",
+		(json_int_t)sum.active, "accepted", (json_int_t)sum.accepted,
+		"rejected", (json_int_t)sum.rejected, "served",
+		(json_int_t)sum.served, "replayed", (json_int_t)sum.replayed,
+		"requeued", (json_int_t)sum.requeued, "workers",
+		describe_workers(query, pool->name));
+}
+
+static json_t *
+describe_connections(const struct query *query)
+{
+	json_int_t active = 0, accepted = 0, closed = 0, rejected = 0;
+	json_int_t requests = 0, errors = 0;
+
+	for (unsigned i = 0; i < query->listener->loop_count; i++) {
+		const struct query_part *part = query->parts[i];
+
+		if (part == NULL)
+			continue;
+		active += part->connections;
+		accepted += (json_int_t)part->accepted;
+		closed += (json_int_t)part->closed;
+		rejected += (json_int_t)part->rejected;
+		requests += (json_int_t)part->requests;
+		errors += (json_int_t)part->errors;
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "active", active,
+			 "accepted", accepted, "closed", closed, "rejected",
+			 rejected, "requests", requests, "errors", errors);
+}
+
+static json_t *
+describe_counters(const struct query *query)
+{
+	const struct listener *listener = query->listener;
+	json_t *pools = json_array();
+
+	for (size_t i = 0; listener->snapshot != NULL &&
+			   i < listener->snapshot->settings->pool_count;
+	     i++)
+		json_array_append_new(
+			pools,
+			describe_pool(query,
+				      &listener->snapshot->settings->pools[i]));
+	return json_pack("{s:o, s:o, s:o, s:i, s:b}", "pools", pools, "workers",
+			 describe_workers(query, NULL), "connections",
+			 describe_connections(query), "threads",
+			 (int)listener->loop_count, "draining",
+			 (int)listener->draining);
+}
+
+/* ---- a query ------------------------------------------------------------------------ */
+
+static void
+answer(struct listener *listener, uint32_t id, json_t *body)
+{
+	struct control_reply reply = { .id = id, .body = body };
+
+	if (listener->control != NULL)
+		control_send(listener->control, control_encode_reply(&reply),
+			     NULL, 0);
+	json_decref(body);
+}
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	struct query *query = handle->data;
+
+	CHECK(query, QUERY_MAGIC);
+	for (unsigned i = 0; i < query->listener->loop_count; i++)
+		query_part_free(query->parts[i]);
+	mem_free(query->parts);
+	query->magic = 0;
+	mem_free(query);
+}
+
+static void
+finish(struct query *query)
+{
+	json_t *body = query->requests ? describe_requests(query) :
+					 describe_counters(query);
+
+	if (query->came < query->listener->loop_count)
+		json_object_set_new(body, "partial", json_true());
+	answer(query->listener, query->id, body);
+	list_remove(&query->link);
+	uv_close((uv_handle_t *)&query->timer, on_timer_closed);
+}
+
+static void
+on_deadline(uv_timer_t *timer)
+{
+	finish(timer->data);
+}
+
+static struct query *
+find(struct listener *listener, uint32_t id)
+{
+	LIST_FOREACH(struct query, link, query, &listener->queries) {
+		if (query->id == id)
+			return query;
+	}
+	return NULL;
+}
+
+static void
+on_part(struct task *base, void *owner)
+{
+	struct query_part *part = (struct query_part *)base;
+	struct listener *listener = owner;
+	struct query *query = find(listener, part->id);
+
+	/* Too late, or asked twice under one number. */
+	if (query == NULL || query->parts[part->loop] != NULL) {
+		query_part_free(part);
+		return;
+	}
+	query->parts[part->loop] = part;
+	if (++query->came == listener->loop_count)
+		finish(query);
+}
+
+void
+query_start(struct listener *listener, uint32_t id, const char *what)
+{
+	struct query *query;
+
+	CHECK(listener, LISTENER_MAGIC);
+	if (strcmp(what, "routes") == 0) {
+		answer(listener, id, describe_routes(listener));
+		return;
+	}
+	query = mem_zalloc(sizeof(*query));
+	query->magic = QUERY_MAGIC;
+	query->listener = listener;
+	query->id = id;
+	query->requests = strcmp(what, "requests") == 0;
+	query->parts = mem_zalloc_array(listener->loop_count + 1,
+					sizeof(struct query_part *));
+	list_add_tail(&listener->queries, &query->link);
+	uv_timer_init(listener->uv, &query->timer);
+	query->timer.data = query;
+	uv_timer_start(&query->timer, on_deadline, QUERY_DEADLINE_MS, 0);
+	for (unsigned i = 0; i < listener->loop_count; i++)
+		query_ask(listener, i, id, query->requests, on_part);
+	if (listener->loop_count == 0)
+		finish(query);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Answers to the manager's questions.  Each loop is asked by a message and
+ * answers with plain structs; the main thread makes JSON of what has come,
+ * at the latest after QUERY_DEADLINE_MS, marked "partial" if a loop did not
+ * answer.  Nothing on the request path takes part.
+ */
+#ifndef CORE_LISTENER_QUERY_H
+#define CORE_LISTENER_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/listener/task.h"
+
+struct listener;
+
+/* What: status, counters, pools, workers (all the same), requests, routes. */
+void query_start(struct listener *listener, uint32_t id, const char *what);
+
+/* ---- what a loop answers (query_loop.c) ---------------------------------------- */
+
+struct query_pool {
+	uint32_t number;
+	uint32_t waiting, active;
+	uint64_t accepted, rejected, served, replayed, requeued;
+};
+
+struct query_channel {
+	uint32_t worker, index, slots, active;
+	uint64_t served, sent, received, wakeups;
+	uint32_t blocks_in_use, blocks_held, segments;
+};
+
+struct query_request {
+	uint64_t id;
+	uint32_t pool;
+	uint32_t worker; /* 0 = none */
+	const char *state; /* static */
+	uint64_t age_ms;
+	uint16_t event, module, slot_known;
+	uint32_t site_id;
+	char method[16];
+	char target[256];
+	char client[80];
+	char site[64];
+};
+
+struct query_part {
+	struct task task;
+	uint32_t id; /* of the query */
+	unsigned loop;
+	uint32_t connections;
+	uint64_t accepted, closed, requests, rejected, errors;
+	struct query_pool *pools;
+	unsigned pool_count;
+	struct query_channel *channels;
+	unsigned channel_count;
+	struct query_request *items;
+	unsigned item_count;
+};
+
+/* Asks one loop; its part comes to `done` on the main thread. */
+void query_ask(struct listener *listener, unsigned loop, uint32_t id,
+	       bool requests, task_fn *done);
+void query_part_free(struct query_part *part);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a loop answers when it is asked: a copy of its figures.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/memory.h"
+#include "core/listener/address.h"
+#include "core/listener/limits.h"
+#include "core/listener/listener.h"
+#include "core/listener/loop.h"
+#include "core/listener/query.h"
+#include "core/listener/request.h"
+#include "core/listener/worker_channel.h"
+
+struct question {
+	struct task task;
+	uint32_t id;
+	bool requests;
+	task_fn *done;
+};
+
+static void
+copy_pools(struct listener_loop *loop, struct query_part *part)
+{
+	part->pool_count = loop->pool_count;
+	part->pools =
+		mem_zalloc_array(loop->pool_count + 1, sizeof(*part->pools));
+	for (unsigned i = 0; i < loop->pool_count; i++) {
+		const struct loop_pool *from = loop->pools[i];
+
+		part->pools[i] = (struct query_pool){
+			.number = from->shared->number,
+			.waiting = from->waiting,
+			.active = from->active,
+			.accepted = from->accepted,
+			.rejected = from->rejected,
+			.served = from->served,
+			.replayed = from->replayed,
+			.requeued = from->requeued,
+		};
+	}
+}
+
+static void
+copy_channel(const struct worker_channel *from, struct query_channel *to)
+{
+	struct channel_usage usage;
+
+	channel_get_usage(from->channel, &usage);
+	*to = (struct query_channel){
+		.worker = from->worker_id,
+		.index = from->index,
+		.slots = from->slot_count,
+		.active = from->active,
+		.served = from->served,
+		.sent = usage.sent,
+		.received = usage.received,
+		.wakeups = usage.wakeups,
+		.blocks_held = usage.held,
+		.segments = usage.segments,
+	};
+	for (unsigned i = 0; i < CHANNEL_BLOCK_CLASSES; i++)
+		to->blocks_in_use += usage.in_use[i];
+}
+
+static void
+copy_channels(struct listener_loop *loop, struct query_part *part)
+{
+	unsigned count = 0;
+
+	LIST_FOREACH(struct worker_channel, link, channel,
+		     &loop->worker_channels) {
+		(void)channel;
+		count++;
+	}
+	part->channels = mem_zalloc_array(count + 1, sizeof(*part->channels));
+	LIST_FOREACH(struct worker_channel, link, channel,
+		     &loop->worker_channels) {
+		copy_channel(channel, &part->channels[part->channel_count++]);
+	}
+}
+
+/* Printable ASCII, so that it is JSON text whatever a client sent. */
+static void
+copy_text(char *to, size_t size, struct portico_slice from)
+{
+	size_t length = from.length < size - 1 ? from.length : size - 1;
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)from.data[i];
+
+		to[i] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
+	}
+	to[length] = '\0';
+}
+
+static const char *
+state_name(const struct listener_request *request)
+{
+	switch ((enum request_lease)request->lease) {
+	case LEASE_NONE:
+		return "answered";
+	case LEASE_QUEUED:
+		return "queued";
+	case LEASE_ASSIGNED:
+		return channel_claim_state(request->channel->channel,
+					   request->slot,
+					   request->slot_generation) ==
+				       CHANNEL_CLAIM_STARTED ?
+			       "started" :
+			       "assigned";
+	case LEASE_RESPONDING:
+		return request->response_last ? "sending" : "responding";
+	case LEASE_DONE:
+		return "sending";
+	}
+	return "unknown";
+}
+
+static void
+copy_request(struct listener_loop *loop, const struct listener_request *from,
+	     struct query_request *to)
+{
+	const struct http_parsed_head *head = &from->head;
+	char address[ADDRESS_TEXT_SIZE];
+
+	to->id = from->id;
+	to->pool = from->pool->shared->number;
+	to->state = state_name(from);
+	to->age_ms = (loop_now(loop) - from->head_complete) / CLOCK_NS_PER_MS;
+	to->site_id = from->application->site_id;
+	copy_text(
+		to->site, sizeof(to->site),
+		(struct portico_slice){ from->application->site_name,
+					strlen(from->application->site_name) });
+	copy_text(to->method, sizeof(to->method),
+		  request_text(from, head->start, head->method_length));
+	copy_text(to->target, sizeof(to->target),
+		  request_text(from, head->target_offset, head->target_length));
+	address_format(&from->client, address);
+	snprintf(to->client, sizeof(to->client), "%s:%u", address,
+		 from->client.port);
+	if (from->channel == NULL)
+		return;
+	to->worker = from->channel->worker_id;
+	if (from->lease == LEASE_ASSIGNED || from->lease == LEASE_RESPONDING) {
+		channel_progress_get(from->channel->channel, from->slot,
+				     &to->event, &to->module);
+		to->slot_known = 1;
+	}
+}
+
+static void
+copy_requests(struct listener_loop *loop, struct query_part *part)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < loop->pool_count; i++)
+		count += loop->pools[i]->waiting + loop->pools[i]->active;
+	/* Those that are only being sent are not counted; there is room for
+	 * some of them. */
+	count += 64;
+	if (count > QUERY_REQUESTS_MAX)
+		count = QUERY_REQUESTS_MAX;
+	part->items = mem_zalloc_array(count, sizeof(*part->items));
+	for (unsigned i = 0; i < loop->pool_count; i++) {
+		LIST_FOREACH(struct listener_request, pool_link, request,
+			     &loop->pools[i]->requests) {
+			if (part->item_count == count)
+				return;
+			copy_request(loop, request,
+				     &part->items[part->item_count++]);
+		}
+	}
+}
+
+static void
+run_question(struct task *base, void *owner)
+{
+	struct question *question = (struct question *)base;
+	struct listener_loop *loop = owner;
+	struct query_part *part = mem_zalloc(sizeof(*part));
+
+	CHECK(loop, LISTENER_LOOP_MAGIC);
+	part->id = question->id;
+	part->loop = loop->index;
+	part->connections = loop->connection_count;
+	part->accepted = loop->counters.accepted;
+	part->closed = loop->counters.closed;
+	part->requests = loop->counters.requests;
+	part->rejected = loop->counters.rejected;
+	part->errors = loop->counters.errors;
+	copy_pools(loop, part);
+	copy_channels(loop, part);
+	if (question->requests)
+		copy_requests(loop, part);
+	listener_post(loop->listener, &part->task, question->done);
+	mem_free(question);
+}
+
+void
+query_ask(struct listener *listener, unsigned loop, uint32_t id, bool requests,
+	  task_fn *done)
+{
+	struct question *question = mem_zalloc(sizeof(*question));
+
+	question->id = id;
+	question->requests = requests;
+	question->done = done;
+	loop_post(listener->loops[loop], &question->task, run_question);
+}
+
+void
+query_part_free(struct query_part *part)
+{
+	if (part == NULL)
+		return;
+	mem_free(part->pools);
+	mem_free(part->channels);
+	mem_free(part->items);
+	mem_free(part);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See request.h: life of a request, from its head to its line in the log.
+ */
+#include "core/listener/request.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/memory.h"
+#include "core/base/slice.h"
+#include "core/listener/access_log.h"
+#include "core/listener/address.h"
+#include "core/listener/connection.h"
+#include "core/listener/dispatch.h"
+#include "core/listener/error_log.h"
+#include "core/listener/limits.h"
+#include "core/listener/loop.h"
+#include "core/listener/pool_queue.h"
+#include "core/listener/response.h"
+#include "core/listener/worker_channel.h"
+
+/* ---- memory ----------------------------------------------------------------- */
+
+static struct listener_request *
+take_spare(struct listener_loop *loop)
+{
+	struct listener_request *request = loop->spare_requests.first;
+
+	if (request == NULL)
+		return mem_alloc(sizeof(*request));
+	memcpy(&loop->spare_requests.first, request, sizeof(void *));
+	loop->spare_requests.count--;
+	return request;
+}
+
+static void
+give_spare(struct listener_loop *loop, struct listener_request *request)
+{
+	if (loop->spare_requests.count >= LOOP_KEEP_REQUESTS) {
+		mem_free(request);
+		return;
+	}
+	memcpy(request, &loop->spare_requests.first, sizeof(void *));
+	loop->spare_requests.first = request;
+	loop->spare_requests.count++;
+}
+
+struct listener_request *
+request_new(struct listener_connection *connection)
+{
+	struct listener_loop *loop = connection->loop;
+	struct listener_request *request = take_spare(loop);
+
+	memset(request, 0, offsetof(struct listener_request, parser));
+	request->magic = LISTENER_REQUEST_MAGIC;
+	request->id = ++loop->next_request_id;
+	request->loop = loop;
+	request->connection = connection;
+	request->connection_id = connection->id;
+	request->client = connection->client;
+	request->server = connection->server;
+	request->snapshot = loop_snapshot_ref(loop->snapshot);
+	list_init(&request->pool_link);
+	list_init(&request->queue_link);
+	list_init(&request->written_link);
+	request->input.data = loop_buffer_take(loop);
+	request->input.capacity = INPUT_SMALL_BYTES;
+	output_init(&request->output);
+	http_parser_init(&request->parser,
+			 &request->snapshot->shared->parser_limits);
+	return request;
+}
+
+static void
+input_fini(struct listener_request *request)
+{
+	struct request_input *input = &request->input;
+
+	if (input->data == NULL)
+		return;
+	if (input->capacity == INPUT_SMALL_BYTES)
+		loop_buffer_give(request->loop, input->data);
+	else
+		mem_free(input->data);
+	input->data = NULL;
+}
+
+static void
+request_free(struct listener_request *request)
+{
+	struct listener_loop *loop = request->loop;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	ASSERT(!list_linked(&request->queue_link) &&
+	       output_empty(&request->output));
+	request->magic = 0;
+	list_remove(&request->written_link);
+	list_remove(&request->pool_link);
+	worker_channel_unref(&request->channel);
+	MEM_FREE(request->user);
+	input_fini(request);
+	loop_snapshot_unref(&request->snapshot);
+	give_spare(loop, request);
+	if (loop->draining)
+		loop_check_drained(loop);
+}
+
+void
+request_drop(struct listener_request *request)
+{
+	request_free(request);
+}
+
+/* ---- the two halves ------------------------------------------------------------ */
+
+/* Both halves are over: tell what happened and forget. */
+static void
+request_end(struct listener_request *request)
+{
+	if (request->reason != HTTP_REASON_NONE)
+		error_log_request(request);
+	if (request->application != NULL)
+		access_log_request(request);
+	request_free(request);
+}
+
+static bool
+lease_is_over(const struct listener_request *request)
+{
+	return request->lease == LEASE_DONE || request->lease == LEASE_NONE;
+}
+
+void
+request_wire_done(struct listener_request *request)
+{
+	uint32_t window = 0;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	ASSERT(!request->wire_done);
+	request->wire_done = true;
+	request->finished = loop_now(request->loop);
+	request->connection = NULL;
+	list_remove(&request->written_link);
+	if (!output_empty(&request->output))
+		output_discard(&request->output,
+			       worker_channel_get(request->channel), &window);
+	if (lease_is_over(request))
+		request_end(request);
+}
+
+void
+request_lease_done(struct listener_request *request)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	request->lease = LEASE_DONE;
+	if (request->wire_done)
+		request_end(request);
+}
+
+void
+request_abort(struct listener_request *request, enum channel_abort why)
+{
+	if (request->aborted)
+		return;
+	if (request->lease == LEASE_QUEUED) {
+		pool_queue_remove(request);
+		request->lease = LEASE_DONE;
+		return;
+	}
+	if (request->lease != LEASE_ASSIGNED &&
+	    request->lease != LEASE_RESPONDING)
+		return;
+	/* It has said everything, its END is on the way. */
+	if (request->response_last && !request->own_response)
+		return;
+	request->aborted = true;
+	worker_channel_abort(request, why);
+}
+
+void
+request_client_gone(struct listener_request *request, enum http_reason reason)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	request->connection = NULL;
+	if (request->reason == HTTP_REASON_NONE &&
+	    !(request->response_last && output_empty(&request->output)))
+		request->reason = reason == HTTP_REASON_CONNECTION_DROPPED &&
+						  request->lease ==
+							  LEASE_QUEUED ?
+					  HTTP_REASON_CLIENT_RESET :
+					  (uint8_t)reason;
+	request_abort(request, CHANNEL_ABORT_CLIENT);
+	request_wire_done(request);
+}
+
+void
+request_fail(struct listener_request *request, enum http_reason reason,
+	     unsigned status, const char *detail)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (request->wire_done)
+		return;
+	if (status == 0)
+		status = http_reason_status(reason);
+	request->reason = (uint8_t)reason;
+	request->detail = detail;
+	request_abort(request, CHANNEL_ABORT_DEADLINE);
+	if (status == 0 || request->output.sent > 0) {
+		request->cut = true;
+		connection_reset(request->connection, reason);
+		return;
+	}
+	response_send_error(request, status);
+}
+
+/* ---- the beginning --------------------------------------------------------------- */
+
+static void
+stamp(struct listener_request *request)
+{
+	struct listener_loop *loop = request->loop;
+
+	request->head_known = true;
+	request->head_complete = loop_now(loop);
+	request->realtime = loop_realtime(loop);
+	request->keep_alive = request->head.keep_alive && !loop->draining;
+	request->expect_continue = request->head.expect_continue;
+	loop->counters.requests++;
+}
+
+static const struct route_application *
+find_route(const struct listener_request *request, struct portico_slice path)
+{
+	const struct listener_connection *connection = request->connection;
+	const struct http_parsed_head *head = &request->head;
+	char address[ADDRESS_TEXT_SIZE];
+	size_t length = address_format(&request->server, address);
+
+	/* OPTIONS * is for the server; the root application answers it. */
+	if (head->target_form == HTTP_TARGET_ASTERISK)
+		path = PORTICO_SLICE("/");
+	return routes_find(request->snapshot->shared->routes, connection->tls,
+			   connection->route_port, slice_make(address, length),
+			   request_text(request, head->host_offset,
+					head->host_length),
+			   path);
+}
+
+void
+request_begin(struct listener_request *request)
+{
+	struct listener_loop *loop = request->loop;
+	struct portico_slice path;
+	struct http_url url;
+	enum http_reason reason;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	request->connection->requests++;
+	stamp(request);
+	reason = dispatch_cook(request, &path, &url);
+	if (reason != HTTP_REASON_NONE) {
+		request->keep_alive = false;
+		request_fail(request, reason, 0, NULL);
+		return;
+	}
+	request->application = find_route(request, path);
+	if (request->application == NULL) {
+		request->keep_alive = false;
+		request_fail(request, HTTP_REASON_HOSTNAME, 0, NULL);
+		return;
+	}
+	ASSERT(request->application->pool < loop->pool_count);
+	request->pool = loop->pools[request->application->pool];
+	list_add_tail(&request->pool->requests, &request->pool_link);
+	request->pool->accepted++;
+	if (!request_body_begin(request))
+		return;
+	dispatch_submit(request, path, &url);
+}

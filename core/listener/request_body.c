@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Request bodies, on demand: from the socket is read only what the worker's
+ * window allows, straight into a block that goes to the worker.  Only bytes
+ * that came together with the head, and the framing of chunks, pass through
+ * the input buffer.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/base/check.h"
+#include "core/base/memory.h"
+#include "core/listener/connection.h"
+#include "core/listener/limits.h"
+#include "core/listener/loop.h"
+#include "core/listener/request.h"
+#include "core/listener/response.h"
+#include "core/listener/worker_channel.h"
+
+/* A chunk with less than this left is read through the input buffer, together
+ * with the framing that follows it. */
+#define CHUNK_DIRECT_BYTES 1024
+
+static uint64_t
+smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t
+input_rest(const struct listener_request *request)
+{
+	return request->input.end - request->input.begin;
+}
+
+/* ---- beginning -------------------------------------------------------------- */
+
+/* Behind a long head there may be no room left for framing. */
+static void
+make_framing_room(struct listener_request *request)
+{
+	struct request_input *input = &request->input;
+	uint32_t capacity = input->capacity + INPUT_FRAMING_BYTES;
+	char *larger;
+
+	if (input->capacity - request->head.length >= INPUT_FRAMING_BYTES)
+		return;
+	larger = mem_alloc(capacity);
+	memcpy(larger, input->data, input->end);
+	if (input->capacity == INPUT_SMALL_BYTES)
+		loop_buffer_give(request->loop, input->data);
+	else
+		mem_free(input->data);
+	input->data = larger;
+	input->capacity = capacity;
+}
+
+bool
+request_body_begin(struct listener_request *request)
+{
+	const struct http_parsed_head *head = &request->head;
+	uint64_t most = request->pool->limits.max_request_body;
+
+	if (head->chunked) {
+		request->body = BODY_CHUNKED;
+		http_chunked_init(&request->chunked);
+		make_framing_room(request);
+	} else if (head->content_length != HTTP_LENGTH_NONE &&
+		   head->content_length > 0) {
+		request->body = BODY_SIZED;
+		request->body_left = head->content_length;
+	} else {
+		request->expect_continue = false;
+		return true;
+	}
+	request->body_class = CHANNEL_BLOCK_16K;
+	if (most == 0 || request->body != BODY_SIZED ||
+	    request->body_left <= most)
+		return true;
+	request->keep_alive = false;
+	request_fail(request, HTTP_REASON_ENTITY_TOO_LARGE, 0, NULL);
+	return false;
+}
+
+/* ---- to the worker ------------------------------------------------------------ */
+
+/* A block for about `wanted` bytes; NULL: there is none now. */
+static char *
+take_block(struct listener_request *request, uint64_t wanted, uint32_t *block_r,
+	   uint32_t *size_r)
+{
+	enum channel_block_class block_class =
+		(enum channel_block_class)request->body_class;
+	char *data;
+
+	if (wanted <= 4096)
+		block_class = CHANNEL_BLOCK_4K;
+	else if (wanted <= 16384 && block_class > CHANNEL_BLOCK_16K)
+		block_class = CHANNEL_BLOCK_16K;
+	data = channel_block_alloc(request->channel->channel, block_class,
+				   block_r, size_r);
+	if (data == NULL) {
+		request->body_starved = true;
+		request->channel->starved = true;
+	}
+	return data;
+}
+
+/* The next block suits what the last one got. */
+static void
+adapt_class(struct listener_request *request, uint32_t got, uint32_t size)
+{
+	if (got == size && request->body_class < CHANNEL_BLOCK_64K)
+		request->body_class++;
+	else if (got < size / 4 && request->body_class > CHANNEL_BLOCK_4K)
+		request->body_class--;
+}
+
+static bool
+too_large(const struct listener_request *request)
+{
+	uint64_t most = request->pool->limits.max_request_body;
+
+	return most != 0 && request->body_received > most;
+}
+
+/* `length` bytes are in the block; if the body is complete, say so. */
+static void
+hand_over(struct listener_request *request, uint32_t block, uint32_t length,
+	  bool last)
+{
+	request->body_received += length;
+	request->body_credit -= length;
+	if (length == 0)
+		channel_block_cancel(request->channel->channel, block);
+	if (last)
+		request->body = BODY_DONE;
+	if (too_large(request)) {
+		if (length > 0)
+			channel_block_cancel(request->channel->channel, block);
+		request->keep_alive = false;
+		request_fail(request, HTTP_REASON_ENTITY_TOO_LARGE, 0, NULL);
+		return;
+	}
+	if (length == 0 && !last)
+		return;
+	request->body_started = true;
+	if (length < BODY_SMALL_BYTES)
+		request->body_pieces++;
+	worker_channel_send_body(request, block, length, last);
+}
+
+static void
+sized_from_input(struct listener_request *request, char *data, uint32_t size,
+		 uint32_t block)
+{
+	uint32_t length = (uint32_t)smaller(smaller(size, request->body_left),
+					    smaller(request->body_credit,
+						    input_rest(request)));
+
+	memcpy(data, request->input.data + request->input.begin, length);
+	request->input.begin += length;
+	request->body_left -= length;
+	hand_over(request, block, length, request->body_left == 0);
+}
+
+static void
+bad_framing(struct listener_request *request, uint32_t block)
+{
+	enum http_reason reason = request->chunked.reason;
+
+	channel_block_cancel(request->channel->channel, block);
+	request->body = BODY_FAILED;
+	request->keep_alive = false;
+	request_fail(request,
+		     reason == HTTP_REASON_NONE ? HTTP_REASON_BAD_REQUEST :
+						  reason,
+		     400, NULL);
+}
+
+static void
+chunked_from_input(struct listener_request *request, char *data, uint32_t size,
+		   uint32_t block)
+{
+	struct request_input *input = &request->input;
+	uint32_t most = (uint32_t)smaller(size, request->body_credit);
+	uint32_t used = 0;
+
+	while (input->begin < input->end && used < most) {
+		struct portico_slice payload;
+		size_t consumed;
+		enum http_chunked_result result = http_chunked_decode(
+			&request->chunked, input->data + input->begin,
+			smaller(input_rest(request), most - used), &consumed,
+			&payload);
+
+		input->begin += (uint32_t)consumed;
+		request->chunk_data = result == HTTP_CHUNKED_DATA &&
+				      request->chunked.remaining > 0;
+		if (result == HTTP_CHUNKED_ERROR) {
+			bad_framing(request, block);
+			return;
+		}
+		if (result == HTTP_CHUNKED_DONE) {
+			hand_over(request, block, used, true);
+			return;
+		}
+		if (result == HTTP_CHUNKED_DATA) {
+			memcpy(data + used, payload.data, payload.length);
+			used += (uint32_t)payload.length;
+		}
+	}
+	hand_over(request, block, used, false);
+}
+
+/* ---- from the socket ------------------------------------------------------------ */
+
+/* recv() with the usual ends.  0: none now, or the connection has ended. */
+static uint32_t
+receive(struct listener_request *request, void *data, size_t size)
+{
+	ssize_t got = recv(request->connection->fd, data, size, 0);
+
+	if (got > 0)
+		return (uint32_t)got;
+	if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		connection_close(request->connection,
+				 HTTP_REASON_CONNECTION_DROPPED);
+	return 0;
+}
+
+/* Framing, and small chunks with it. */
+static bool
+fill_input(struct listener_request *request)
+{
+	struct request_input *input = &request->input;
+	uint32_t got;
+
+	if (input_rest(request) == 0)
+		input->begin = input->end = request->head.length;
+	got = receive(request, input->data + input->end,
+		      input->capacity - input->end);
+	input->end += got;
+	return got > 0;
+}
+
+/* Bytes that may be received without looking at them; 0: framing comes. */
+static uint64_t
+direct_bytes(const struct listener_request *request)
+{
+	if (request->body == BODY_SIZED)
+		return request->body_left;
+	return request->chunk_data && request->chunked.remaining >=
+					      CHUNK_DIRECT_BYTES ?
+		       request->chunked.remaining :
+		       0;
+}
+
+/* What was received directly is told to the bookkeeping. */
+static bool
+account(struct listener_request *request, const char *data, uint32_t length)
+{
+	struct portico_slice payload;
+	size_t consumed;
+
+	if (request->body == BODY_SIZED) {
+		request->body_left -= length;
+		return request->body_left == 0;
+	}
+	if (http_chunked_decode(&request->chunked, data, length, &consumed,
+				&payload) != HTTP_CHUNKED_DATA ||
+	    payload.length != length)
+		UNREACHABLE();
+	request->chunk_data = request->chunked.remaining > 0;
+	return false;
+}
+
+static void
+receive_direct(struct listener_request *request, uint64_t direct)
+{
+	uint64_t wanted = smaller(direct, request->body_credit);
+	uint32_t block, size, got;
+	char *data = take_block(request, wanted, &block, &size);
+	/* The connection may end in receive(), and the request with it. */
+	struct channel *channel = request->channel->channel;
+	bool last;
+
+	if (data == NULL)
+		return;
+	got = receive(request, data, smaller(size, wanted));
+	if (got == 0) {
+		channel_block_cancel(channel, block);
+		return;
+	}
+	adapt_class(request, got, size);
+	last = account(request, data, got);
+	hand_over(request, block, got, last);
+}
+
+/* Bytes that came with the head, or with framing. */
+static void
+use_input(struct listener_request *request)
+{
+	uint64_t wanted = smaller(input_rest(request), request->body_credit);
+	uint32_t block, size;
+	char *data = take_block(request, wanted, &block, &size);
+
+	if (data == NULL)
+		return;
+	if (request->body == BODY_SIZED)
+		sized_from_input(request, data, size, block);
+	else
+		chunked_from_input(request, data, size, block);
+}
+
+/* Whether pieces are so small that they are gathered. */
+static bool
+gathers(const struct listener_request *request)
+{
+	uint32_t rest = input_rest(request);
+
+	return request->body_pieces >= BODY_PIECES_FREE &&
+	       rest < BODY_GATHER_BYTES &&
+	       request->input.end < request->input.capacity &&
+	       !(request->body == BODY_SIZED && rest >= request->body_left);
+}
+
+static bool
+may_receive(const struct listener_request *request)
+{
+	return request_body_pending(request) && request->body_credit > 0 &&
+	       !request->aborted && !request->body_starved &&
+	       !request->wire_done &&
+	       (request->lease == LEASE_ASSIGNED ||
+		request->lease == LEASE_RESPONDING);
+}
+
+/* The client's time for the next bytes begins, or nobody waits for any. */
+static void
+set_timer(struct listener_request *request)
+{
+	struct listener_loop *loop = request->loop;
+	struct timer_entry *timer = &request->connection->timer;
+
+	if (may_receive(request))
+		timers_set(&loop->timers, timer, TIMER_BODY, loop_now(loop));
+	else
+		timers_clear(timer);
+}
+
+bool
+request_body_receive(struct listener_request *request)
+{
+	struct listener_connection *connection = request->connection;
+	bool received = false;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	while (may_receive(request)) {
+		uint64_t direct;
+
+		if (input_rest(request) > 0 && !gathers(request)) {
+			use_input(request);
+		} else if (received) {
+			break; /* others want a turn */
+		} else {
+			direct = direct_bytes(request);
+			received = true;
+			if (direct > 0 && !gathers(request))
+				receive_direct(request, direct);
+			else
+				fill_input(request);
+		}
+		/* The connection may have ended; this request may have, too,
+		 * but a lease keeps it until the worker's END. */
+		if (connection->request != request)
+			return false;
+	}
+	set_timer(request);
+	return may_receive(request) || !request_body_pending(request);
+}
+
+void
+request_body_window(struct listener_request *request, uint64_t bytes)
+{
+	struct listener_connection *connection = request->connection;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (request->wire_done || request->aborted || request->drain ||
+	    !request_body_pending(request))
+		return;
+	request->body_credit =
+		smaller(request->body_credit + bytes, BODY_CREDIT_MAX);
+	request->body_pieces = 0;
+	if (request->expect_continue && !request->response_seen) {
+		request->expect_continue = false;
+		if (!response_send_continue(request))
+			return;
+	}
+	if (input_rest(request) > 0)
+		(void)request_body_receive(request);
+	else
+		set_timer(request);
+	if (connection->request == request)
+		connection_watch_input(connection, true);
+}
+
+void
+request_body_tick(struct listener_request *request)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (input_rest(request) > 0 && may_receive(request) &&
+	    request->body_pieces < BODY_PIECES_MAX)
+		use_input(request);
+}
+
+void
+request_body_resume(struct listener_request *request)
+{
+	struct listener_connection *connection = request->connection;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (request->wire_done || !may_receive(request))
+		return;
+	if (request_body_receive(request) && connection->request == request)
+		connection_watch_input(connection, true);
+}
+
+/* ---- after the response ----------------------------------------------------------- */
+
+bool
+request_body_drainable(const struct listener_request *request)
+{
+	if (request->expect_continue)
+		return false;
+	return request->body == BODY_CHUNKED ||
+	       request->body_left <= DRAIN_BYTES_MAX + input_rest(request);
+}
+
+static void
+drain_input(struct listener_request *request)
+{
+	struct request_input *input = &request->input;
+	struct portico_slice payload;
+	enum http_chunked_result result;
+	size_t consumed;
+
+	if (request->body == BODY_SIZED) {
+		uint32_t length = (uint32_t)smaller(input_rest(request),
+						    request->body_left);
+
+		input->begin += length;
+		request->body_left -= length;
+		request->body_received += length;
+		if (request->body_left == 0)
+			request->body = BODY_DONE;
+		return;
+	}
+	result = http_chunked_decode(&request->chunked,
+				     input->data + input->begin,
+				     input_rest(request), &consumed, &payload);
+	input->begin += (uint32_t)consumed;
+	request->body_received += payload.length;
+	request->chunk_data = result == HTTP_CHUNKED_DATA &&
+			      request->chunked.remaining > 0;
+	if (result == HTTP_CHUNKED_DONE)
+		request->body = BODY_DONE;
+	else if (result == HTTP_CHUNKED_ERROR)
+		request->body = BODY_FAILED;
+}
+
+static bool
+drain_socket(struct listener_request *request)
+{
+	uint64_t direct = direct_bytes(request);
+	uint32_t got;
+
+	if (direct == 0) {
+		if (!fill_input(request))
+			return false;
+		request->drained += input_rest(request);
+		return true;
+	}
+	got = receive(request, request->loop->discard,
+		      smaller(direct, LOOP_DISCARD_BYTES));
+	if (got == 0)
+		return false;
+	request->drained += got;
+	request->body_received += got;
+	if (account(request, request->loop->discard, got))
+		request->body = BODY_DONE;
+	return true;
+}
+
+bool
+request_body_drain(struct listener_request *request)
+{
+	struct listener_connection *connection = request->connection;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	while (request_body_pending(request)) {
+		if (input_rest(request) > 0)
+			drain_input(request);
+		else if (request->drained > DRAIN_BYTES_MAX)
+			request->body = BODY_FAILED;
+		else if (!drain_socket(request))
+			return connection->request == request;
+	}
+	connection_request_done(connection, request->body == BODY_DONE,
+				request->body != BODY_DONE);
+	return true;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Responses: what a worker hands over is checked, framed and sent; and the
+ * listener's own answers.
+ */
+#ifndef CORE_LISTENER_RESPONSE_H
+#define CORE_LISTENER_RESPONSE_H
+
+#include <stdbool.h>
+
+#include "core/channel/channel.h"
+
+struct listener_loop;
+struct listener_request;
+
+/*
+ * Descriptors of a worker for this request, which it has.  They return NULL,
+ * or the static text of the lie; the request is left to the loss of the
+ * channel then.
+ */
+const char *response_on_head(struct listener_request *request,
+			     const struct channel_descriptor *descriptor);
+const char *response_on_body(struct listener_request *request,
+			     const struct channel_descriptor *descriptor);
+const char *response_on_file(struct listener_request *request,
+			     const struct channel_descriptor *descriptor);
+
+/* END: nothing more will come.  What is not complete now never will be. */
+void response_on_end(struct listener_request *request, bool failed);
+
+/* An error page; nothing has been sent yet. */
+void response_send_error(struct listener_request *request, unsigned status);
+
+/* "100 Continue".  False: the connection is gone. */
+bool response_send_continue(struct listener_request *request);
+
+/* The client takes more. */
+void response_writable(struct listener_request *request);
+
+/* End of a turn: send what has gathered. */
+void response_flush_all(struct listener_loop *loop);
+
+/* Forget what a worker handed over, of which nothing was sent, before the
+ * request is given to another. */
+void response_restart(struct listener_request *request);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request that was offered to a worker which does not take it is taken back
+ * and given to another that has less to do.
+ */
+#ifndef CORE_LISTENER_REVOKE_H
+#define CORE_LISTENER_REVOKE_H
+
+struct listener_loop;
+
+void revoke_init(struct listener_loop *loop);
+
+/* An offer was made: look after it. */
+void revoke_watch(struct listener_loop *loop);
+
+#endif

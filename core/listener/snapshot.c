@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See snapshot.h.
+ */
+#include "core/listener/snapshot.h"
+
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/memory.h"
+#include "core/listener/limits.h"
+
+#define SNAPSHOT_MAGIC 0x5a9547a1u
+
+/* A request head must fit the largest block of a channel, with the fixed part
+ * and the cooked path that are added to it. */
+#define HEAD_BYTES_MAX (48u * 1024)
+
+static enum route_host
+host_kind(enum settings_host_kind kind)
+{
+	switch (kind) {
+	case SETTINGS_HOST_STRONG:
+		return ROUTE_HOST_STRONG;
+	case SETTINGS_HOST_NAME:
+		return ROUTE_HOST_NAME;
+	case SETTINGS_HOST_SUBDOMAIN:
+		return ROUTE_HOST_SUBDOMAIN;
+	case SETTINGS_HOST_ADDRESS:
+		return ROUTE_HOST_ADDRESS;
+	case SETTINGS_HOST_WEAK:
+		return ROUTE_HOST_WEAK;
+	}
+	UNREACHABLE();
+}
+
+static enum portico_status
+add_site(struct listener_snapshot *snapshot, const struct settings_site *from,
+	 struct portico_error *err)
+{
+	struct route_site *site =
+		routes_add_site(snapshot->routes, from->id, from->name);
+	enum portico_status status;
+
+	for (size_t i = 0; i < from->application_count; i++) {
+		const struct settings_application *application =
+			&from->applications[i];
+
+		status = routes_add_application(
+			snapshot->routes, site, application->id,
+			application->path,
+			snapshot->pools[application->pool->index]);
+		if (status != PORTICO_OK)
+			return error_set(err, status,
+					 "site %s: adding application %s",
+					 from->name, application->path);
+	}
+	for (size_t i = 0; i < from->binding_count; i++) {
+		const struct settings_binding *binding = &from->bindings[i];
+
+		status = routes_add_binding(snapshot->routes, binding->tls,
+					    binding->port,
+					    host_kind(binding->host_kind),
+					    binding->host, binding->path, site);
+		if (status != PORTICO_OK)
+			return error_set(err, status,
+					 "site %s: adding binding %s",
+					 from->name, binding->url);
+	}
+	return PORTICO_OK;
+}
+
+static void
+set_limits(struct listener_snapshot *snapshot)
+{
+	const struct settings_listener *from = &snapshot->settings->listener;
+	struct http_parser_limits *limits = &snapshot->parser_limits;
+	uint64_t head = from->max_request_bytes;
+
+	if (head > HEAD_BYTES_MAX)
+		head = HEAD_BYTES_MAX;
+	*limits = http_parser_limits_default;
+	limits->head = (uint32_t)head;
+	limits->request_line = (uint32_t)head;
+	limits->field = (uint32_t)head;
+	if (from->max_header_count > 0 &&
+	    from->max_header_count < HTTP_FIELDS_MAX)
+		limits->fields = (uint16_t)from->max_header_count;
+	snapshot->url_limits.segments = from->url_segment_max_count == 0 ?
+						UINT32_MAX :
+						from->url_segment_max_count;
+	snapshot->url_limits.segment_length =
+		from->url_segment_max_length == 0 ?
+			UINT32_MAX :
+			from->url_segment_max_length;
+	snapshot->input_max = (uint32_t)head + INPUT_SMALL_BYTES;
+}
+
+struct listener_snapshot *
+snapshot_new(struct settings *settings, snapshot_pool_fn *pool_number,
+	     void *arg, struct portico_error *err)
+{
+	struct listener_snapshot *snapshot = mem_zalloc(sizeof(*snapshot));
+
+	snapshot->magic = SNAPSHOT_MAGIC;
+	atomic_init(&snapshot->refs, 1);
+	snapshot->settings = settings_ref(settings);
+	snapshot->routes = routes_new();
+	snapshot->pools =
+		mem_zalloc_array(settings->pool_count + 1, sizeof(unsigned));
+	set_limits(snapshot);
+	for (size_t i = 0; i < settings->pool_count; i++)
+		snapshot->pools[i] = pool_number(settings->pools[i].name, arg);
+	for (size_t i = 0; i < settings->site_count; i++) {
+		if (add_site(snapshot, &settings->sites[i], err) !=
+		    PORTICO_OK) {
+			snapshot_unref(&snapshot);
+			return NULL;
+		}
+	}
+	return snapshot;
+}
+
+struct listener_snapshot *
+snapshot_ref(struct listener_snapshot *snapshot)
+{
+	CHECK(snapshot, SNAPSHOT_MAGIC);
+	atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+	return snapshot;
+}
+
+void
+snapshot_unref(struct listener_snapshot **snapshot_p)
+{
+	struct listener_snapshot *snapshot = *snapshot_p;
+
+	*snapshot_p = NULL;
+	if (snapshot == NULL)
+		return;
+	CHECK(snapshot, SNAPSHOT_MAGIC);
+	if (atomic_fetch_sub_explicit(&snapshot->refs, 1,
+				      memory_order_acq_rel) != 1)
+		return;
+	snapshot->magic = 0;
+	routes_free(snapshot->routes);
+	settings_unref(&snapshot->settings);
+	mem_free(snapshot->pools);
+	mem_free(snapshot);
+}
+
+struct loop_snapshot *
+loop_snapshot_new(struct listener_snapshot *shared)
+{
+	struct loop_snapshot *snapshot = mem_zalloc(sizeof(*snapshot));
+
+	snapshot->shared = shared;
+	snapshot->refs = 1;
+	return snapshot;
+}
+
+void
+loop_snapshot_unref(struct loop_snapshot **snapshot_p)
+{
+	struct loop_snapshot *snapshot = *snapshot_p;
+
+	*snapshot_p = NULL;
+	if (snapshot == NULL || --snapshot->refs > 0)
+		return;
+	snapshot_unref(&snapshot->shared);
+	mem_free(snapshot);
+}

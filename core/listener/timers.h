@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Time-outs of a loop's connections: one list for each kind.  All entries of
+ * a kind last equally long, so a list is in order of its deadlines by itself:
+ * setting and clearing are a few stores, and one coarse timer looks at heads.
+ */
+#ifndef CORE_LISTENER_TIMERS_H
+#define CORE_LISTENER_TIMERS_H
+
+#include <stdint.h>
+
+#include "core/base/list.h"
+
+enum timer_kind {
+	TIMER_IDLE, /* keep-alive, nothing in progress */
+	TIMER_HEADER, /* a head has begun */
+	TIMER_BODY, /* request body is wanted */
+	TIMER_DRAIN, /* request body is thrown away */
+	TIMER_LINGER, /* the client is told that we close */
+	TIMER_KINDS
+};
+
+struct timers {
+	struct list lists[TIMER_KINDS];
+	uint64_t durations[TIMER_KINDS]; /* ns; 0 = never */
+};
+
+/* In the object that times out; in at most one list. */
+struct timer_entry {
+	struct list link;
+	uint64_t deadline; /* ns, monotonic */
+};
+
+void timers_init(struct timers *timers);
+
+/* For entries set from now on. */
+void timers_set_duration(struct timers *timers, enum timer_kind kind,
+			 uint64_t duration);
+
+static inline void
+timer_entry_init(struct timer_entry *entry)
+{
+	list_init(&entry->link);
+}
+
+/* Sets or sets anew. */
+static inline void
+timers_set(struct timers *timers, struct timer_entry *entry,
+	   enum timer_kind kind, uint64_t now)
+{
+	list_remove(&entry->link);
+	if (timers->durations[kind] == 0)
+		return;
+	entry->deadline = now + timers->durations[kind];
+	list_add_tail(&timers->lists[kind], &entry->link);
+}
+
+static inline void
+timers_clear(struct timer_entry *entry)
+{
+	list_remove(&entry->link);
+}
+
+/* Takes out the first entry whose time has come; NULL: none. */
+struct timer_entry *timers_take_expired(struct timers *timers,
+					enum timer_kind kind, uint64_t now);
+
+#endif

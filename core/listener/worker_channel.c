@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See worker_channel.h.
+ */
+#include "core/listener/worker_channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/channel/channel_loop.h"
+#include "core/http/log_record.h"
+#include "core/listener/connection.h"
+#include "core/listener/dispatch.h"
+#include "core/listener/limits.h"
+#include "core/listener/listener.h"
+#include "core/listener/loop.h"
+#include "core/listener/request.h"
+#include "core/listener/response.h"
+#include "core/listener/revoke.h"
+
+#define GENERATION_MAX 0xffffffu
+
+static void on_descriptor(struct channel *channel,
+			  const struct channel_descriptor *descriptor,
+			  void *arg);
+static void on_closed(struct channel *channel, enum portico_status status,
+		      const char *reason, void *arg);
+static void on_room(struct channel *channel, void *arg);
+
+static const struct channel_callbacks callbacks = { on_descriptor, on_closed };
+
+/* ---- life ---------------------------------------------------------------------- */
+
+static void
+make_slots(struct worker_channel *channel)
+{
+	uint32_t count = channel_slots(channel->channel);
+
+	channel->slot_count = channel->free_count = count;
+	channel->slots = mem_zalloc_array(count, sizeof(*channel->slots));
+	channel->free_slots =
+		mem_zalloc_array(count, sizeof(*channel->free_slots));
+	/* Slot 0 is on top: few slots in use are few cache lines. */
+	for (uint32_t i = 0; i < count; i++)
+		channel->free_slots[i] = count - 1 - i;
+}
+
+void
+worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
+		   struct channel *taken, void *worker, uint32_t index,
+		   uint32_t worker_id, int32_t pid, uint32_t generation)
+{
+	struct worker_channel *channel = mem_zalloc(sizeof(*channel));
+	struct portico_error err;
+
+	channel->magic = WORKER_CHANNEL_MAGIC;
+	channel->loop = loop;
+	channel->pool = pool;
+	channel->channel = taken;
+	channel->worker = worker;
+	channel->index = index;
+	channel->worker_id = worker_id;
+	channel->pid = pid;
+	channel->generation = generation;
+	channel->refs = 1;
+	list_init(&channel->pool_link);
+	list_init(&channel->offered);
+	make_slots(channel);
+	list_add_tail(&loop->worker_channels, &channel->link);
+	channel_on_room(taken, on_room, channel);
+	if (channel_loop_add(loop->channels, taken, &callbacks, channel,
+			     &err) != PORTICO_OK) {
+		log_write_error(LOG_LEVEL_ERROR, 2004, NULL, &err);
+		on_closed(taken, PORTICO_SYSTEM, "cannot be watched", channel);
+		return;
+	}
+	list_add_tail(&pool->channels, &channel->pool_link);
+	pool->demanded = false;
+	LIST_FOREACH(struct listener_request, queue_link, request,
+		     &pool->queue) {
+		if (request->worker_ready == 0)
+			request->worker_ready = loop_now(loop);
+	}
+	dispatch_pump(pool);
+}
+
+void
+worker_channel_unref(struct worker_channel **channel_p)
+{
+	struct worker_channel *channel = *channel_p;
+
+	*channel_p = NULL;
+	if (channel == NULL)
+		return;
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (--channel->refs > 0)
+		return;
+	ASSERT(channel->lost);
+	channel->magic = 0;
+	channel_free(&channel->channel);
+	mem_free(channel->slots);
+	mem_free(channel->free_slots);
+	mem_free(channel);
+}
+
+static void
+check_drained(struct worker_channel *channel)
+{
+	if (!channel->draining || channel->drained_told || channel->active > 0)
+		return;
+	channel->drained_told = true;
+	listener_channel_drained(channel->loop->listener, channel->worker);
+}
+
+void
+worker_channel_drain(struct worker_channel *channel)
+{
+	struct channel_descriptor descriptor = { .type = CHANNEL_DRAIN };
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (channel->draining)
+		return;
+	channel->draining = true;
+	list_remove(&channel->pool_link);
+	(void)channel_send(channel->channel, &descriptor);
+	check_drained(channel);
+	dispatch_pump(channel->pool);
+}
+
+/* The worker does not take what it is sent, for longer than it can matter. */
+static void
+sent(struct worker_channel *channel, enum portico_status status)
+{
+	if (status == PORTICO_FULL)
+		channel_accuse(channel->channel, "does not read its ring");
+}
+
+/* ---- slots ------------------------------------------------------------------------ */
+
+static void
+slot_free(struct worker_channel *channel, uint32_t number)
+{
+	struct worker_slot *slot = &channel->slots[number];
+
+	ASSERT(slot->request != NULL && channel->active > 0);
+	list_remove(&slot->request->queue_link);
+	slot->request = NULL;
+	channel_block_returned(channel->channel, slot->head_block);
+	channel->free_slots[channel->free_count++] = number;
+	channel->active--;
+	channel->pool->active--;
+}
+
+/* The worker is through with a request: its slot is for another. */
+static void
+slot_end(struct worker_channel *channel, uint32_t number)
+{
+	struct listener_request *request = channel->slots[number].request;
+
+	slot_free(channel, number);
+	channel->served++;
+	channel->pool->served++;
+	request_lease_done(request);
+	if (!list_empty(&channel->pool->queue))
+		dispatch_pump(channel->pool);
+	check_drained(channel);
+}
+
+/* ---- giving ------------------------------------------------------------------------ */
+
+static void
+fill_source(const struct worker_channel *channel,
+	    const struct listener_request *request, struct portico_slice path,
+	    const struct http_url *url, struct http_request_source *source)
+{
+	const struct listener_connection *connection = request->connection;
+	uint32_t early = request->input.end - request->input.begin;
+
+	*source = (struct http_request_source){
+		.raw = request->input.data,
+		.parsed = &request->head,
+		.path = path,
+		.url = request->head.target_form == HTTP_TARGET_ASTERISK ?
+			       NULL :
+			       url,
+		.client = &request->client,
+		.server = &request->server,
+		.request_id = request->id,
+		.connection_id = request->connection_id,
+		.site_id = request->application->site_id,
+		.application_id = request->application->id,
+		.prefix_length = request->application->prefix_length,
+		.pool_generation = channel->generation,
+		.scheme = connection->tls ? HTTP_SCHEME_HTTPS :
+					    HTTP_SCHEME_HTTP,
+		.major = 1,
+	};
+	source->times[HTTP_TIME_ACCEPTED] = connection->accepted;
+	source->times[HTTP_TIME_FIRST_BYTE] = request->first_byte;
+	source->times[HTTP_TIME_HEAD_COMPLETE] = request->head_complete;
+	source->times[HTTP_TIME_QUEUED] = request->queued;
+	source->times[HTTP_TIME_ASSIGNED] = loop_now(request->loop);
+	source->times[HTTP_TIME_WORKER_READY] = request->worker_ready;
+	source->times[HTTP_TIME_REALTIME] = request->realtime;
+	source->deadlines[HTTP_DEADLINE_QUEUE] = request->queue_deadline;
+	source->deadlines[HTTP_DEADLINE_ACTIVATION] =
+		request->activation_deadline;
+	source->deadlines[HTTP_DEADLINE_EXECUTION] =
+		request->execution_deadline;
+	source->deadlines[HTTP_DEADLINE_RESPONSE_IDLE] =
+		request->pool->limits.response_idle_timeout;
+	if (request->replayed)
+		source->flags |= HTTP_REQUEST_REPLAY;
+	if (request->body == BODY_SIZED && early >= request->body_left)
+		source->flags |= HTTP_REQUEST_BODY_COMPLETE;
+	if (request->client.family == request->server.family &&
+	    memcmp(request->client.bytes, request->server.bytes,
+		   sizeof(request->client.bytes)) == 0)
+		source->flags |= HTTP_REQUEST_CLIENT_LOCAL;
+}
+
+/* The head in a block of its own; its size, 0 when there is no block. */
+static uint32_t
+write_head(struct worker_channel *channel,
+	   const struct http_request_source *source, uint32_t *block_r)
+{
+	enum channel_block_class block_class = CHANNEL_BLOCK_4K;
+
+	for (;;) {
+		uint32_t room;
+		void *data = channel_block_alloc(channel->channel, block_class,
+						 block_r, &room);
+		size_t size;
+
+		if (data == NULL)
+			return 0;
+		size = http_request_head_write(source, data, room);
+		if (size <= room)
+			return (uint32_t)size;
+		channel_block_cancel(channel->channel, *block_r);
+		/* The snapshot's limits keep every head below this. */
+		ASSERT(size <= 65536);
+		block_class = size <= 16384 ? CHANNEL_BLOCK_16K :
+					      CHANNEL_BLOCK_64K;
+	}
+}
+
+bool
+worker_channel_assign(struct worker_channel *channel,
+		      struct listener_request *request,
+		      struct portico_slice path, const struct http_url *url)
+{
+	struct http_request_source source;
+	struct channel_descriptor descriptor = { .type = CHANNEL_REQUEST,
+						 .count = 1 };
+	struct worker_slot *slot;
+	uint32_t number;
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	ASSERT(channel->free_count > 0 && !channel->lost);
+	fill_source(channel, request, path, url, &source);
+	descriptor.refs[0].length =
+		write_head(channel, &source, &descriptor.refs[0].block);
+	if (descriptor.refs[0].length == 0) {
+		channel->no_room = true;
+		return false;
+	}
+	number = channel->free_slots[channel->free_count - 1];
+	slot = &channel->slots[number];
+	slot->generation =
+		slot->generation == GENERATION_MAX ? 1 : slot->generation + 1;
+	descriptor.slot = number;
+	descriptor.generation = slot->generation;
+	if (request_body_pending(request))
+		descriptor.flags = CHANNEL_FLAG_HAS_BODY;
+	channel_claim_offer(channel->channel, number, slot->generation);
+	if (channel_send(channel->channel, &descriptor) != PORTICO_OK) {
+		(void)channel_claim_revoke(channel->channel, number,
+					   slot->generation);
+		channel_block_cancel(channel->channel,
+				     descriptor.refs[0].block);
+		channel->no_room = true;
+		return false;
+	}
+	channel->free_count--;
+	channel->active++;
+	channel->pool->active++;
+	slot->request = request;
+	slot->head_block = descriptor.refs[0].block;
+	channel->refs++;
+	request->channel = channel;
+	request->slot = number;
+	request->slot_generation = slot->generation;
+	request->lease = LEASE_ASSIGNED;
+	request->assigned = source.times[HTTP_TIME_ASSIGNED];
+	list_add_tail(&channel->offered, &request->queue_link);
+	revoke_watch(channel->loop);
+	return true;
+}
+
+bool
+worker_channel_revoke(struct listener_request *request)
+{
+	struct worker_channel *channel = request->channel;
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (request->lease != LEASE_ASSIGNED || channel->lost ||
+	    !channel_claim_revoke(channel->channel, request->slot,
+				  request->slot_generation))
+		return false;
+	/* It will find the word taken back and forget the request. */
+	slot_free(channel, request->slot);
+	return true;
+}
+
+void
+worker_channel_abort(struct listener_request *request, enum channel_abort why)
+{
+	struct worker_channel *channel = request->channel;
+	struct channel_descriptor descriptor = {
+		.type = CHANNEL_ABORT,
+		.slot = request->slot,
+		.generation = request->slot_generation,
+		.value = why,
+	};
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (channel->lost)
+		return;
+	if (worker_channel_revoke(request)) {
+		request->lease = LEASE_DONE;
+		return;
+	}
+	sent(channel, channel_send(channel->channel, &descriptor));
+}
+
+void
+worker_channel_send_body(struct listener_request *request, uint32_t block,
+			 uint32_t length, bool last)
+{
+	struct worker_channel *channel = request->channel;
+	struct channel_descriptor descriptor = {
+		.type = CHANNEL_BODY,
+		.flags = last ? CHANNEL_FLAG_LAST : 0,
+		.count = length > 0,
+		.slot = request->slot,
+		.generation = request->slot_generation,
+	};
+	enum portico_status status;
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	descriptor.refs[0] = (struct channel_reference){ block, length };
+	status = channel_send(channel->channel, &descriptor);
+	if (status != PORTICO_OK && length > 0)
+		channel_block_cancel(channel->channel, block);
+	sent(channel, status);
+}
+
+void
+worker_channel_send_window(struct listener_request *request, uint32_t bytes)
+{
+	struct worker_channel *channel = request->channel;
+	struct channel_descriptor descriptor = {
+		.type = CHANNEL_WINDOW,
+		.slot = request->slot,
+		.generation = request->slot_generation,
+		.value = bytes,
+	};
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (!channel->lost)
+		sent(channel, channel_send(channel->channel, &descriptor));
+}
+
+/* Blocks have come back after there was none. */
+static void
+on_room(struct channel *from, void *arg)
+{
+	struct worker_channel *channel = arg;
+
+	(void)from;
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (channel->starved) {
+		channel->starved = false;
+		for (uint32_t i = 0; i < channel->slot_count; i++) {
+			struct listener_request *request =
+				channel->slots[i].request;
+
+			if (request == NULL || !request->body_starved)
+				continue;
+			request->body_starved = false;
+			request_body_resume(request);
+		}
+	}
+	if (channel->no_room) {
+		channel->no_room = false;
+		dispatch_pump(channel->pool);
+	}
+}
+
+/* ---- taking -------------------------------------------------------------------------- */
+
+/* What the worker adds to the log; never a lie, only left out. */
+static void
+take_log(struct worker_channel *channel, struct listener_request *request,
+	 struct channel_reference reference)
+{
+	char copy[HTTP_LOG_BYTES_MAX];
+	size_t length = reference.length, cursor = 0;
+	struct portico_slice value;
+	unsigned kind;
+
+	if (length > sizeof(copy))
+		length = sizeof(copy);
+	memcpy(copy, channel_block_data(channel->channel, reference), length);
+	(void)channel_release(channel->channel, reference.block);
+	while (http_log_record_next(copy, length, &cursor, &kind, &value)) {
+		if (kind != HTTP_LOG_USER || request->user != NULL)
+			continue;
+		request->user = mem_zalloc(value.length + 1);
+		memcpy(request->user, value.data, value.length);
+	}
+}
+
+/* NULL or the lie.  *end_r: the slot is through. */
+static const char *
+take(struct worker_channel *channel, struct listener_request *request,
+     const struct channel_descriptor *descriptor, bool *end_r)
+{
+	*end_r = (descriptor->flags & CHANNEL_FLAG_END) != 0;
+	switch ((enum channel_type)descriptor->type) {
+	case CHANNEL_RESPONSE:
+		return response_on_head(request, descriptor);
+	case CHANNEL_BODY:
+		return response_on_body(request, descriptor);
+	case CHANNEL_FILE:
+		return response_on_file(request, descriptor);
+	case CHANNEL_FLUSH:
+		return NULL; /* all leaves at the end of the turn anyhow */
+	case CHANNEL_WINDOW:
+		request_body_window(request, descriptor->value);
+		return NULL;
+	case CHANNEL_END:
+		*end_r = true;
+		if (descriptor->count == 1)
+			take_log(channel, request, descriptor->refs[0]);
+		response_on_end(request,
+				(descriptor->flags & CHANNEL_FLAG_FAILED) != 0);
+		return NULL;
+	case CHANNEL_UPGRADE:
+	case CHANNEL_CACHE_FLUSH:
+	case CHANNEL_REQUEST:
+	case CHANNEL_FILE_CLOSE:
+	case CHANNEL_RELEASE:
+	case CHANNEL_ABORT:
+	case CHANNEL_DRAIN:
+	case CHANNEL_SEGMENT_DROP:
+	case CHANNEL_TYPES:
+		break;
+	}
+	return "descriptor type not allowed";
+}
+
+static void
+on_descriptor(struct channel *from, const struct channel_descriptor *descriptor,
+	      void *arg)
+{
+	struct worker_channel *channel = arg;
+	struct worker_slot *slot;
+	const char *lie;
+	bool end;
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	channel->stuck = false;
+	if (descriptor->type == CHANNEL_FILE_CLOSE)
+		return;
+	slot = &channel->slots[descriptor->slot];
+	if (slot->request == NULL ||
+	    slot->generation != descriptor->generation) {
+		channel_accuse(from,
+			       "descriptor for a slot that is not in use");
+		return;
+	}
+	lie = take(channel, slot->request, descriptor, &end);
+	if (lie != NULL)
+		channel_accuse(from, lie);
+	else if (end)
+		slot_end(channel, descriptor->slot);
+}
+
+/* ---- losing a worker -------------------------------------------------------------------- */
+
+/* Whether the worker cannot have begun with it, nor will. */
+static bool
+untouched(struct worker_channel *channel,
+	  const struct listener_request *request, bool lied)
+{
+	struct channel *c = channel->channel;
+
+	if (request->lease != LEASE_ASSIGNED || request->aborted)
+		return false;
+	if (channel_claim_revoke(c, request->slot, request->slot_generation))
+		return true;
+	/* Taken and not started: only the dead are sure not to go on. */
+	return !lied && channel_claim_state(c, request->slot,
+					    request->slot_generation) ==
+				CHANNEL_CLAIM_TAKEN;
+}
+
+/* Whether it may run a second time (RFC 9110 section 9.2.2), and the client
+ * cannot see that it did. */
+static bool
+replayable(const struct listener_request *request)
+{
+	return request->pool->limits.replay && !request->replayed &&
+	       !request->aborted && !request->body_started &&
+	       !request->own_response && request->output.sent == 0 &&
+	       http_method_is_idempotent(
+		       (enum http_method)request->head.method);
+}
+
+/* A slot of a lost channel.  True: the request goes back to the queue. */
+static bool
+recover(struct worker_channel *channel, struct listener_request *request,
+	bool lied)
+{
+	bool again = untouched(channel, request, lied);
+
+	slot_free(channel, request->slot);
+	if (request->wire_done || request->own_response ||
+	    request->response_last) {
+		request_lease_done(request);
+		return false;
+	}
+	/* What it had sent of a body is lost; early bytes are not. */
+	again = again && !request->body_started;
+	if (!again && replayable(request)) {
+		request->pool->replayed++;
+		request->replayed = true;
+		again = true;
+	}
+	if (!again) {
+		request->lease = LEASE_DONE;
+		request_fail(request,
+			     HTTP_REASON_CONNECTION_ABANDONED_BY_APP_POOL, 502,
+			     lied ? "WorkerLied" : "WorkerCrashed");
+		return false;
+	}
+	response_restart(request);
+	request->lease = LEASE_NONE;
+	request->body_credit = 0;
+	request->body_starved = false;
+	worker_channel_unref(&request->channel);
+	return true;
+}
+
+static int
+by_age(const void *a, const void *b)
+{
+	const struct listener_request *const *x = a, *const *y = b;
+
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+static void
+lose(struct worker_channel *channel, bool lied, const char *reason)
+{
+	struct loop_pool *pool = channel->pool;
+	struct listener_request **again;
+	unsigned count = 0;
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	ASSERT(!channel->lost);
+	channel->lost = true;
+	list_remove(&channel->link);
+	list_remove(&channel->pool_link);
+	pool->demanded = false;
+	again = mem_zalloc_array(channel->active + 1, sizeof(*again));
+	for (uint32_t i = 0; i < channel->slot_count; i++) {
+		struct listener_request *request = channel->slots[i].request;
+
+		if (request != NULL && recover(channel, request, lied))
+			again[count++] = request;
+	}
+	ASSERT(channel->active == 0);
+	if (count > 1)
+		qsort(again, count, sizeof(*again), by_age);
+	listener_channel_lost(channel->loop->listener, channel->worker, reason,
+			      lied);
+	dispatch_return(pool, again, count);
+	mem_free(again);
+	worker_channel_unref(&channel);
+}
+
+static void
+on_closed(struct channel *from, enum portico_status status, const char *reason,
+	  void *arg)
+{
+	(void)from;
+	lose(arg, status == PORTICO_PROTOCOL, reason);
+}
+
+void
+worker_channel_end(struct worker_channel *channel, const char *reason)
+{
+	struct channel_descriptor descriptor;
+	enum portico_status status;
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (channel->lost)
+		return;
+	channel_loop_remove(channel->loop->channels, channel->channel);
+	do {
+		status = channel_receive(channel->channel, &descriptor);
+		if (status == PORTICO_OK)
+			on_descriptor(channel->channel, &descriptor, channel);
+	} while (status == PORTICO_OK);
+	lose(channel, status == PORTICO_PROTOCOL,
+	     status == PORTICO_PROTOCOL ? channel_lie(channel->channel) :
+					  reason);
+}

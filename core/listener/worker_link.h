@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker as the main thread knows it: the link over which its channels are
+ * offered, how far it has attached, and its end.
+ *
+ * Main thread only.  Loops name it by its address in what they post; it lives
+ * until every channel that a loop has was reported lost.
+ */
+#ifndef CORE_LISTENER_WORKER_LINK_H
+#define CORE_LISTENER_WORKER_LINK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct control_worker;
+struct listener;
+struct worker_link;
+
+/* The manager names a new worker.  OWNERSHIP: takes `fd`. */
+void worker_link_open(struct listener *listener,
+		      const struct control_worker *message, int fd);
+
+/* NULL: none of that id. */
+struct worker_link *worker_link_find(struct listener *listener, uint32_t id);
+
+/* Nothing new for it. */
+void worker_link_drain(struct worker_link *worker);
+
+/* It has ended, or has to: loops use what it had handed over, then lose it. */
+void worker_link_end(struct worker_link *worker, const char *reason, bool lied);
+
+/* A loop has lost one of its channels; or drained it. */
+void worker_link_channel_lost(struct worker_link *worker, const char *reason,
+			      bool lied);
+void worker_link_channel_drained(struct worker_link *worker);
+
+/* {"id","pid","pool","generation","channels":n,"attached":n,"draining"} */
+json_t *worker_link_describe(const struct worker_link *worker);
+const char *worker_link_pool(const struct worker_link *worker);
+uint32_t worker_link_id(const struct worker_link *worker);
+
+/* When the listener ends, after its loops. */
+void worker_link_free_all(struct listener *listener);
+
+/* For query.c: calls `fn` with each worker. */
+void worker_link_visit(struct listener *listener,
+		       void (*fn)(const struct worker_link *worker, void *arg),
+		       void *arg);
+
+#endif

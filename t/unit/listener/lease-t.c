@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who has a request: queue, dispatch, and what becomes of it when a worker
+ * dies, lies or is told to stop, at every state of the lease.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "t/unit/listener/stage.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static const unsigned done = CHANNEL_FLAG_LAST | CHANNEL_FLAG_END;
+
+static void
+assert_path(struct fake_worker *worker,
+	    const struct channel_descriptor *request, const char *path)
+{
+	const struct http_request_head *head =
+		fake_worker_head(worker, request);
+
+	assert_string_equal(http_request_head_slice(head, head->path).data,
+			    path);
+}
+
+static void
+assert_answer(int client, const char *status, const char *body)
+{
+	const char *text = client_read(client, body, NULL);
+	char line[64];
+
+	snprintf(line, sizeof(line), "HTTP/1.1 %s", status);
+	if (strncmp(text, line, strlen(line)) != 0)
+		fail_msg("expected %s, got: %s", line, text);
+}
+
+/* ---- dispatch ----------------------------------------------------------------- */
+
+static void
+test_request_and_answer(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/a/../b?c"));
+	fake_worker_take(&worker, &request);
+	assert_path(&worker, &request, "/b");
+	assert_int_equal(request.flags, 0);
+	fake_worker_respond(&worker, &request, 200, 5, "hello", done);
+	assert_answer(client, "200 OK", "\r\n\r\nhello");
+	/* The connection is kept and the slot used again. */
+	client_send(client, GET("/c"));
+	fake_worker_take(&worker, &request);
+	fake_worker_respond(&worker, &request, 404, 2, "no", done);
+	assert_answer(client, "404 Not Found", "\r\n\r\nno");
+	stage_await_counter(&stage, "served", 2);
+	assert_int_equal(stage_counter(&stage, "active"), 0);
+	close(client);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+static void
+test_demand_once_then_in_order(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	int clients[5];
+
+	(void)state;
+	stage_open(&stage, "", "");
+	for (unsigned i = 0; i < 5; i++) {
+		char text[64];
+
+		clients[i] = client_connect(&stage);
+		snprintf(text, sizeof(text), GET("/%u"), i);
+		client_send(clients[i], text);
+		if (i == 0)
+			json_decref(stage_await(&stage, "demand"));
+		stage_await_counter(&stage, "queued", i + 1);
+		assert_true(stage_is_quiet(&stage, "demand"));
+	}
+	fake_worker_open(&worker, &stage, 1);
+	for (unsigned i = 0; i < 5; i++) {
+		char path[8];
+
+		fake_worker_take(&worker, &request);
+		snprintf(path, sizeof(path), "/%u", i);
+		assert_path(&worker, &request, path);
+		fake_worker_respond(&worker, &request, 200, 2, "ok", done);
+		assert_answer(clients[i], "200 OK", "\r\n\r\nok");
+		close(clients[i]);
+	}
+	assert_int_equal(stage_counter(&stage, "queued"), 0);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+static void
+test_queue_full(void **state)
+{
+	struct stage stage;
+	int clients[11];
+
+	(void)state;
+	stage_open(&stage, "\"queueLength\": 10", "");
+	for (unsigned i = 0; i < 10; i++) {
+		clients[i] = client_connect(&stage);
+		client_send(clients[i], GET("/"));
+		stage_await_counter(&stage, "queued", i + 1);
+	}
+	clients[10] = client_connect(&stage);
+	client_send(clients[10], GET("/"));
+	assert_non_null(strstr(client_read(clients[10], "</html>\n", NULL),
+			       "\r\nRetry-After: "));
+	assert_int_equal(stage_counter(&stage, "rejected"), 1);
+	/* One leaves: there is room for one. */
+	close(clients[3]);
+	stage_await_counter(&stage, "queued", 9);
+	client_send(clients[10], GET("/"));
+	stage_await_counter(&stage, "queued", 10);
+	stage_pool_state(&stage, "stopped");
+	for (unsigned i = 0; i < 11; i++) {
+		if (i == 3)
+			continue;
+		assert_answer(clients[i], "503 Service Unavailable",
+			      "</html>\n");
+		close(clients[i]);
+	}
+	assert_int_equal(stage_counter(&stage, "queued"), 0);
+	stage_close(&stage);
+}
+
+static void
+test_newest_generation_first_and_drain(void **state)
+{
+	struct stage stage;
+	struct fake_worker old, new;
+	struct channel_descriptor first, second, drain;
+	int client, other;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&old, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/1"));
+	fake_worker_take(&old, &first);
+	fake_worker_open(&new, &stage, 2);
+	other = client_connect(&stage);
+	client_send(other, GET("/2"));
+	fake_worker_take(&new, &second);
+	stage_send(&stage,
+		   json_pack("{s:s, s:i}", "type", "worker-drain", "worker",
+			     (int)old.id),
+		   -1);
+	fake_worker_receive(&old, &drain);
+	assert_int_equal(drain.type, CHANNEL_DRAIN);
+	assert_true(stage_is_quiet(&stage, "worker-drained"));
+	fake_worker_respond(&old, &first, 200, 3, "old", done);
+	assert_answer(client, "200 OK", "old");
+	json_decref(stage_await(&stage, "worker-drained"));
+	fake_worker_respond(&new, &second, 200, 3, "new", done);
+	assert_answer(other, "200 OK", "new");
+	close(client);
+	close(other);
+	fake_worker_kill(&old);
+	json_decref(stage_await(&stage, "worker-lost"));
+	fake_worker_kill(&new);
+	stage_close(&stage);
+}
+
+/* ---- death -------------------------------------------------------------------------- */
+
+/* Where the worker stands with the request when it dies. */
+enum stop_at {
+	AT_OFFERED,
+	AT_TAKEN,
+	AT_STARTED,
+	AT_HEAD,
+	AT_COMPLETE
+};
+
+static void
+reach(struct fake_worker *worker, enum stop_at at)
+{
+	struct channel_descriptor request;
+
+	fake_worker_receive(worker, &request);
+	if (at >= AT_TAKEN)
+		assert_true(channel_claim_take(worker->channel, request.slot,
+					       request.generation));
+	if (at >= AT_STARTED)
+		channel_claim_start(worker->channel, request.slot,
+				    request.generation);
+	if (at == AT_HEAD)
+		fake_worker_respond(worker, &request, 200, 100, "beginning", 0);
+	if (at == AT_COMPLETE)
+		fake_worker_respond(worker, &request, 200, 4, "done",
+				    CHANNEL_FLAG_LAST);
+}
+
+static void
+die_at(enum stop_at at, const char *method, const char *pool, bool again,
+       const char *status, const char *body)
+{
+	struct stage stage;
+	struct fake_worker first, second;
+	struct channel_descriptor request;
+	char text[128];
+	int client;
+
+	stage_open(&stage, pool, "");
+	fake_worker_open(&first, &stage, 1);
+	client = client_connect(&stage);
+	snprintf(text, sizeof(text), "%s /x HTTP/1.1\r\nHost: a\r\n\r\n",
+		 method);
+	client_send(client, text);
+	reach(&first, at);
+	if (at == AT_HEAD)
+		client_read(client, "beginning", NULL);
+	fake_worker_kill(&first);
+	json_decref(stage_await(&stage, "worker-lost"));
+	fake_worker_open(&second, &stage, 1);
+	if (again) {
+		fake_worker_take(&second, &request);
+		assert_path(&second, &request, "/x");
+		assert_int_equal((fake_worker_head(&second, &request)->flags &
+				  HTTP_REQUEST_REPLAY) != 0,
+				 at == AT_STARTED);
+		fake_worker_respond(&second, &request, 200, 5, "again", done);
+		assert_answer(client, "200 OK", "again");
+	} else if (status != NULL) {
+		assert_answer(client, status, body);
+	} else {
+		bool reset;
+
+		client_read(client, NULL, &reset);
+		assert_true(reset);
+	}
+	stage_await_counter(&stage, "active", 0);
+	assert_int_equal(stage_counter(&stage, "queued"), 0);
+	close(client);
+	fake_worker_kill(&second);
+	stage_close(&stage);
+}
+
+static void
+test_death_while_offered(void **state)
+{
+	(void)state;
+	die_at(AT_OFFERED, "GET", "", true, NULL, NULL);
+	die_at(AT_OFFERED, "POST", "", true, NULL, NULL);
+}
+
+static void
+test_death_when_taken(void **state)
+{
+	(void)state;
+	die_at(AT_TAKEN, "POST", "", true, NULL, NULL);
+}
+
+static void
+test_death_when_started(void **state)
+{
+	(void)state;
+	die_at(AT_STARTED, "GET", "", true, NULL, NULL);
+	die_at(AT_STARTED, "PUT", "", true, NULL, NULL);
+	die_at(AT_STARTED, "POST", "", false, "502 Bad Gateway", "</html>\n");
+	die_at(AT_STARTED, "PATCH", "", false, "502 Bad Gateway", "</html>\n");
+	die_at(AT_STARTED, "GET", "\"replay\": false", false, "502 Bad Gateway",
+	       "</html>\n");
+}
+
+static void
+test_death_in_the_response(void **state)
+{
+	(void)state;
+	die_at(AT_HEAD, "GET", "", false, NULL, NULL);
+}
+
+static void
+test_death_after_the_response(void **state)
+{
+	(void)state;
+	die_at(AT_COMPLETE, "POST", "", false, "200 OK", "done");
+}
+
+static void
+test_replay_only_once(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	client = client_connect(&stage);
+	client_send(client, GET("/poison"));
+	for (unsigned i = 0; i < 2; i++) {
+		fake_worker_open(&worker, &stage, 1);
+		reach(&worker, AT_STARTED);
+		fake_worker_kill(&worker);
+		json_decref(stage_await(&stage, "worker-lost"));
+	}
+	assert_answer(client, "502 Bad Gateway", "</html>\n");
+	assert_int_equal(stage_counter(&stage, "replayed"), 1);
+	close(client);
+	stage_close(&stage);
+}
+
+/* Many at once, and later ones behind them: the first stay the first. */
+static void
+test_front_of_the_queue(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	int clients[6];
+
+	(void)state;
+	stage_open(&stage, "\"maxConcurrentRequests\": 4", "");
+	fake_worker_open(&worker, &stage, 1);
+	for (unsigned i = 0; i < 6; i++) {
+		char text[64];
+
+		clients[i] = client_connect(&stage);
+		snprintf(text, sizeof(text), GET("/%u"), i);
+		client_send(clients[i], text);
+		stage_await_counter(&stage, i < 4 ? "active" : "queued",
+				    i < 4 ? i + 1 : i - 3);
+	}
+	fake_worker_kill(&worker);
+	json_decref(stage_await(&stage, "worker-lost"));
+	assert_int_equal(stage_counter(&stage, "queued"), 6);
+	fake_worker_open(&worker, &stage, 1);
+	for (unsigned i = 0; i < 6; i++) {
+		char path[8];
+
+		fake_worker_take(&worker, &request);
+		snprintf(path, sizeof(path), "/%u", i);
+		assert_path(&worker, &request, path);
+		fake_worker_respond(&worker, &request, 200, 2, "ok", done);
+		assert_answer(clients[i], "200 OK", "ok");
+		close(clients[i]);
+	}
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+/* ---- revocation ------------------------------------------------------------------------ */
+
+/* A worker that does not take what it is offered loses it to another one;
+ * what it takes late, it finds taken back. */
+static void
+test_offer_goes_to_another_worker(void **state)
+{
+	struct stage stage;
+	struct fake_worker stuck, other;
+	struct channel_descriptor request, late;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&stuck, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+	stage_await_counter(&stage, "active", 1);
+	fake_worker_open(&other, &stage, 1);
+	fake_worker_take(&other, &request);
+	fake_worker_respond(&other, &request, 200, 2, "ok", done);
+	assert_answer(client, "200 OK", "\r\n\r\nok");
+	fake_worker_receive(&stuck, &late);
+	assert_int_equal(late.type, CHANNEL_REQUEST);
+	assert_false(
+		channel_claim_take(stuck.channel, late.slot, late.generation));
+	assert_int_equal(stage_counter(&stage, "requeued"), 1);
+	assert_int_equal(stage_counter(&stage, "active"), 0);
+	close(client);
+	fake_worker_kill(&stuck);
+	fake_worker_kill(&other);
+	stage_close(&stage);
+}
+
+/* ---- leaving --------------------------------------------------------------------------- */
+
+static void
+test_client_leaves(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request, abort;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/"));
+	fake_worker_take(&worker, &request);
+	close(client);
+	fake_worker_receive(&worker, &abort);
+	assert_int_equal(abort.type, CHANNEL_ABORT);
+	assert_int_equal(abort.slot, request.slot);
+	assert_int_equal(abort.value, CHANNEL_ABORT_CLIENT);
+	/* The slot is the worker's until its END. */
+	assert_int_equal(stage_counter(&stage, "active"), 1);
+	fake_worker_respond(&worker, &request, 200, 4, "late",
+			    CHANNEL_FLAG_LAST);
+	fake_worker_end(&worker, &request, 0);
+	stage_await_counter(&stage, "active", 0);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+static void
+test_client_leaves_before_the_worker_took(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/"));
+	stage_await_counter(&stage, "active", 1);
+	close(client);
+	stage_await_counter(&stage, "active", 0);
+	fake_worker_receive(&worker, &request);
+	assert_int_equal(request.type, CHANNEL_REQUEST);
+	assert_false(channel_claim_take(worker.channel, request.slot,
+					request.generation));
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request_and_answer),
+		cmocka_unit_test(test_demand_once_then_in_order),
+		cmocka_unit_test(test_queue_full),
+		cmocka_unit_test(test_newest_generation_first_and_drain),
+		cmocka_unit_test(test_death_while_offered),
+		cmocka_unit_test(test_death_when_taken),
+		cmocka_unit_test(test_death_when_started),
+		cmocka_unit_test(test_death_in_the_response),
+		cmocka_unit_test(test_death_after_the_response),
+		cmocka_unit_test(test_replay_only_once),
+		cmocka_unit_test(test_front_of_the_queue),
+		cmocka_unit_test(test_offer_goes_to_another_worker),
+		cmocka_unit_test(test_client_leaves),
+		cmocka_unit_test(test_client_leaves_before_the_worker_took),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Time-out lists: order, setting anew, clearing, kinds that never expire.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/listener/timers.h"
+
+static void
+test_order_and_reset(void **state)
+{
+	struct timers timers;
+	struct timer_entry a, b, c;
+
+	(void)state;
+	timers_init(&timers);
+	timers_set_duration(&timers, TIMER_IDLE, 100);
+	timer_entry_init(&a);
+	timer_entry_init(&b);
+	timer_entry_init(&c);
+	timers_set(&timers, &a, TIMER_IDLE, 10);
+	timers_set(&timers, &b, TIMER_IDLE, 20);
+	timers_set(&timers, &c, TIMER_IDLE, 30);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 109));
+	/* a had something to do: it goes behind the others. */
+	timers_set(&timers, &a, TIMER_IDLE, 40);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 119));
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 120), &b);
+	timers_clear(&c);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 139));
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 500), &a);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 500));
+	/* Cleared twice, or never set, does no harm. */
+	timers_clear(&a);
+	timers_clear(&a);
+}
+
+static void
+test_kinds_are_apart(void **state)
+{
+	struct timers timers;
+	struct timer_entry entry;
+
+	(void)state;
+	timers_init(&timers);
+	timers_set_duration(&timers, TIMER_HEADER, 5);
+	timers_set_duration(&timers, TIMER_BODY, 50);
+	timer_entry_init(&entry);
+	timers_set(&timers, &entry, TIMER_HEADER, 0);
+	timers_set(&timers, &entry, TIMER_BODY, 0);
+	assert_null(timers_take_expired(&timers, TIMER_HEADER, 1000));
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_BODY, 50), &entry);
+}
+
+static void
+test_zero_is_never(void **state)
+{
+	struct timers timers;
+	struct timer_entry entry;
+
+	(void)state;
+	timers_init(&timers);
+	timer_entry_init(&entry);
+	timers_set(&timers, &entry, TIMER_DRAIN, 0);
+	assert_null(timers_take_expired(&timers, TIMER_DRAIN, UINT64_MAX));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order_and_reset),
+		cmocka_unit_test(test_kinds_are_apart),
+		cmocka_unit_test(test_zero_is_never),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
