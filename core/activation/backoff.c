@@ -6,10 +6,15 @@
 
 #include <string.h>
 
+#include "core/base/check.h"
+
 void
-backoff_init(struct backoff *backoff)
+backoff_init(struct backoff *backoff, unsigned maximum, uint64_t interval_ns)
 {
+	ASSERT(maximum <= RAPID_FAIL_MAX);
 	memset(backoff, 0, sizeof *backoff);
+	backoff->maximum = maximum;
+	backoff->interval_ns = interval_ns;
 }
 
 unsigned
@@ -18,7 +23,7 @@ backoff_recent(const struct backoff *backoff, uint64_t now_ns)
 	unsigned recent = 0;
 
 	for (unsigned i = 0; i < backoff->count; i++)
-		if (now_ns - backoff->times[i] <= RAPID_FAIL_INTERVAL_NS)
+		if (now_ns - backoff->times[i] <= backoff->interval_ns)
 			recent++;
 	return recent;
 }
@@ -32,7 +37,8 @@ backoff_failed(struct backoff *backoff, uint64_t now_ns)
 		backoff->count++;
 	backoff->in_a_row++;
 	backoff->total++;
-	return backoff_recent(backoff, now_ns) >= RAPID_FAIL_MAX;
+	return backoff->maximum != 0 &&
+	       backoff_recent(backoff, now_ns) >= backoff->maximum;
 }
 
 void

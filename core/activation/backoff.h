@@ -13,13 +13,17 @@
 
 struct backoff {
 	uint64_t times[RAPID_FAIL_MAX]; /* ns, a ring of the latest failures */
-	unsigned count; /* of those, 0..RAPID_FAIL_MAX */
+	unsigned maximum; /* failures that are too many; 0 = never */
+	uint64_t interval_ns; /* within this time */
+	unsigned count; /* in the ring, 0..RAPID_FAIL_MAX */
 	unsigned next; /* where the next one goes */
 	unsigned in_a_row; /* failures since the last success */
 	uint64_t total;
 };
 
-void backoff_init(struct backoff *backoff);
+/* `maximum` at most RAPID_FAIL_MAX; 0 switches the protection off. */
+void backoff_init(struct backoff *backoff, unsigned maximum,
+		  uint64_t interval_ns);
 
 /* True: that was one too many, the pool is to be disabled. */
 bool backoff_failed(struct backoff *backoff, uint64_t now_ns);

@@ -87,6 +87,12 @@ identity_resolve(const struct settings *settings,
 			return refuse(err, place, "group", group);
 		identity_r->gid = entry->gr_gid;
 	}
+	identity_r->group_count = IDENTITY_GROUPS_MAX;
+	if (getgrouplist(user, identity_r->gid, identity_r->groups,
+			 &identity_r->group_count) < 0)
+		return error_set(err, PORTICO_CONFIG,
+				 "user \"%s\" is in more than %d groups", user,
+				 IDENTITY_GROUPS_MAX);
 	return PORTICO_OK;
 }
 
@@ -95,7 +101,7 @@ identity_assume(const struct identity *identity)
 {
 	if (!identity->change)
 		return 0;
-	if (setgroups(0, NULL) != 0 ||
+	if (setgroups((size_t)identity->group_count, identity->groups) != 0 ||
 	    setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
 	    setresuid(identity->uid, identity->uid, identity->uid) != 0)
 		return errno;

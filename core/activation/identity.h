@@ -13,10 +13,14 @@
 struct settings;
 struct settings_pool;
 
+#define IDENTITY_GROUPS_MAX 64
+
 struct identity {
 	bool change; /* false: stay who we are */
 	uid_t uid;
 	gid_t gid;
+	gid_t groups[IDENTITY_GROUPS_MAX]; /* supplementary */
+	int group_count;
 };
 
 #define IDENTITY_DEFAULT_USER "nobody"

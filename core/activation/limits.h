@@ -5,9 +5,8 @@
 #ifndef CORE_ACTIVATION_LIMITS_H
 #define CORE_ACTIVATION_LIMITS_H
 
-/* Rapid-fail protection: so many failures within so long disable a pool. */
-#define RAPID_FAIL_MAX 5
-#define RAPID_FAIL_INTERVAL_NS (5ull * 60 * 1000000000)
+/* Largest rapidFailProtectionMaxCrashes. */
+#define RAPID_FAIL_MAX 64
 
 /* Delays before the next start after 1, 2, 3 ... failures in a row. */
 #define BACKOFF_MAX_MS 1000

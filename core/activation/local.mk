@@ -1,1 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
+
+noinst_LTLIBRARIES += core/activation/libactivation.la
+core_activation_libactivation_la_SOURCES = \
+	core/activation/backoff.c \
+	core/activation/backoff.h \
+	core/activation/check.c \
+	core/activation/check.h \
+	core/activation/commands.c \
+	core/activation/commands.h \
+	core/activation/environment.c \
+	core/activation/environment.h \
+	core/activation/events.h \
+	core/activation/identity.c \
+	core/activation/identity.h \
+	core/activation/limits.h \
+	core/activation/listener_process.c \
+	core/activation/listener_process.h \
+	core/activation/manager.c \
+	core/activation/manager.h \
+	core/activation/pool.c \
+	core/activation/pool.h \
+	core/activation/process.c \
+	core/activation/process.h \
+	core/activation/reload.c \
+	core/activation/reload.h \
+	core/activation/runtime.c \
+	core/activation/runtime.h \
+	core/activation/sockets.c \
+	core/activation/sockets.h \
+	core/activation/start_record.c \
+	core/activation/start_record.h \
+	core/activation/worker_process.c \
+	core/activation/worker_process.h
+
+sbin_PROGRAMS += porticod
+porticod_SOURCES = core/activation/main.c
+porticod_LDADD = core/activation/libactivation.la \
+	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS)
+
+ACTIVATION_LIBS = core/activation/libactivation.la \
+	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS)
+
+if HAVE_CMOCKA
+UNIT_TESTS += t/unit/activation/backoff-t
+t_unit_activation_backoff_t_SOURCES = t/unit/activation/backoff-t.c
+t_unit_activation_backoff_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/process-t
+t_unit_activation_process_t_SOURCES = t/unit/activation/process-t.c
+t_unit_activation_process_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/sockets-t
+t_unit_activation_sockets_t_SOURCES = t/unit/activation/sockets-t.c
+t_unit_activation_sockets_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/start_record-t
+t_unit_activation_start_record_t_SOURCES = t/unit/activation/start_record-t.c
+t_unit_activation_start_record_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+endif
+
+EXTRA_DIST += core/activation/README.md
+
+SYSTEM_TESTS += \
+	t/activation/reload.t \
+	t/activation/start.t

@@ -29,8 +29,7 @@ struct start_record *
 start_history_begin(struct start_history *history, uint32_t worker,
 		    uint64_t now_ns, uint64_t realtime_ns)
 {
-	struct start_record *record =
-		history->records[START_RECORDS_MAX - 1];
+	struct start_record *record = history->records[START_RECORDS_MAX - 1];
 
 	if (record == NULL)
 		record = mem_try_alloc(sizeof *record);
@@ -123,15 +122,14 @@ steps_to_json(const struct start_record *record)
 		if (record->step_ns[i] == 0) {
 			bool reached = i == 0 || record->step_ns[i - 1] != 0;
 
-			state = !reached ? "not started" :
+			state = !reached	      ? "not started" :
 				record->ended_ns == 0 ? "in progress" :
 							"failed";
 		}
 		json_array_append_new(
-			steps,
-			json_pack("{s:s, s:s, s:f}", "step", step_names[i],
-				  "state", state, "ms",
-				  (double)record->step_ns[i] / 1e6));
+			steps, json_pack("{s:s, s:s, s:f}", "step",
+					 step_names[i], "state", state, "ms",
+					 (double)record->step_ns[i] / 1e6));
 	}
 	return steps;
 }
@@ -149,9 +147,9 @@ lines_to_json(const struct start_record *record)
 		/* A child may write what is not UTF-8. */
 		json_t *text = json_string(line);
 
-		json_array_append_new(lines, text != NULL ?
-						     text :
-						     json_string("(not UTF-8)"));
+		json_array_append_new(
+			lines,
+			text != NULL ? text : json_string("(not UTF-8)"));
 	}
 	return lines;
 }

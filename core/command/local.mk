@@ -1,1 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+
+bin_PROGRAMS += portico
+portico_SOURCES = \
+	core/command/client.c \
+	core/command/client.h \
+	core/command/main.c \
+	core/command/show.c \
+	core/command/show.h \
+	core/command/table.c \
+	core/command/table.h \
+	core/command/words.c \
+	core/command/words.h
+portico_LDADD = core/control/libcontrol.la $(BASE_LIBS) \
+	$(JANSSON_LIBS) $(UV_LIBS)
+
+EXTRA_DIST += core/command/README.md

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests of the portico command.
+ */
+#include "core/activation/commands.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/activation/limits.h"
+#include "core/activation/manager.h"
+#include "core/activation/pool.h"
+#include "core/activation/reload.h"
+#include "core/activation/worker_process.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/list.h"
+#include "core/base/memory.h"
+#include "core/config/settings.h"
+#include "core/control/server.h"
+
+#define NS_PER_MS 1000000ull
+
+struct commands {
+	struct manager *manager;
+	struct control_server *server;
+	struct list waiting; /* of struct question */
+};
+
+/* One request that waits, for the listener's figures or for a verdict. */
+struct question {
+	struct list link;
+	struct commands *commands;
+	struct control_connection *client;
+	json_t *answer; /* figures go in there; or NULL */
+	const char *member; /* under this name */
+	const char *then; /* another query after this one, or NULL */
+	const char *then_member;
+};
+
+static void
+answer(struct control_connection *client, json_t *json)
+{
+	json_object_set_new(json, "type", json_string("answer"));
+	if (json_object_get(json, "ok") == NULL)
+		json_object_set_new(json, "ok", json_true());
+	control_send(client, json, NULL, 0);
+}
+
+static void
+answer_error(struct control_connection *client, const struct portico_error *err)
+{
+	answer(client, json_pack("{s:b, s:s, s:s}", "ok", 0, "error",
+				 err->message, "hint", err->hint));
+}
+
+/* ---- figures of the listener --------------------------------------------- */
+
+/* Numbers of modules and events are each worker's own. */
+static void
+name_requests(const struct manager *manager, json_t *body)
+{
+	size_t i;
+	json_t *request;
+
+	json_array_foreach(json_object_get(body, "requests"), i, request)
+	{
+		const struct worker_process *worker = manager_find_worker(
+			manager, (uint32_t)json_integer_value(
+					 json_object_get(request, "worker")));
+
+		if (worker != NULL)
+			worker_process_name_progress(worker, request);
+	}
+}
+
+static void
+on_figures(json_t *body, void *arg)
+{
+	struct question *question = arg;
+	struct commands *commands = question->commands;
+
+	name_requests(commands->manager, body);
+	json_object_set(question->answer, question->member,
+			body == NULL ? json_null() : body);
+	if (question->then != NULL) {
+		question->member = question->then_member;
+		const char *what = question->then;
+
+		question->then = NULL;
+		listener_process_query(&commands->manager->listener, what,
+				       on_figures, question);
+		return;
+	}
+	list_remove(&question->link);
+	answer(question->client, question->answer);
+	mem_free(question);
+}
+
+/* Takes `json`. */
+static void
+answer_with(struct commands *commands, struct control_connection *client,
+	    json_t *json, const char *what, const char *member,
+	    const char *then, const char *then_member)
+{
+	struct question *question = mem_zalloc(sizeof *question);
+
+	question->commands = commands;
+	question->client = client;
+	question->answer = json;
+	question->member = member;
+	question->then = then;
+	question->then_member = then_member;
+	list_init(&question->link);
+	list_add_tail(&commands->waiting, &question->link);
+	listener_process_query(&commands->manager->listener, what, on_figures,
+			       question);
+}
+
+static void
+on_gone(struct control_connection *client, void *arg)
+{
+	struct commands *commands = arg;
+
+	LIST_FOREACH_SAFE(struct question, link, question, &commands->waiting) {
+		if (question->client != client)
+			continue;
+		listener_process_forget(&commands->manager->listener, question);
+		reload_forget(commands->manager, question);
+		list_remove(&question->link);
+		json_decref(question->answer);
+		mem_free(question);
+	}
+}
+
+/* ---- our own figures ----------------------------------------------------- */
+
+static json_t *
+describe_listener(const struct manager *manager)
+{
+	const struct listener_process *listener = &manager->listener;
+	int pid = listener->process == NULL ?
+			  0 :
+			  (int)process_pid(listener->process);
+
+	return json_pack("{s:s, s:i, s:I, s:I}", "state",
+			 listener_process_state_name(listener->state), "pid",
+			 pid, "starts", (json_int_t)listener->number, "threads",
+			 (json_int_t)manager->settings->listener.threads);
+}
+
+static json_t *
+describe_bindings(const struct manager *manager)
+{
+	const struct settings *settings = manager->settings;
+	json_t *bindings = json_array();
+
+	for (size_t i = 0; i < settings->site_count; i++) {
+		const struct settings_site *site = &settings->sites[i];
+
+		for (size_t k = 0; k < site->binding_count; k++) {
+			const struct settings_binding *binding =
+				&site->bindings[k];
+			uint16_t port = sockets_real_port(&manager->sockets,
+							  binding->address,
+							  binding->port);
+
+			json_array_append_new(
+				bindings,
+				json_pack("{s:s, s:s, s:s, s:i, s:i}", "url",
+					  binding->url, "site", site->name,
+					  "address", binding->address, "port",
+					  (int)port, "configuredPort",
+					  (int)binding->port));
+		}
+	}
+	return bindings;
+}
+
+static json_t *
+describe_pools(const struct manager *manager)
+{
+	json_t *pools = json_array();
+
+	LIST_FOREACH(struct pool, link, pool, &manager->pools)
+		json_array_append_new(pools, pool_to_json(pool));
+	return pools;
+}
+
+static json_t *
+describe_workers(const struct manager *manager)
+{
+	json_t *workers = json_array();
+
+	LIST_FOREACH(struct pool, link, pool, &manager->pools)
+		LIST_FOREACH(struct worker_process, link, worker,
+			     &pool->workers)
+			json_array_append_new(workers,
+					      worker_process_to_json(worker));
+	return workers;
+}
+
+/* ---- the requests -------------------------------------------------------- */
+
+typedef void request_fn(struct commands *commands,
+			struct control_connection *client,
+			const json_t *request);
+
+static void
+on_status(struct commands *commands, struct control_connection *client,
+	  const json_t *request)
+{
+	struct manager *manager = commands->manager;
+	uint64_t age = clock_monotonic_ns() - manager->began_ns;
+	static const char *const phases[] = {
+		[MANAGER_RUNNING] = "running",
+		[MANAGER_DRAINING] = "draining",
+		[MANAGER_STOPPING] = "stopping",
+		[MANAGER_DONE] = "done",
+	};
+
+	(void)request;
+	answer_with(commands, client,
+		    json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:o, s:o}",
+			      "version", PORTICO_VERSION, "pid", (int)getpid(),
+			      "state", phases[manager->phase], "config",
+			      manager->settings->file, "generation",
+			      (json_int_t)manager->generation, "uptimeMs",
+			      (json_int_t)(age / NS_PER_MS), "listener",
+			      describe_listener(manager), "bindings",
+			      describe_bindings(manager), "pools",
+			      describe_pools(manager)),
+		    "counters", "counters", NULL, NULL);
+}
+
+static void
+on_pool_list(struct commands *commands, struct control_connection *client,
+	     const json_t *request)
+{
+	(void)request;
+	answer_with(commands, client,
+		    json_pack("{s:o}", "pools",
+			      describe_pools(commands->manager)),
+		    "pools", "counters", NULL, NULL);
+}
+
+/* The pool that a request names; NULL after an error was answered. */
+static struct pool *
+find_pool(struct commands *commands, struct control_connection *client,
+	  const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "pool"));
+	struct pool *pool = name == NULL ?
+				    NULL :
+				    manager_find_pool(commands->manager, name);
+	struct portico_error err;
+
+	if (pool != NULL)
+		return pool;
+	error_set(&err, PORTICO_NOT_FOUND, "there is no pool \"%s\"",
+		  name == NULL ? "" : name);
+	error_hint(&err, "\"portico pool list\" shows all.");
+	answer_error(client, &err);
+	return NULL;
+}
+
+static void
+on_pool_show(struct commands *commands, struct control_connection *client,
+	     const json_t *request)
+{
+	const struct pool *pool = find_pool(commands, client, request);
+
+	if (pool == NULL)
+		return;
+	answer_with(commands, client,
+		    json_pack("{s:o, s:o}", "pool", pool_to_json(pool),
+			      "starts", start_history_to_json(&pool->starts)),
+		    "pools", "counters", NULL, NULL);
+}
+
+static void
+answer_pool(struct control_connection *client, const struct pool *pool,
+	    enum portico_status status, const struct portico_error *err)
+{
+	if (status != PORTICO_OK)
+		answer_error(client, err);
+	else
+		answer(client, json_pack("{s:o}", "pool", pool_to_json(pool)));
+}
+
+static void
+on_pool_start(struct commands *commands, struct control_connection *client,
+	      const json_t *request)
+{
+	struct pool *pool = find_pool(commands, client, request);
+	struct portico_error err;
+
+	if (pool != NULL)
+		answer_pool(client, pool, pool_start(pool, &err), &err);
+}
+
+static void
+on_pool_stop(struct commands *commands, struct control_connection *client,
+	     const json_t *request)
+{
+	struct pool *pool = find_pool(commands, client, request);
+	struct portico_error err;
+
+	if (pool != NULL)
+		answer_pool(client, pool, pool_stop(pool, &err), &err);
+}
+
+static void
+on_pool_recycle(struct commands *commands, struct control_connection *client,
+		const json_t *request)
+{
+	struct pool *pool = find_pool(commands, client, request);
+	struct portico_error err;
+
+	if (pool != NULL)
+		answer_pool(client, pool,
+			    pool_recycle(pool, "by command", &err), &err);
+}
+
+static void
+on_worker_list(struct commands *commands, struct control_connection *client,
+	       const json_t *request)
+{
+	(void)request;
+	answer_with(commands, client,
+		    json_pack("{s:o}", "workers",
+			      describe_workers(commands->manager)),
+		    "pools", "counters", NULL, NULL);
+}
+
+static void
+on_request_list(struct commands *commands, struct control_connection *client,
+		const json_t *request)
+{
+	(void)request;
+	answer_with(commands, client, json_object(), "requests", "figures",
+		    NULL, NULL);
+}
+
+static void
+on_listener_show(struct commands *commands, struct control_connection *client,
+		 const json_t *request)
+{
+	struct manager *manager = commands->manager;
+
+	(void)request;
+	answer_with(commands, client,
+		    json_pack("{s:o, s:o, s:o}", "listener",
+			      describe_listener(manager), "bindings",
+			      describe_bindings(manager), "pools",
+			      describe_pools(manager)),
+		    "counters", "counters", "routes", "routes");
+}
+
+static void
+on_reloaded(const json_t *problems, void *arg)
+{
+	struct question *question = arg;
+	bool good = json_array_size(problems) == 0;
+
+	list_remove(&question->link);
+	answer(question->client,
+	       json_pack("{s:b, s:s, s:O}", "ok", good, "error",
+			 good ? "" : "the new configuration was not applied",
+			 "problems", problems));
+	mem_free(question);
+}
+
+static void
+on_reload(struct commands *commands, struct control_connection *client,
+	  const json_t *request)
+{
+	struct question *question = mem_zalloc(sizeof *question);
+	struct portico_error err;
+
+	(void)request;
+	question->commands = commands;
+	question->client = client;
+	list_init(&question->link);
+	if (reload_start(commands->manager, on_reloaded, question, &err) !=
+	    PORTICO_OK) {
+		mem_free(question);
+		answer_error(client, &err);
+		return;
+	}
+	list_add_tail(&commands->waiting, &question->link);
+}
+
+static const struct {
+	const char *type;
+	request_fn *function;
+} requests[] = {
+	{ "status", on_status },
+	{ "pool-list", on_pool_list },
+	{ "pool-show", on_pool_show },
+	{ "pool-start", on_pool_start },
+	{ "pool-stop", on_pool_stop },
+	{ "pool-recycle", on_pool_recycle },
+	{ "worker-list", on_worker_list },
+	{ "request-list", on_request_list },
+	{ "listener-show", on_listener_show },
+	{ "reload", on_reload },
+};
+
+static void
+on_request(struct control_connection *client, const char *type, json_t *message,
+	   void *arg)
+{
+	struct portico_error err;
+
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+		if (strcmp(requests[i].type, type) == 0) {
+			requests[i].function(arg, client, message);
+			return;
+		}
+	}
+	error_set(&err, PORTICO_UNSUPPORTED,
+		  "this porticod does not know the request \"%s\"", type);
+	error_hint(&err, "Its version is %s.", PORTICO_VERSION);
+	answer_error(client, &err);
+}
+
+enum portico_status
+commands_open(struct manager *manager, struct commands **commands_r,
+	      struct portico_error *err)
+{
+	struct commands *commands = mem_zalloc(sizeof *commands);
+	enum portico_status status;
+
+	commands->manager = manager;
+	list_init(&commands->waiting);
+	status = control_server_open(&manager->loop,
+				     manager->settings->control_socket,
+				     COMMANDS_MAX, on_request, on_gone,
+				     commands, &commands->server, err);
+	if (status != PORTICO_OK) {
+		mem_free(commands);
+		return status;
+	}
+	*commands_r = commands;
+	return PORTICO_OK;
+}
+
+void
+commands_close(struct commands **commands_p)
+{
+	struct commands *commands = *commands_p;
+
+	if (commands == NULL)
+		return;
+	*commands_p = NULL;
+	control_server_close(&commands->server);
+	mem_free(commands);
+}

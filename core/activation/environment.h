@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The environment of a child: ours, without what is meant for us alone, and
+ * what its pool adds.
+ */
+#ifndef CORE_ACTIVATION_ENVIRONMENT_H
+#define CORE_ACTIVATION_ENVIRONMENT_H
+
+struct settings_pool;
+
+/* `pool` may be NULL.  OWNERSHIP: the caller's, environment_free(); NULL when
+ * memory is exhausted. */
+const char **environment_new(const struct settings_pool *pool);
+void environment_free(const char **environment);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The activation manager: one loop that owns the configuration, the listening
+ * sockets, the listener and the pools with their workers.  Nothing here ever
+ * waits for another process: every wait is an event with a time limit.
+ */
+#ifndef CORE_ACTIVATION_MANAGER_H
+#define CORE_ACTIVATION_MANAGER_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "core/activation/listener_process.h"
+#include "core/activation/sockets.h"
+#include "core/base/list.h"
+
+struct commands;
+struct runtime;
+struct settings;
+struct worker_process;
+
+enum manager_phase {
+	MANAGER_RUNNING,
+	MANAGER_DRAINING, /* the listener finishes */
+	MANAGER_STOPPING, /* the workers end */
+	MANAGER_DONE,
+};
+
+struct manager_options {
+	const char *config_file;
+	int ready_fd; /* a line is written there when serving; -1 */
+};
+
+struct manager {
+	unsigned magic;
+	uv_loop_t loop;
+	struct manager_options options;
+	enum manager_phase phase;
+	char *libexec; /* directory of portico-listener and portico-worker */
+	struct settings *settings; /* the newest; a reference */
+	struct settings *next; /* being applied; a reference, or NULL */
+	uv_idle_t settle; /* looks whether `next` can be put in force */
+	uint32_t generation;
+	struct sockets sockets;
+	struct listener_process listener;
+	struct list pools; /* of struct pool */
+	size_t pool_count;
+	uint32_t next_worker;
+	struct runtime *runtime;
+	struct commands *commands;
+	struct reload *reload; /* one that goes on, or NULL */
+	uv_signal_t on_term, on_int, on_hup;
+	uv_timer_t limit; /* of the shutdown */
+	uint64_t began_ns;
+	bool served; /* said so once */
+	int result; /* exit status of the program */
+};
+
+/* Takes the reference of `settings`.  Opens sockets and everything else that
+ * can fail for good; starts nothing yet. */
+enum portico_status manager_init(struct manager *manager,
+				 const struct manager_options *options,
+				 struct settings *settings,
+				 struct portico_error *err);
+
+/* Starts listener and pools and runs until the end.  Exit status. */
+int manager_run(struct manager *manager);
+void manager_fini(struct manager *manager);
+
+struct pool *manager_find_pool(const struct manager *manager, const char *name);
+struct worker_process *manager_find_worker(const struct manager *manager,
+					   uint32_t id);
+
+/* Path of a program of ours.  OWNERSHIP: the caller's, mem_free(). */
+char *manager_program(const struct manager *manager, const char *name);
+
+/* Graceful end; again: at once. */
+void manager_stop(struct manager *manager, const char *why);
+
+/*
+ * New settings that were found good; takes the reference.  First the pools
+ * that need it get new workers, then the routes change, and reload_applied()
+ * is called, never from within.
+ */
+enum portico_status manager_apply(struct manager *manager,
+				  struct settings *settings,
+				  struct portico_error *err);
+
+/* Called by the parts. */
+void manager_listener_serving(struct manager *manager);
+void manager_listener_drained(struct manager *manager);
+void manager_pool_settled(struct manager *manager);
+void manager_something_ended(struct manager *manager);
+
+#endif

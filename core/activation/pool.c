@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pools.
+ */
+#include "core/activation/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/activation/events.h"
+#include "core/activation/manager.h"
+#include "core/activation/worker_process.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/config/config.h"
+#include "core/config/settings.h"
+
+#define POOL_MAGIC 0x90017e57u
+#define NS_PER_MS 1000000ull
+
+static void recycle_next(struct pool *pool);
+static void recycle_end(struct pool *pool);
+
+static struct log_context
+about(const struct pool *pool)
+{
+	return (struct log_context){ .name = "pool", .value = pool->name };
+}
+
+/* Failures count from now on. */
+static void
+protect(struct pool *pool)
+{
+	backoff_init(&pool->backoff,
+		     pool->settings->rapid_fail_protection ?
+			     pool->settings->rapid_fail_max_crashes :
+			     0,
+		     pool->settings->rapid_fail_interval);
+}
+
+struct pool *
+pool_new(struct manager *manager, struct settings *snapshot,
+	 const struct settings_pool *settings)
+{
+	struct pool *pool = mem_zalloc(sizeof *pool);
+
+	pool->magic = POOL_MAGIC;
+	pool->manager = manager;
+	pool->name = mem_strdup(settings->name);
+	pool->snapshot = settings_ref(snapshot);
+	pool->settings = settings;
+	pool->state = CONTROL_POOL_STARTED;
+	list_init(&pool->workers);
+	list_init(&pool->link);
+	protect(pool);
+	uv_timer_init(&manager->loop, &pool->retry);
+	pool->retry.data = pool;
+	return pool;
+}
+
+static void
+on_retry_closed(uv_handle_t *handle)
+{
+	struct pool *pool = handle->data;
+
+	pool->magic = 0;
+	mem_free(pool->name);
+	mem_free(pool);
+}
+
+void
+pool_free(struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	ASSERT(list_empty(&pool->workers));
+	list_remove(&pool->link);
+	start_history_fini(&pool->starts);
+	settings_unref(&pool->snapshot);
+	uv_close((uv_handle_t *)&pool->retry, on_retry_closed);
+}
+
+/* Workers that are or will be of use. */
+static unsigned
+count_live(const struct pool *pool)
+{
+	unsigned count = 0;
+
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		if (worker->state < WORKER_PROCESS_DRAINING &&
+		    worker->escalation == 0)
+			count++;
+	return count;
+}
+
+static unsigned
+count_state(const struct pool *pool, enum worker_process_state state)
+{
+	unsigned count = 0;
+
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		if (worker->state == state)
+			count++;
+	return count;
+}
+
+struct worker_process *
+pool_find_worker(const struct pool *pool, uint32_t id)
+{
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		if (worker->id == id)
+			return worker;
+	return NULL;
+}
+
+/* ---- starting ------------------------------------------------------------ */
+
+static void
+on_retry(uv_timer_t *timer)
+{
+	struct pool *pool = timer->data;
+
+	CHECK(pool, POOL_MAGIC);
+	pool->retrying = false;
+	pool_ensure(pool);
+}
+
+/* Never at once, so that a start that fails at once does not recurse. */
+static void
+ensure_later(struct pool *pool)
+{
+	if (pool->retrying)
+		return;
+	pool->retrying = true;
+	uv_timer_start(&pool->retry, on_retry, backoff_delay_ms(&pool->backoff),
+		       0);
+}
+
+static void
+tell_state(struct pool *pool, enum control_pool_state state, const char *reason)
+{
+	pool->state = state;
+	snprintf(pool->reason, sizeof pool->reason, "%s", reason);
+	listener_process_pool_state(&pool->manager->listener, pool);
+}
+
+/* Rapid-fail protection. */
+static void
+disable(struct pool *pool)
+{
+	const struct log_context ctx = about(pool);
+	char reason[256], interval[CONFIG_UNIT_TEXT_SIZE];
+
+	snprintf(reason, sizeof reason, "%u failures within %s",
+		 pool->backoff.maximum,
+		 config_format_duration(pool->backoff.interval_ns, interval,
+					sizeof interval));
+	log_error(EVENT_POOL_DISABLED, &ctx,
+		  "pool \"%s\" is disabled because of a series of failures: "
+		  "%s; \"portico pool start %s\" enables it again",
+		  pool->name, reason, pool->name);
+	pool->demand = false;
+	pool->wanted = false;
+	recycle_end(pool);
+	tell_state(pool, CONTROL_POOL_DISABLED, reason);
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_drain(worker);
+}
+
+static void
+count_failure(struct pool *pool)
+{
+	if (pool->state != CONTROL_POOL_STARTED)
+		return;
+	if (backoff_failed(&pool->backoff, clock_monotonic_ns()))
+		disable(pool);
+	else
+		ensure_later(pool);
+}
+
+/* False: counted as a failure. */
+static bool
+start_one(struct pool *pool, uint32_t replaces)
+{
+	const struct log_context ctx = about(pool);
+	struct worker_process *worker;
+	struct portico_error err;
+
+	if (worker_process_start(pool, replaces, &worker, &err) == PORTICO_OK)
+		return true;
+	log_write_error(LOG_LEVEL_WARNING, EVENT_START_FAILED, &ctx, &err);
+	if (replaces == 0)
+		count_failure(pool);
+	else
+		snprintf(pool->degraded, sizeof pool->degraded, "%s",
+			 err.message);
+	return false;
+}
+
+void
+pool_ensure(struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state != CONTROL_POOL_STARTED || pool->retrying ||
+	    pool->removed || pool->manager->phase >= MANAGER_STOPPING)
+		return;
+	if (pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ||
+	    pool->demand)
+		pool->wanted = true;
+	if (!pool->wanted)
+		return;
+	for (unsigned live = count_live(pool); live < pool->settings->workers;
+	     live++)
+		if (!start_one(pool, 0))
+			return;
+}
+
+void
+pool_demand(struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state != CONTROL_POOL_STARTED) {
+		/* It has not heard yet. */
+		listener_process_pool_state(&pool->manager->listener, pool);
+		return;
+	}
+	pool->demand = true;
+	pool_ensure(pool);
+}
+
+void
+pool_worker_attached(struct pool *pool, struct worker_process *worker)
+{
+	CHECK(pool, POOL_MAGIC);
+	pool->demand = false;
+	backoff_succeeded(&pool->backoff);
+	if (worker->replaces != 0) {
+		struct worker_process *old =
+			pool_find_worker(pool, worker->replaces);
+
+		worker->replaces = 0;
+		if (old != NULL)
+			worker_process_drain(old);
+	}
+	recycle_next(pool);
+}
+
+/* ---- recycling ----------------------------------------------------------- */
+
+static void
+recycle_end(struct pool *pool)
+{
+	if (pool->recycle_below == 0)
+		return;
+	pool->recycle_below = 0;
+	pool->recycle_together = false;
+	manager_pool_settled(pool->manager);
+}
+
+static void
+recycle_failed(struct pool *pool, const char *why)
+{
+	const struct log_context ctx = about(pool);
+
+	snprintf(pool->degraded, sizeof pool->degraded, "%s", why);
+	log_warn(EVENT_RECYCLE_FAILED, &ctx,
+		 "pool \"%s\" could not be recycled (%s): %s; the old worker "
+		 "stays",
+		 pool->name, pool->recycle_reason, why);
+	recycle_end(pool);
+}
+
+static bool
+has_replacement(const struct pool *pool, uint32_t id)
+{
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		if (worker->replaces == id)
+			return true;
+	return false;
+}
+
+/*
+ * The oldest worker to be replaced now, or NULL.  `left_r`: how many are not
+ * replaced yet.  One after the other: the new one has to be attached before
+ * the old one drains, and that has to be gone before the next; or all at
+ * once, when routes wait for workers with the new configuration.
+ */
+static struct worker_process *
+next_to_replace(const struct pool *pool, unsigned *left_r)
+{
+	struct worker_process *next = NULL;
+	bool busy = false;
+
+	*left_r = 0;
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers) {
+		if (worker->state != WORKER_PROCESS_ATTACHED)
+			busy = true;
+		if (worker->state >= WORKER_PROCESS_DRAINING ||
+		    worker->generation >= pool->recycle_below)
+			continue;
+		++*left_r;
+		if (next == NULL && worker->state == WORKER_PROCESS_ATTACHED &&
+		    !has_replacement(pool, worker->id))
+			next = worker;
+	}
+	return busy && !pool->recycle_together ? NULL : next;
+}
+
+static void
+recycle_next(struct pool *pool)
+{
+	const struct log_context ctx = about(pool);
+	struct worker_process *next;
+	unsigned left = 0;
+
+	while (pool->recycle_below != 0 &&
+	       pool->state == CONTROL_POOL_STARTED) {
+		next = next_to_replace(pool, &left);
+		if (next == NULL)
+			break;
+		if (!start_one(pool, next->id))
+			recycle_failed(pool, pool->degraded);
+	}
+	if (pool->recycle_below == 0 || left > 0)
+		return;
+	if (!pool->recycle_together &&
+	    count_state(pool, WORKER_PROCESS_DRAINING) > 0)
+		return; /* told when it is gone */
+	pool->degraded[0] = '\0';
+	log_info(&ctx, "pool \"%s\" has been recycled (%s)", pool->name,
+		 pool->recycle_reason);
+	recycle_end(pool);
+}
+
+enum portico_status
+pool_recycle(struct pool *pool, const char *reason, struct portico_error *err)
+{
+	const struct log_context ctx = about(pool);
+
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state != CONTROL_POOL_STARTED)
+		return error_set(err, PORTICO_STATE,
+				 "recycling pool \"%s\": it is %s", pool->name,
+				 control_pool_state_name(pool->state));
+	if (count_live(pool) == 0)
+		return error_set(err, PORTICO_STATE,
+				 "recycling pool \"%s\": it has no worker",
+				 pool->name);
+	pool->recycle_below = pool->generation + 1;
+	pool->recycle_count++;
+	snprintf(pool->recycle_reason, sizeof pool->recycle_reason, "%s",
+		 reason);
+	log_info(&ctx, "recycling pool \"%s\" (%s)", pool->name, reason);
+	recycle_next(pool);
+	return PORTICO_OK;
+}
+
+/* ---- the end of a worker ------------------------------------------------- */
+
+void
+pool_worker_ended(struct pool *pool, const struct worker_process *worker,
+		  const char *how, bool failed_start, bool expected)
+{
+	CHECK(pool, POOL_MAGIC);
+	if (failed_start && worker->replaces != 0) {
+		const struct start_record *record =
+			start_history_find(&pool->starts, worker->id);
+
+		if (pool->recycle_below != 0)
+			recycle_failed(pool,
+				       record != NULL && record->outcome[0] !=
+								 '\0' ?
+					       record->outcome :
+					       how);
+		ensure_later(pool);
+	} else if (expected) {
+		ensure_later(pool);
+	} else {
+		pool->crash_count++;
+		count_failure(pool);
+	}
+	/* The next request asks again; a web garden is kept complete. */
+	if (count_live(pool) == 0 && !pool->demand)
+		pool->wanted = false;
+	recycle_next(pool);
+	if (pool->removed && list_empty(&pool->workers)) {
+		struct manager *manager = pool->manager;
+
+		pool_free(pool);
+		manager->pool_count--;
+		manager_something_ended(manager);
+		return;
+	}
+	manager_something_ended(pool->manager);
+}
+
+/* ---- commands ------------------------------------------------------------ */
+
+enum portico_status
+pool_start(struct pool *pool, struct portico_error *err)
+{
+	const struct log_context ctx = about(pool);
+
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state == CONTROL_POOL_STARTED)
+		return error_set(err, PORTICO_STATE,
+				 "starting pool \"%s\": it is started already",
+				 pool->name);
+	protect(pool);
+	log_info(&ctx, "pool \"%s\" is started", pool->name);
+	tell_state(pool, CONTROL_POOL_STARTED, "");
+	pool_ensure(pool);
+	return PORTICO_OK;
+}
+
+enum portico_status
+pool_stop(struct pool *pool, struct portico_error *err)
+{
+	const struct log_context ctx = about(pool);
+
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state == CONTROL_POOL_STOPPED)
+		return error_set(err, PORTICO_STATE,
+				 "stopping pool \"%s\": it is stopped already",
+				 pool->name);
+	log_info(&ctx, "pool \"%s\" is stopped", pool->name);
+	pool->demand = false;
+	pool->wanted = false;
+	recycle_end(pool);
+	tell_state(pool, CONTROL_POOL_STOPPED, "stopped by command");
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_drain(worker);
+	return PORTICO_OK;
+}
+
+void
+pool_remove(struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	pool->removed = true;
+	pool->demand = false;
+	pool->wanted = false;
+	recycle_end(pool);
+	if (list_empty(&pool->workers)) {
+		pool->manager->pool_count--;
+		pool_free(pool);
+		return;
+	}
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_drain(worker);
+}
+
+void
+pool_shutdown(struct pool *pool, uint64_t limit_ms)
+{
+	uint64_t own = pool->settings->shutdown_time_limit / NS_PER_MS;
+
+	CHECK(pool, POOL_MAGIC);
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_stop(worker, own < limit_ms ? own : limit_ms);
+}
+
+void
+pool_kill(struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_kill(worker, "the server is stopped at once");
+}
+
+/* Whether a worker would see a difference. */
+static bool
+is_same(const struct settings *old, const struct settings_pool *old_pool,
+	const struct settings *new, const struct settings_pool *new_pool)
+{
+	size_t old_length = 0, new_length = 0;
+	char *old_text = settings_to_text(old, SETTINGS_FOR_COMPARISON,
+					  old_pool, &old_length);
+	char *new_text = settings_to_text(new, SETTINGS_FOR_COMPARISON,
+					  new_pool, &new_length);
+	bool same = old_text != NULL && new_text != NULL &&
+		    old_length == new_length &&
+		    memcmp(old_text, new_text, old_length) == 0;
+
+	mem_free(old_text);
+	mem_free(new_text);
+	return same;
+}
+
+/* Whether it has an application now that it had not. */
+static bool
+gains(const struct settings *old, const struct settings_pool *old_pool,
+      const struct settings *new, const struct settings_pool *new_pool)
+{
+	for (size_t i = 0; i < new->site_count; i++) {
+		const struct settings_site *site = &new->sites[i];
+
+		for (size_t k = 0; k < site->application_count; k++) {
+			const struct settings_application *before;
+
+			if (site->applications[k].pool != new_pool)
+				continue;
+			before = settings_find_application(
+				old, site->applications[k].id);
+			if (before == NULL || before->pool != old_pool)
+				return true;
+		}
+	}
+	return false;
+}
+
+void
+pool_reconfigure(struct pool *pool, struct settings *snapshot,
+		 const struct settings_pool *settings, bool before_routes)
+{
+	struct settings *old = pool->snapshot;
+	bool recycle;
+
+	CHECK(pool, POOL_MAGIC);
+	if (old == snapshot)
+		return; /* done before the routes changed */
+	recycle = !is_same(old, pool->settings, snapshot, settings);
+	if (recycle && before_routes &&
+	    gains(snapshot, settings, old, pool->settings) &&
+	    !gains(old, pool->settings, snapshot, settings))
+		return; /* it only loses: the routes go first */
+	pool->snapshot = settings_ref(snapshot);
+	pool->settings = settings;
+	pool->backoff.maximum = settings->rapid_fail_protection ?
+					settings->rapid_fail_max_crashes :
+					0;
+	pool->backoff.interval_ns = settings->rapid_fail_interval;
+	settings_unref(&old);
+	if (recycle && pool->state == CONTROL_POOL_STARTED &&
+	    count_live(pool) > 0) {
+		pool->recycle_together = true;
+		(void)pool_recycle(pool, "its configuration changed", NULL);
+	}
+	pool_ensure(pool);
+}
+
+/* ---- status -------------------------------------------------------------- */
+
+const char *
+pool_state_text(const struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state != CONTROL_POOL_STARTED)
+		return control_pool_state_name(pool->state);
+	if (count_state(pool, WORKER_PROCESS_ATTACHED) > 0)
+		return "running";
+	if (count_live(pool) > 0 || pool->retrying)
+		return "starting";
+	if (!list_empty(&pool->workers))
+		return "draining";
+	return "started";
+}
+
+json_t *
+pool_to_json(const struct pool *pool)
+{
+	json_t *workers = json_array();
+
+	CHECK(pool, POOL_MAGIC);
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		json_array_append_new(workers, worker_process_to_json(worker));
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+		"name", pool->name, "state", pool_state_text(pool), "reason",
+		pool->reason, "degraded", pool->degraded, "startMode",
+		pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
+			"AlwaysRunning" :
+			"OnDemand",
+		"configuredWorkers", (json_int_t)pool->settings->workers,
+		"queueLength", (json_int_t)pool->settings->queue_length,
+		"starts", (json_int_t)pool->start_count, "failures",
+		(json_int_t)pool->crash_count, "recentFailures",
+		(json_int_t)backoff_recent(&pool->backoff,
+					   clock_monotonic_ns()),
+		"recycles", (json_int_t)pool->recycle_count, "workers",
+		workers);
+}

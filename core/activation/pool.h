@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One pool as the manager sees it: how many workers it should have, when the
+ * next start is tried, rapid-fail protection, recycling.
+ */
+#ifndef CORE_ACTIVATION_POOL_H
+#define CORE_ACTIVATION_POOL_H
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "core/activation/backoff.h"
+#include "core/activation/start_record.h"
+#include "core/base/list.h"
+#include "core/control/messages.h"
+
+struct manager;
+struct settings;
+struct settings_pool;
+struct worker_process;
+
+struct pool {
+	unsigned magic;
+	struct list link; /* in manager.pools */
+	struct manager *manager;
+	char *name;
+	struct settings *snapshot; /* a reference: what new workers get */
+	const struct settings_pool *settings; /* in it */
+	enum control_pool_state state;
+	char reason[256]; /* why it is not started */
+	bool demand; /* the listener waits for a worker */
+	bool wanted; /* workers are to be there */
+	bool removed; /* gone from the configuration; ends when empty */
+	struct list workers; /* of struct worker_process */
+	unsigned worker_count;
+	uint32_t generation; /* of the newest worker */
+	uv_timer_t retry;
+	bool retrying;
+	struct backoff backoff;
+	struct start_history starts;
+	uint32_t recycle_below; /* workers older than this are replaced; 0 */
+	bool recycle_together; /* all of them at once */
+	char recycle_reason[128];
+	char degraded[512]; /* why the last recycle failed; "" */
+	uint64_t start_count, crash_count, recycle_count;
+};
+
+/* OWNERSHIP: the manager's list. */
+struct pool *pool_new(struct manager *manager, struct settings *snapshot,
+		      const struct settings_pool *settings);
+
+/* Only without workers. */
+void pool_free(struct pool *pool);
+
+/* Starts what is missing now, if something wants workers. */
+void pool_ensure(struct pool *pool);
+
+/* The listener has a request for it and no worker. */
+void pool_demand(struct pool *pool);
+
+/* By command.  PORTICO_STATE with err when it makes no sense now. */
+enum portico_status pool_start(struct pool *pool, struct portico_error *err);
+enum portico_status pool_stop(struct pool *pool, struct portico_error *err);
+enum portico_status pool_recycle(struct pool *pool, const char *reason,
+				 struct portico_error *err);
+
+/*
+ * Other settings: what runs is replaced if they differ in what it sees.  A
+ * pool that gets an application is replaced before the listener's routes
+ * change, one that only loses some after it: `before_routes` says which it is
+ * now.  manager_pool_settled() follows.
+ */
+void pool_reconfigure(struct pool *pool, struct settings *snapshot,
+		      const struct settings_pool *settings, bool before_routes);
+
+/* It is in the settings no more: its workers drain, then it is freed. */
+void pool_remove(struct pool *pool);
+
+/* At the end of the server. */
+void pool_shutdown(struct pool *pool, uint64_t limit_ms);
+void pool_kill(struct pool *pool);
+
+/* Called by worker_process. */
+void pool_worker_attached(struct pool *pool, struct worker_process *worker);
+/* It has ended; `failed_start`: before it was attached; `expected`: we asked
+ * for it.  The worker is out of the list. */
+void pool_worker_ended(struct pool *pool, const struct worker_process *worker,
+		       const char *how, bool failed_start, bool expected);
+
+struct worker_process *pool_find_worker(const struct pool *pool, uint32_t id);
+
+json_t *pool_to_json(const struct pool *pool);
+
+/* "started", "starting", "running", "draining", "stopped", "disabled" */
+const char *pool_state_text(const struct pool *pool);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Child processes.  Between fork and exec the child calls nothing that is not
+ * async-signal-safe.  PR_SET_PDEATHSIG is not used: a worker ends itself when
+ * its control socket hangs up and no listener is left, so that another manager
+ * may take it over before.
+ */
+#include "core/activation/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/activation/identity.h"
+#include "core/activation/limits.h"
+#include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+
+#define PROCESS_MAGIC 0x9f0ce55au
+
+/* Reads of a pipe before other handles get their turn. */
+#define READ_BATCH 16
+
+struct process {
+	unsigned magic;
+	pid_t pid;
+	int pidfd; /* -1 after the end */
+	int output; /* pipe; -1 after its end */
+	int exec_pipe; /* ends when the program runs; -1 then */
+	uv_poll_t exit_poll;
+	uv_poll_t output_poll;
+	uv_poll_t exec_poll;
+	int handles; /* polls not yet closed */
+	bool freed;
+	process_exec_fn *on_exec; /* may be NULL */
+	process_line_fn *on_line;
+	process_exit_fn *on_exit;
+	void *arg;
+	char line[CHILD_LINE_BYTES + 1];
+	size_t line_length;
+};
+
+/* ---- in the child -------------------------------------------------------- */
+
+struct setup {
+	const struct process_options *options;
+	int output;
+	int exec_pipe; /* close-on-exec: its end says that exec succeeded */
+};
+
+static void
+put(const char *text)
+{
+	ssize_t done = write(STDERR_FILENO, text, strlen(text));
+
+	(void)done;
+}
+
+static void
+give_up(int code, const char *doing, const char *object, int os_error)
+{
+	const char *name = strerrorname_np(os_error);
+
+	put("starting the process failed: ");
+	put(doing);
+	put(object);
+	put(": ");
+	put(name == NULL ? "unknown error" : name);
+	put("\n");
+	_exit(code);
+}
+
+/* 0 from /dev/null, 1 and 2 to the pipe, 3 the control socket, no others. */
+static void
+arrange_descriptors(const struct setup *setup)
+{
+	int control = setup->options->control_fd;
+	int null, last = STDERR_FILENO;
+
+	/* The pipe first, so that complaints have somewhere to go. */
+	if (dup2(setup->output, STDERR_FILENO) < 0)
+		_exit(PROCESS_EXIT_SETUP);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	null = open("/dev/null", O_RDONLY);
+	if (null < 0)
+		give_up(PROCESS_EXIT_SETUP, "opening ", "/dev/null", errno);
+	if (null != STDIN_FILENO)
+		dup2(null, STDIN_FILENO);
+	if (control >= 0) {
+		last = 3;
+		/* dup2 of a descriptor to itself keeps close-on-exec. */
+		if (control == 3)
+			fcntl(3, F_SETFD, 0);
+		else if (dup2(control, 3) < 0)
+			give_up(PROCESS_EXIT_SETUP, "passing ",
+				"the control socket", errno);
+	}
+	/* One more that lives until exec. */
+	if (setup->exec_pipe != ++last &&
+	    dup3(setup->exec_pipe, last, O_CLOEXEC) < 0)
+		give_up(PROCESS_EXIT_SETUP, "passing ", "a pipe", errno);
+	if (close_range((unsigned)last + 1, ~0u, 0) != 0) {
+		for (int fd = last + 1; fd < 65536; fd++)
+			close(fd);
+	}
+}
+
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+run_child(const struct setup *setup)
+{
+	const struct process_options *options = setup->options;
+	struct rlimit files;
+	int os_error;
+
+	arrange_descriptors(setup);
+	reset_signals();
+	setsid();
+	umask(027);
+	if (options->raise_files && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	os_error = identity_assume(options->identity);
+	if (os_error != 0)
+		give_up(PROCESS_EXIT_SETUP, "assuming ", "the identity",
+			os_error);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		give_up(PROCESS_EXIT_SETUP, "setting ", "no_new_privs", errno);
+	execve(options->path, (char *const *)(uintptr_t)options->arguments,
+	       (char *const *)(uintptr_t)options->environment);
+	/* A byte in the pipe: it did not. */
+	(void)!write(options->control_fd >= 0 ? 4 : 3, "", 1);
+	give_up(PROCESS_EXIT_EXEC, "executing ", options->path, errno);
+}
+
+/* ---- lines --------------------------------------------------------------- */
+
+static void
+deliver_line(struct process *process)
+{
+	char *line = process->line;
+
+	if (process->line_length == 0)
+		return;
+	line[process->line_length] = '\0';
+	for (size_t i = 0; i < process->line_length; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = line[i] == '\t' ? ' ' : '?';
+	process->line_length = 0;
+	if (!process->freed)
+		process->on_line(process, line, process->arg);
+}
+
+static void
+take_bytes(struct process *process, const char *data, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (data[i] == '\n' ||
+		    process->line_length == CHILD_LINE_BYTES) {
+			deliver_line(process);
+			if (data[i] == '\n')
+				continue;
+		}
+		process->line[process->line_length++] = data[i];
+	}
+}
+
+/* False at the pipe's end. */
+static bool
+read_output(struct process *process)
+{
+	char data[4096];
+
+	for (int i = 0; i < READ_BATCH; i++) {
+		ssize_t got = read(process->output, data, sizeof data);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return errno == EAGAIN;
+		if (got == 0)
+			return false;
+		take_bytes(process, data, (size_t)got);
+	}
+	return true;
+}
+
+/* ---- the handles --------------------------------------------------------- */
+
+static void
+on_handle_closed(uv_handle_t *handle)
+{
+	struct process *process = handle->data;
+
+	process->handles--;
+	if (process->handles == 0 && process->freed) {
+		process->magic = 0;
+		mem_free(process);
+	}
+}
+
+static void
+close_handle(uv_poll_t *poll, int *fd)
+{
+	if (!uv_is_closing((uv_handle_t *)poll))
+		uv_close((uv_handle_t *)poll, on_handle_closed);
+	io_close(fd);
+}
+
+static void
+on_output(uv_poll_t *poll, int status, int events)
+{
+	struct process *process = poll->data;
+
+	(void)events;
+	CHECK(process, PROCESS_MAGIC);
+	if (status < 0 || !read_output(process)) {
+		deliver_line(process);
+		close_handle(&process->output_poll, &process->output);
+	}
+}
+
+static bool
+has_ended(const struct process *process)
+{
+	struct pollfd poll_fd = { .fd = process->pidfd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) != 0;
+}
+
+/* The pipe has ended: was that exec, rather than a byte or an early death? */
+static void
+report_exec(struct process *process, bool died_before)
+{
+	char byte;
+	bool runs = read(process->exec_pipe, &byte, 1) == 0;
+
+	close_handle(&process->exec_poll, &process->exec_pipe);
+	if (runs && !died_before && !process->freed && process->on_exec != NULL)
+		process->on_exec(process, process->arg);
+}
+
+static void
+on_exec_poll(uv_poll_t *poll, int status, int events)
+{
+	struct process *process = poll->data;
+
+	(void)status;
+	(void)events;
+	CHECK(process, PROCESS_MAGIC);
+	/* A child that died before exec ends the pipe too; the exit status,
+	 * which is about to be read, tells. */
+	if (process->pidfd >= 0 && has_ended(process))
+		uv_poll_stop(poll);
+	else
+		report_exec(process, false);
+}
+
+static void
+on_exit_poll(uv_poll_t *poll, int poll_status, int events)
+{
+	struct process *process = poll->data;
+	struct process_exit result = { .signalled = false };
+	int status = 0;
+
+	(void)poll_status;
+	(void)events;
+	CHECK(process, PROCESS_MAGIC);
+	if (waitpid(process->pid, &status, WNOHANG) == 0)
+		return; /* not yet */
+	result.signalled = WIFSIGNALED(status);
+	if (result.signalled) {
+		result.signal_number = WTERMSIG(status);
+		result.core = WCOREDUMP(status);
+	} else {
+		result.status = WEXITSTATUS(status);
+	}
+	close_handle(&process->exit_poll, &process->pidfd);
+	if (process->exec_pipe >= 0)
+		report_exec(process,
+			    !result.signalled &&
+				    result.status == PROCESS_EXIT_SETUP);
+	if (process->output >= 0) {
+		/* Its children may hold the pipe: take what is there. */
+		read_output(process);
+		deliver_line(process);
+		close_handle(&process->output_poll, &process->output);
+	}
+	if (!process->freed)
+		process->on_exit(process, &result, process->arg);
+}
+
+static void
+watch(struct process *process, uv_loop_t *loop, uv_poll_t *poll, int fd,
+      uv_poll_cb on_event)
+{
+	int status = uv_poll_init(loop, poll, fd);
+
+	poll->data = process;
+	if (status == 0) {
+		process->handles++;
+		status = uv_poll_start(poll, UV_READABLE, on_event);
+	}
+	if (status != 0)
+		check_panic("watching process %d: %s", (int)process->pid,
+			    uv_strerror(status));
+}
+
+static enum portico_status
+do_fork(struct process *process, const struct setup *setup,
+	struct portico_error *err)
+{
+	sigset_t all, old;
+	enum portico_status status = PORTICO_OK;
+
+	/* No handler of ours may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	process->pid = fork();
+	if (process->pid == 0)
+		run_child(setup);
+	if (process->pid < 0)
+		status = error_system(err, "starting %s", setup->options->path);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (status != PORTICO_OK)
+		return status;
+	process->pidfd = io_pidfd_open(process->pid);
+	if (process->pidfd >= 0)
+		return PORTICO_OK;
+	status = error_set(err, (enum portico_status)process->pidfd,
+			   "watching the process of %s: %s",
+			   setup->options->path,
+			   status_text((enum portico_status)process->pidfd));
+	kill(process->pid, SIGKILL);
+	waitpid(process->pid, NULL, 0);
+	return status;
+}
+
+enum portico_status
+process_start(uv_loop_t *loop, const struct process_options *options,
+	      process_line_fn *on_line, process_exit_fn *on_exit, void *arg,
+	      struct process **process_r, struct portico_error *err)
+{
+	struct setup setup = { .options = options };
+	struct process *process;
+	enum portico_status status;
+	int ends[2], exec_ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return error_system(err, "creating a pipe for %s",
+				    options->path);
+	if (pipe2(exec_ends, O_CLOEXEC) != 0) {
+		status = error_system(err, "creating a pipe for %s",
+				      options->path);
+		io_close(&ends[0]);
+		io_close(&ends[1]);
+		return status;
+	}
+	io_set_nonblock(ends[0], true);
+	io_set_nonblock(exec_ends[0], true);
+	setup.output = ends[1];
+	setup.exec_pipe = exec_ends[1];
+	process = mem_zalloc(sizeof *process);
+	process->magic = PROCESS_MAGIC;
+	process->on_exec = options->on_exec;
+	process->on_line = on_line;
+	process->on_exit = on_exit;
+	process->arg = arg;
+	status = do_fork(process, &setup, err);
+	io_close(&ends[1]);
+	io_close(&exec_ends[1]);
+	if (status != PORTICO_OK) {
+		io_close(&ends[0]);
+		io_close(&exec_ends[0]);
+		mem_free(process);
+		return status;
+	}
+	process->output = ends[0];
+	process->exec_pipe = exec_ends[0];
+	watch(process, loop, &process->exit_poll, process->pidfd, on_exit_poll);
+	watch(process, loop, &process->exec_poll, process->exec_pipe,
+	      on_exec_poll);
+	watch(process, loop, &process->output_poll, process->output, on_output);
+	*process_r = process;
+	return PORTICO_OK;
+}
+
+void
+process_signal(struct process *process, int signal_number)
+{
+	CHECK(process, PROCESS_MAGIC);
+	if (process->pidfd < 0)
+		return;
+	/* Not reaped yet, so the number is still its own. */
+	if (kill(-process->pid, signal_number) != 0)
+		kill(process->pid, signal_number);
+}
+
+void
+process_free(struct process **process_p)
+{
+	struct process *process = *process_p;
+
+	if (process == NULL)
+		return;
+	CHECK(process, PROCESS_MAGIC);
+	*process_p = NULL;
+	process->freed = true;
+	if (process->handles == 0) {
+		process->magic = 0;
+		mem_free(process);
+		return;
+	}
+	close_handle(&process->exit_poll, &process->pidfd);
+	close_handle(&process->exec_poll, &process->exec_pipe);
+	close_handle(&process->output_poll, &process->output);
+}
+
+pid_t
+process_pid(const struct process *process)
+{
+	CHECK(process, PROCESS_MAGIC);
+	return process->pid;
+}
+
+const char *
+process_exit_text(const struct process_exit *result, char *text, size_t size)
+{
+	if (!result->signalled) {
+		snprintf(text, size, "exited with status %d", result->status);
+		return text;
+	}
+	snprintf(text, size, "was killed by signal %d (%s)%s",
+		 result->signal_number,
+		 sigabbrev_np(result->signal_number) == NULL ?
+			 "?" :
+			 sigabbrev_np(result->signal_number),
+		 result->core ? ", core dumped" : "");
+	return text;
+}
+
+static bool
+is_log_line(const char *line)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+
+	for (size_t i = 0; shape[i] != '\0'; i++)
+		if (shape[i] == 'd' ? line[i] < '0' || line[i] > '9' :
+				      line[i] != shape[i])
+			return false;
+	return true;
+}
+
+void
+process_relay(const struct log_context *context, const char *line)
+{
+	char text[CHILD_LINE_BYTES + 2];
+	int length;
+
+	if (!is_log_line(line)) {
+		log_info(context, "%s", line);
+		return;
+	}
+	length = snprintf(text, sizeof text, "%s\n", line);
+	(void)io_write_all(STDERR_FILENO, text, (size_t)length);
+}

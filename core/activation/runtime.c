@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The runtime directory and the log directory.
+ */
+#include "core/activation/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/activation/identity.h"
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/memory.h"
+#include "core/config/settings.h"
+
+struct runtime {
+	char *path; /* of the process file */
+	int fd; /* locked */
+};
+
+/* As mkdir -p; `created_r` says whether the last one was new. */
+static enum portico_status
+make_directory(const char *path, mode_t mode, bool *created_r,
+	       struct portico_error *err)
+{
+	char part[PATH_MAX];
+	size_t length = strlen(path);
+
+	*created_r = false;
+	if (length >= sizeof part)
+		return error_set(err, PORTICO_TOO_LARGE,
+				 "making directory %s: the path is too long",
+				 path);
+	for (size_t i = 1; i <= length; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		snprintf(part, sizeof part, "%.*s", (int)i, path);
+		*created_r = mkdir(part, mode) == 0;
+		if (!*created_r && errno != EEXIST)
+			return error_system(err, "making directory %s", part);
+	}
+	return PORTICO_OK;
+}
+
+/* The log directory belongs to whom the listener runs as, if we make it. */
+static enum portico_status
+prepare_logs(const struct settings *settings, struct portico_error *err)
+{
+	struct identity identity;
+	bool created;
+	enum portico_status status =
+		identity_resolve(settings, NULL, &identity, err);
+
+	if (status == PORTICO_OK)
+		status = make_directory(settings->log_directory, 0755, &created,
+					err);
+	if (status == PORTICO_OK && created && identity.change &&
+	    chown(settings->log_directory, identity.uid, identity.gid) != 0)
+		status = error_system(err, "giving directory %s to its user",
+				      settings->log_directory);
+	return status;
+}
+
+static enum portico_status
+lock_pid_file(struct runtime *runtime, struct portico_error *err)
+{
+	char text[32];
+	int length;
+
+	runtime->fd = open(runtime->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (runtime->fd < 0)
+		return error_system(err, "opening the process file %s",
+				    runtime->path);
+	if (flock(runtime->fd, LOCK_EX | LOCK_NB) != 0) {
+		ssize_t got = pread(runtime->fd, text, sizeof text - 1, 0);
+
+		text[got < 0 ? 0 : got] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		return error_set(err, PORTICO_EXISTS,
+				 "another porticod (process %s) runs with %s",
+				 text, runtime->path);
+	}
+	length = snprintf(text, sizeof text, "%d\n", (int)getpid());
+	if (ftruncate(runtime->fd, 0) != 0 ||
+	    pwrite(runtime->fd, text, (size_t)length, 0) != length)
+		return error_system(err, "writing the process file %s",
+				    runtime->path);
+	return PORTICO_OK;
+}
+
+enum portico_status
+runtime_open(const struct settings *settings, struct runtime **runtime_r,
+	     struct portico_error *err)
+{
+	size_t size = strlen(settings->runtime_directory) +
+		      sizeof "/" RUNTIME_PID_FILE;
+	struct runtime *runtime;
+	enum portico_status status;
+	bool created;
+
+	status = make_directory(settings->runtime_directory, 0755, &created,
+				err);
+	if (status != PORTICO_OK) {
+		error_hint(err, "Set runtimeDirectory to one that may be "
+				"written.");
+		return status;
+	}
+	status = prepare_logs(settings, err);
+	if (status != PORTICO_OK)
+		return status;
+	runtime = mem_zalloc(sizeof *runtime);
+	runtime->path = mem_alloc(size);
+	snprintf(runtime->path, size, "%s/%s", settings->runtime_directory,
+		 RUNTIME_PID_FILE);
+	status = lock_pid_file(runtime, err);
+	if (status != PORTICO_OK) {
+		io_close(&runtime->fd);
+		mem_free(runtime->path);
+		mem_free(runtime);
+		return status;
+	}
+	*runtime_r = runtime;
+	return PORTICO_OK;
+}
+
+void
+runtime_close(struct runtime **runtime_p)
+{
+	struct runtime *runtime = *runtime_p;
+
+	if (runtime == NULL)
+		return;
+	*runtime_p = NULL;
+	unlink(runtime->path);
+	io_close(&runtime->fd);
+	mem_free(runtime->path);
+	mem_free(runtime);
+}
+
+static void
+notify_service_manager(void)
+{
+	static const char ready[] = "READY=1";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = path == NULL ? 0 : strlen(path);
+	int fd;
+
+	if (length == 0 || length >= sizeof address.sun_path)
+		return;
+	memcpy(address.sun_path, path, length);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(
+		fd, ready, sizeof ready - 1, MSG_NOSIGNAL,
+		(struct sockaddr *)&address,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+	io_close(&fd);
+}
+
+void
+runtime_tell_ready(int *ready_fd)
+{
+	notify_service_manager();
+	if (*ready_fd < 0)
+		return;
+	(void)io_write_all(*ready_fd, "ready\n", 6);
+	io_close(ready_fd);
+}

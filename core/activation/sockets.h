@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The listening sockets.  porticod opens them and keeps them, so that they and
+ * the kernel's backlog outlive the listener.  One per address, port and
+ * listener thread, joined by SO_REUSEPORT.
+ */
+#ifndef CORE_ACTIVATION_SOCKETS_H
+#define CORE_ACTIVATION_SOCKETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <portico/types.h>
+
+#include "core/base/list.h"
+
+struct settings;
+
+struct sockets_entry {
+	struct list link;
+	char *address; /* as in settings_binding.address */
+	uint16_t port; /* as configured */
+	uint16_t real_port;
+	int family;
+	bool tls;
+	bool wanted; /* by the settings given last */
+	uint32_t thread;
+	int fd;
+};
+
+struct sockets {
+	struct list entries; /* of struct sockets_entry */
+	size_t count;
+};
+
+void sockets_init(struct sockets *sockets);
+void sockets_fini(struct sockets *sockets);
+
+/*
+ * Opens what the settings need and is not open yet.  On failure closes what it
+ * opened and leaves the rest as it was.  What is open and no longer needed
+ * stays until sockets_sweep().
+ */
+enum portico_status sockets_open(struct sockets *sockets,
+				 const struct settings *settings,
+				 struct portico_error *err);
+/* All that are open count as wanted, until the next sockets_open(). */
+void sockets_keep_all(struct sockets *sockets);
+void sockets_sweep(struct sockets *sockets);
+
+/* The real port of a binding, 0 if it is not open. */
+uint16_t sockets_real_port(const struct sockets *sockets, const char *address,
+			   uint16_t port);
+
+#endif

@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Worker processes.
+ */
+#include "core/activation/worker_process.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/activation/environment.h"
+#include "core/activation/events.h"
+#include "core/activation/identity.h"
+#include "core/activation/limits.h"
+#include "core/activation/manager.h"
+#include "core/activation/pool.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/config/settings.h"
+#include "core/control/connection.h"
+
+#define WORKER_PROCESS_MAGIC 0x30c4e125u
+#define NS_PER_MS 1000000ull
+
+/* A worker that has said why it failed, or whose control socket hung up, is
+ * expected to exit by itself. */
+#define HANGUP_EXIT_MS 1000
+
+struct context {
+	char id[16];
+	struct log_context pool, worker;
+};
+
+static const char *const state_names[] = {
+	[WORKER_PROCESS_STARTING] = "starting",
+	[WORKER_PROCESS_READY] = "ready",
+	[WORKER_PROCESS_ATTACHED] = "running",
+	[WORKER_PROCESS_DRAINING] = "draining",
+	[WORKER_PROCESS_STOPPING] = "stopping",
+};
+
+const char *
+worker_process_state_name(enum worker_process_state state)
+{
+	ASSERT((unsigned)state < sizeof state_names / sizeof *state_names);
+	return state_names[state];
+}
+
+/* Fills a context that says which worker of which pool. */
+static const struct log_context *
+about(const struct worker_process *worker, struct context *context)
+{
+	snprintf(context->id, sizeof context->id, "%u", worker->id);
+	context->pool = (struct log_context){ .name = "pool",
+					      .value = worker->pool->name };
+	context->worker = (struct log_context){ .parent = &context->pool,
+						.name = "worker",
+						.value = context->id };
+	return &context->worker;
+}
+
+static struct start_record *
+record_of(const struct worker_process *worker)
+{
+	return start_history_find(&worker->pool->starts, worker->id);
+}
+
+static struct listener_process *
+listener_of(const struct worker_process *worker)
+{
+	return &worker->pool->manager->listener;
+}
+
+static bool
+was_attached(const struct worker_process *worker)
+{
+	const struct start_record *record = record_of(worker);
+
+	/* A record that is not kept any more is that of an old worker. */
+	return worker->state >= WORKER_PROCESS_ATTACHED &&
+	       (record == NULL || record->succeeded);
+}
+
+/* The first reason stays. */
+static void
+note_reason(struct worker_process *worker, const char *reason)
+{
+	if (worker->end_reason[0] == '\0')
+		snprintf(worker->end_reason, sizeof worker->end_reason, "%s",
+			 reason);
+}
+
+/* ---- time limits --------------------------------------------------------- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void
+limit(struct worker_process *worker, uint64_t ms)
+{
+	uv_timer_start(&worker->timer, on_timer, ms, 0);
+}
+
+/* TERM, and KILL when that does not help. */
+static void
+escalate(struct worker_process *worker)
+{
+	worker->escalation++;
+	if (worker->escalation == 1) {
+		process_signal(worker->process, SIGTERM);
+		limit(worker, TERM_TO_KILL_MS);
+		return;
+	}
+	process_signal(worker->process, SIGKILL);
+	limit(worker, TERM_TO_KILL_MS); /* a process in the kernel */
+}
+
+void
+worker_process_kill(struct worker_process *worker, const char *why)
+{
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	note_reason(worker, why);
+	worker->escalation = 2;
+	process_signal(worker->process, SIGKILL);
+	limit(worker, TERM_TO_KILL_MS);
+}
+
+/* It usually is dying already; if not it is killed soon. */
+static void
+expect_exit(struct worker_process *worker, const char *reason)
+{
+	note_reason(worker, reason);
+	if (worker->escalation > 0)
+		return;
+	worker->escalation = 1;
+	limit(worker, HANGUP_EXIT_MS);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct worker_process *worker = timer->data;
+	struct context context;
+	const struct settings_pool *settings = worker->pool->settings;
+	char text[128];
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->escalation > 0) {
+		escalate(worker);
+		return;
+	}
+	switch (worker->state) {
+	case WORKER_PROCESS_READY:
+		if (listener_of(worker)->state != LISTENER_PROCESS_SERVING) {
+			/* Not its fault. */
+			limit(worker, settings->startup_time_limit / NS_PER_MS);
+			return;
+		}
+		/* fallthrough */
+	case WORKER_PROCESS_STARTING:
+		snprintf(text, sizeof text,
+			 "it was not %s within startupTimeLimit (%.1f s)",
+			 worker->state == WORKER_PROCESS_READY ? "attached" :
+								 "ready",
+			 (double)settings->startup_time_limit / 1e9);
+		log_warn(EVENT_START_LIMIT, about(worker, &context),
+			 "the worker (process %d) exceeded the time limit of "
+			 "its start: %s",
+			 (int)process_pid(worker->process), text);
+		start_record_fail(record_of(worker), clock_monotonic_ns(), "%s",
+				  text);
+		worker_process_kill(worker, text);
+		return;
+	case WORKER_PROCESS_DRAINING:
+		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+			 "the worker (process %d) did not finish its requests "
+			 "within shutdownTimeLimit (%.1f s)",
+			 (int)process_pid(worker->process),
+			 (double)settings->shutdown_time_limit / 1e9);
+		worker_process_stop(worker, TERM_TO_KILL_MS);
+		return;
+	case WORKER_PROCESS_STOPPING:
+		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+			 "the worker (process %d) did not stop in time and "
+			 "gets SIGTERM",
+			 (int)process_pid(worker->process));
+		escalate(worker);
+		return;
+	case WORKER_PROCESS_ATTACHED:
+		return;
+	}
+}
+
+/* ---- from the worker ----------------------------------------------------- */
+
+static void
+on_ready(struct worker_process *worker, const json_t *json)
+{
+	struct control_ready message;
+
+	if (worker->state != WORKER_PROCESS_STARTING ||
+	    control_decode_ready(json, &message, NULL) != PORTICO_OK)
+		return;
+	worker->modules = json_incref(message.modules);
+	worker->events = json_incref(message.events);
+	worker->state = WORKER_PROCESS_READY;
+	start_record_step(record_of(worker), START_STEP_READY,
+			  clock_monotonic_ns());
+	worker_process_join(worker);
+}
+
+static void
+on_failed(struct worker_process *worker, const json_t *json)
+{
+	struct control_failed message;
+	struct portico_error err;
+	struct context context;
+	char text[1024];
+
+	if (control_decode_failed(json, &message, &err) != PORTICO_OK)
+		return;
+	control_failed_to_error(&message, &err);
+	error_format(&err, text, sizeof text);
+	start_record_fail(record_of(worker), clock_monotonic_ns(), "%s%s%s",
+			  text, err.detail[0] == '\0' ? "" : ". ", err.detail);
+	error_prefix(&err, "the worker (process %d) cannot start",
+		     (int)process_pid(worker->process));
+	log_write_error(LOG_LEVEL_WARNING, EVENT_START_FAILED,
+			about(worker, &context), &err);
+	worker->told_why = true;
+	expect_exit(worker, text);
+}
+
+static void
+on_message(struct control_connection *connection, const char *type,
+	   json_t *message, int *fds, size_t nfds, void *arg)
+{
+	struct worker_process *worker = arg;
+	struct control_stopped stopped;
+
+	(void)connection;
+	(void)fds;
+	(void)nfds;
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	/* Only what a worker may say; anything else is ignored. */
+	switch (control_type_find(type)) {
+	case CONTROL_TYPE_ready:
+		on_ready(worker, message);
+		return;
+	case CONTROL_TYPE_failed:
+		on_failed(worker, message);
+		return;
+	case CONTROL_TYPE_stopped:
+		if (control_decode_stopped(message, &stopped, NULL) ==
+		    PORTICO_OK)
+			worker->requests = stopped.served;
+		return;
+	default:
+		return;
+	}
+}
+
+static void
+on_closed(struct control_connection *connection, enum portico_status status,
+	  const char *why, void *arg)
+{
+	struct worker_process *worker = arg;
+	struct context context;
+
+	(void)connection;
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	control_connection_free(&worker->control);
+	if (status != PORTICO_CLOSED) {
+		log_warn(EVENT_WORKER_CONTROL_LOST, about(worker, &context),
+			 "the worker (process %d) suffered a communication "
+			 "error: %s",
+			 (int)process_pid(worker->process), why);
+		worker_process_kill(worker, why);
+		return;
+	}
+	if (worker->state != WORKER_PROCESS_STOPPING)
+		expect_exit(worker, "");
+}
+
+/* The settings wait in its socket. */
+static void
+on_exec(struct process *process, void *arg)
+{
+	struct worker_process *worker = arg;
+	struct start_record *record = record_of(worker);
+
+	(void)process;
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	start_record_step(record, START_STEP_EXEC, clock_monotonic_ns());
+	if (worker->configured)
+		start_record_step(record, START_STEP_CONFIGURED,
+				  clock_monotonic_ns());
+}
+
+static void
+on_line(struct process *process, const char *line, void *arg)
+{
+	struct worker_process *worker = arg;
+	struct context context;
+
+	(void)process;
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	start_record_line(record_of(worker), line);
+	process_relay(about(worker, &context), line);
+}
+
+/* ---- its end ------------------------------------------------------------- */
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	struct worker_process *worker = handle->data;
+
+	json_decref(worker->modules);
+	json_decref(worker->events);
+	worker->magic = 0;
+	mem_free(worker);
+}
+
+static void
+report_end(struct worker_process *worker, const char *how, bool failed_start,
+	   bool expected)
+{
+	struct context context;
+	const struct log_context *ctx = about(worker, &context);
+	int pid = (int)process_pid(worker->process);
+
+	if (failed_start && worker->state < WORKER_PROCESS_ATTACHED) {
+		if (!worker->told_why)
+			log_warn(EVENT_START_FAILED, ctx,
+				 "the worker (process %d) did not start: it %s",
+				 pid, how);
+		start_record_fail(record_of(worker), clock_monotonic_ns(),
+				  "the process %s", how);
+		return;
+	}
+	if (expected)
+		log_info(ctx, "the worker (process %d) has stopped: it %s", pid,
+			 how);
+	else
+		log_warn(EVENT_WORKER_DIED, ctx,
+			 "the worker (process %d) terminated unexpectedly: it "
+			 "%s%s%s",
+			 pid, how, worker->end_reason[0] == '\0' ? "" : "; ",
+			 worker->end_reason);
+}
+
+static void
+on_end(struct process *process, const struct process_exit *result, void *arg)
+{
+	struct worker_process *worker = arg;
+	struct pool *pool = worker->pool;
+	bool expected = worker->state >= WORKER_PROCESS_DRAINING;
+	bool failed_start = !expected && !was_attached(worker);
+	char how[128];
+
+	(void)process;
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	process_exit_text(result, how, sizeof how);
+	if (result->status == PROCESS_EXIT_EXEC && !result->signalled)
+		start_record_fail(record_of(worker), clock_monotonic_ns(),
+				  "portico-worker could not be executed");
+	report_end(worker, how, failed_start, expected);
+	listener_process_worker_gone(listener_of(worker), worker->id, how);
+	list_remove(&worker->link);
+	pool->worker_count--;
+	control_connection_free(&worker->control);
+	process_free(&worker->process);
+	pool_worker_ended(pool, worker, how, failed_start, expected);
+	/* `pool` may be gone now. */
+	uv_close((uv_handle_t *)&worker->timer, on_timer_closed);
+}
+
+/* ---- its start ----------------------------------------------------------- */
+
+static enum portico_status
+spawn(struct worker_process *worker, int control_fd,
+      const struct identity *identity, struct portico_error *err)
+{
+	struct pool *pool = worker->pool;
+	char *path = manager_program(pool->manager, "portico-worker");
+	const char *const arguments[] = {
+		"portico-worker", "--control-fd", "3",
+		"--pool",	  pool->name,	  NULL
+	};
+	const char **environment = environment_new(pool->settings);
+	const struct process_options options = {
+		.path = path,
+		.arguments = arguments,
+		.environment = environment,
+		.control_fd = control_fd,
+		.identity = identity,
+		.raise_files = true,
+		.on_exec = on_exec,
+	};
+	enum portico_status status;
+
+	status = environment == NULL ?
+			 error_set(err, PORTICO_NO_MEMORY,
+				   "starting a worker: out of memory") :
+			 process_start(&pool->manager->loop, &options, on_line,
+				       on_end, worker, &worker->process, err);
+	environment_free(environment);
+	mem_free(path);
+	return status;
+}
+
+/* The first message: what it has to do. */
+static enum portico_status
+configure(struct worker_process *worker, struct portico_error *err)
+{
+	struct pool *pool = worker->pool;
+	const struct control_configure message = {
+		.generation = pool->snapshot->generation,
+		.pool = pool->name,
+	};
+	int memory = settings_to_memfd(pool->snapshot, SETTINGS_FOR_WORKER,
+				       pool->settings, err);
+	enum portico_status status;
+
+	if (memory < 0)
+		return (enum portico_status)memory;
+	status = control_send(worker->control,
+			      control_encode_configure(&message), &memory, 1);
+	io_close(&memory);
+	if (status != PORTICO_OK)
+		return error_set(err, status, "configuring a worker: %s",
+				 status_text(status));
+	return PORTICO_OK;
+}
+
+static struct worker_process *
+worker_process_new(struct pool *pool, uint32_t replaces)
+{
+	struct worker_process *worker = mem_zalloc(sizeof *worker);
+
+	worker->magic = WORKER_PROCESS_MAGIC;
+	worker->pool = pool;
+	worker->id = ++pool->manager->next_worker;
+	worker->generation = ++pool->generation;
+	worker->loops = pool->settings->threads;
+	worker->replaces = replaces;
+	worker->started_ns = clock_monotonic_ns();
+	list_init(&worker->link);
+	uv_timer_init(&pool->manager->loop, &worker->timer);
+	worker->timer.data = worker;
+	return worker;
+}
+
+enum portico_status
+worker_process_start(struct pool *pool, uint32_t replaces,
+		     struct worker_process **worker_r,
+		     struct portico_error *err)
+{
+	struct worker_process *worker = worker_process_new(pool, replaces);
+	struct start_record *record =
+		start_history_begin(&pool->starts, worker->id,
+				    worker->started_ns, clock_realtime_ns());
+	struct identity identity;
+	struct context context;
+	int ends[2] = { -1, -1 };
+	enum portico_status status;
+
+	pool->start_count++;
+	status = identity_resolve(pool->snapshot, pool->settings, &identity,
+				  err);
+	if (status == PORTICO_OK)
+		status = io_seqpacket_pair(ends, true, err);
+	if (status == PORTICO_OK)
+		status = spawn(worker, ends[1], &identity, err);
+	io_close(&ends[1]);
+	if (status != PORTICO_OK) {
+		io_close(&ends[0]);
+		start_record_fail(record, clock_monotonic_ns(), "%s",
+				  err->message);
+		uv_close((uv_handle_t *)&worker->timer, on_timer_closed);
+		return status;
+	}
+	list_add_tail(&pool->workers, &worker->link);
+	pool->worker_count++;
+	if (record != NULL)
+		record->pid = process_pid(worker->process);
+	start_record_step(record, START_STEP_FORK, clock_monotonic_ns());
+	worker->control = control_connection_new(&pool->manager->loop, ends[0],
+						 on_message, on_closed, worker);
+	log_info(about(worker, &context), "starting a worker, process %d",
+		 (int)process_pid(worker->process));
+	limit(worker, pool->settings->startup_time_limit / NS_PER_MS);
+	worker->configured = configure(worker, err) == PORTICO_OK;
+	if (!worker->configured)
+		worker_process_kill(worker, err->message);
+	*worker_r = worker;
+	return PORTICO_OK;
+}
+
+/* ---- joining ------------------------------------------------------------- */
+
+void
+worker_process_join(struct worker_process *worker)
+{
+	const struct control_link message = {
+		.listener = listener_of(worker)->number,
+	};
+	struct context context;
+	struct portico_error err;
+	int ends[2];
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->control == NULL)
+		return;
+	if (io_seqpacket_pair(ends, true, &err) != PORTICO_OK) {
+		log_write_error(LOG_LEVEL_ERROR, EVENT_LINK,
+				about(worker, &context), &err);
+		return;
+	}
+	if (listener_process_add_worker(listener_of(worker), worker, ends[0]))
+		control_send(worker->control, control_encode_link(&message),
+			     &ends[1], 1);
+	io_close(&ends[0]);
+	io_close(&ends[1]);
+}
+
+void
+worker_process_attached(struct worker_process *worker)
+{
+	struct context context;
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->state != WORKER_PROCESS_READY)
+		return; /* again, to a new listener */
+	worker->state = WORKER_PROCESS_ATTACHED;
+	uv_timer_stop(&worker->timer);
+	start_record_step(record_of(worker), START_STEP_ATTACHED,
+			  clock_monotonic_ns());
+	start_record_succeed(record_of(worker), clock_monotonic_ns());
+	log_info(about(worker, &context),
+		 "the worker (process %d) is ready after %.0f ms",
+		 (int)process_pid(worker->process),
+		 (double)(clock_monotonic_ns() - worker->started_ns) / 1e6);
+	pool_worker_attached(worker->pool, worker);
+}
+
+void
+worker_process_lost(struct worker_process *worker, const char *reason,
+		    bool lied)
+{
+	struct context context;
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (lied) {
+		log_warn(EVENT_WORKER_LIED, about(worker, &context),
+			 "the worker (process %d) is no longer trusted, it "
+			 "broke the protocol: %s",
+			 (int)process_pid(worker->process), reason);
+		worker_process_kill(worker, reason);
+		return;
+	}
+	log_debug(about(worker, &context), "the listener lost the worker: %s",
+		  reason);
+	/* If it lives on it is of no use without link. */
+	if (worker->state != WORKER_PROCESS_STOPPING)
+		expect_exit(worker, reason);
+}
+
+/* ---- stopping ------------------------------------------------------------ */
+
+void
+worker_process_drain(struct worker_process *worker)
+{
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->state >= WORKER_PROCESS_DRAINING)
+		return;
+	if (worker->state != WORKER_PROCESS_ATTACHED) {
+		/* Nobody has given it anything. */
+		start_record_fail(record_of(worker), clock_monotonic_ns(),
+				  "stopped before it was ready");
+		worker_process_stop(worker, TERM_TO_KILL_MS);
+		return;
+	}
+	worker->state = WORKER_PROCESS_DRAINING;
+	limit(worker, worker->pool->settings->shutdown_time_limit / NS_PER_MS);
+	listener_process_drain_worker(listener_of(worker), worker->id);
+}
+
+void
+worker_process_drained(struct worker_process *worker)
+{
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->state == WORKER_PROCESS_DRAINING)
+		worker_process_stop(
+			worker, worker->pool->settings->shutdown_time_limit /
+					NS_PER_MS);
+}
+
+void
+worker_process_stop(struct worker_process *worker, uint64_t limit_ms)
+{
+	const struct control_stop message = { .deadline_ms = limit_ms };
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->escalation > 0)
+		return;
+	worker->state = WORKER_PROCESS_STOPPING;
+	limit(worker, limit_ms);
+	if (worker->control == NULL ||
+	    control_send(worker->control, control_encode_stop(&message), NULL,
+			 0) != PORTICO_OK)
+		escalate(worker);
+}
+
+/* A member that is a number becomes the element of that number; without one
+ * (0xffff is the worker itself) it becomes "". */
+static void
+name_member(json_t *object, const char *member, const json_t *names)
+{
+	json_t *number = json_object_get(object, member);
+	json_t *name;
+
+	if (!json_is_integer(number))
+		return;
+	name = json_array_get(names, (size_t)json_integer_value(number));
+	if (json_is_string(name))
+		json_object_set(object, member, name);
+	else
+		json_object_set_new(object, member, json_string(""));
+}
+
+void
+worker_process_name_progress(const struct worker_process *worker,
+			     json_t *request)
+{
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	name_member(request, "module", worker->modules);
+	name_member(request, "event", worker->events);
+}
+
+json_t *
+worker_process_to_json(const struct worker_process *worker)
+{
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	return json_pack(
+		"{s:I, s:i, s:s, s:s, s:I, s:I, s:I}", "id",
+		(json_int_t)worker->id, "pid",
+		(int)process_pid(worker->process), "pool", worker->pool->name,
+		"state", worker_process_state_name(worker->state), "generation",
+		(json_int_t)worker->generation, "loops",
+		(json_int_t)worker->loops, "uptimeMs",
+		(json_int_t)((clock_monotonic_ns() - worker->started_ns) /
+			     NS_PER_MS));
+}

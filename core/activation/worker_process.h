@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One worker process as the manager sees it: its life from fork to exit, its
+ * control connection, its link to the listener.
+ *
+ *	STARTING -> READY -> ATTACHED -> DRAINING -> STOPPING -> (gone)
+ *
+ * A worker may leave every state by dying.  Before ATTACHED that is a failed
+ * start; from ATTACHED a crash; after it, what was asked for.
+ */
+#ifndef CORE_ACTIVATION_WORKER_PROCESS_H
+#define CORE_ACTIVATION_WORKER_PROCESS_H
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "core/activation/process.h"
+#include "core/base/list.h"
+
+struct control_connection;
+struct pool;
+
+enum worker_process_state {
+	WORKER_PROCESS_STARTING, /* forked, configured */
+	WORKER_PROCESS_READY, /* modules loaded, a link was given */
+	WORKER_PROCESS_ATTACHED, /* gets requests */
+	WORKER_PROCESS_DRAINING, /* gets no new ones */
+	WORKER_PROCESS_STOPPING, /* was told to end */
+};
+
+struct worker_process {
+	unsigned magic;
+	struct list link; /* in pool.workers, oldest first */
+	struct pool *pool;
+	uint32_t id; /* never used again */
+	uint32_t generation; /* grows within the pool */
+	uint32_t loops; /* as configured at its start */
+	enum worker_process_state state;
+	struct process *process;
+	struct control_connection *control;
+	uv_timer_t timer; /* start limit, drain limit, TERM, KILL */
+	int escalation; /* 0 none, 1 TERM sent, 2 KILL sent */
+	uint64_t started_ns; /* monotonic */
+	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */
+	bool configured; /* its settings were sent */
+	bool told_why; /* it said why it failed */
+	char end_reason[256]; /* what we know of its end, beside the exit */
+	uint64_t requests; /* when it said stopped */
+	json_t *modules, *events; /* names by number, or NULL */
+};
+
+/*
+ * Forks and configures.  A program that cannot run shows later, as an exit.
+ * OWNERSHIP: the pool's, in its list, until it has ended.
+ */
+enum portico_status worker_process_start(struct pool *pool, uint32_t replaces,
+					 struct worker_process **worker_r,
+					 struct portico_error *err);
+
+/* Gives it and the listener the ends of a new link. */
+void worker_process_join(struct worker_process *worker);
+
+/* From the listener. */
+void worker_process_attached(struct worker_process *worker);
+void worker_process_lost(struct worker_process *worker, const char *reason,
+			 bool lied);
+void worker_process_drained(struct worker_process *worker);
+
+/* No new requests; when it has none left, or after shutdownTimeLimit, it is
+ * stopped. */
+void worker_process_drain(struct worker_process *worker);
+
+/* Finish what runs and exit: a request, after `limit_ms` SIGTERM, then
+ * SIGKILL. */
+void worker_process_stop(struct worker_process *worker, uint64_t limit_ms);
+
+void worker_process_kill(struct worker_process *worker, const char *why);
+
+const char *worker_process_state_name(enum worker_process_state state);
+
+/*
+ * Turns the numbers of a request in flight ("event", "module") into names.
+ */
+void worker_process_name_progress(const struct worker_process *worker,
+				  json_t *request);
+
+/* For status: {"id","pid","state","generation","uptimeMs",...} */
+json_t *worker_process_to_json(const struct worker_process *worker);
+
+#endif

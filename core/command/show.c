@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Showing answers to people.
+ */
+#include "core/command/show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/command/table.h"
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text == NULL ? "" : text;
+}
+
+static long long
+number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+/* The element of an array whose member is this text. */
+static const json_t *
+find(const json_t *array, const char *member, const char *text)
+{
+	size_t i;
+	json_t *element;
+
+	json_array_foreach(array, i,
+			   element) if (strcmp(text_of(element, member),
+					       text) == 0) return element;
+	return NULL;
+}
+
+/* "3 d 4 h", "12 min", "5.3 s" */
+static const char *
+format_age(long long ms, char *text, size_t size)
+{
+	if (ms < 60000)
+		snprintf(text, size, "%.1fs", (double)ms / 1000);
+	else if (ms < 3600000)
+		snprintf(text, size, "%lldm%02llds", ms / 60000,
+			 ms / 1000 % 60);
+	else if (ms < 86400000)
+		snprintf(text, size, "%lldh%02lldm", ms / 3600000,
+			 ms / 60000 % 60);
+	else
+		snprintf(text, size, "%lldd%02lldh", ms / 86400000,
+			 ms / 3600000 % 24);
+	return text;
+}
+
+/* The listener's figures of a pool, NULL when it did not answer. */
+static const json_t *
+figures_of(const json_t *answer, const char *pool)
+{
+	const json_t *counters = json_object_get(answer, "counters");
+
+	return find(json_object_get(counters, "pools"), "name", pool);
+}
+
+static void
+note_silence(const json_t *answer, const char *member)
+{
+	if (json_is_null(json_object_get(answer, member)))
+		printf("\nThe listener did not answer in time: its figures are "
+		       "missing.\n");
+}
+
+static void
+print_pools(const json_t *answer)
+{
+	struct table *table = table_new("POOL STATE >WORKERS >QUEUED >LENGTH "
+					">ACTIVE >ACCEPTED >REJECTED >STARTS "
+					">FAILURES");
+	size_t i;
+	json_t *pool;
+
+	json_array_foreach(json_object_get(answer, "pools"), i, pool)
+	{
+		const char *name = text_of(pool, "name");
+		const json_t *figures = figures_of(answer, name);
+
+		table_text(table, name);
+		table_text(table, text_of(pool, "state"));
+		table_number(table, (long long)json_array_size(
+					    json_object_get(pool, "workers")));
+		table_member(table, figures, "queued");
+		table_member(table, pool, "queueLength");
+		table_member(table, figures, "active");
+		table_member(table, figures, "accepted");
+		table_member(table, figures, "rejected");
+		table_member(table, pool, "starts");
+		table_member(table, pool, "failures");
+	}
+	table_print(table, stdout);
+	table_free(table);
+	json_array_foreach(json_object_get(answer, "pools"), i, pool)
+	{
+		if (text_of(pool, "reason")[0] != '\0')
+			printf("\n%s is %s: %s\n", text_of(pool, "name"),
+			       text_of(pool, "state"), text_of(pool, "reason"));
+		if (text_of(pool, "degraded")[0] != '\0')
+			printf("\n%s is degraded: %s\n", text_of(pool, "name"),
+			       text_of(pool, "degraded"));
+	}
+}
+
+void
+show_pools(const json_t *answer)
+{
+	print_pools(answer);
+	note_silence(answer, "counters");
+}
+
+static void
+print_listener(const json_t *answer)
+{
+	const json_t *listener = json_object_get(answer, "listener");
+	const json_t *connections = json_object_get(
+		json_object_get(answer, "counters"), "connections");
+
+	printf("listener     %s, process %lld, %lld threads, started %lld "
+	       "time%s\n",
+	       text_of(listener, "state"), number_of(listener, "pid"),
+	       number_of(listener, "threads"), number_of(listener, "starts"),
+	       number_of(listener, "starts") == 1 ? "" : "s");
+	if (connections != NULL)
+		printf("connections  %lld open, %lld accepted, %lld closed\n",
+		       number_of(connections, "active"),
+		       number_of(connections, "accepted"),
+		       number_of(connections, "closed"));
+}
+
+void
+show_status(const json_t *answer)
+{
+	char age[32];
+
+	printf("porticod     %s, process %lld, version %s, up %s\n",
+	       text_of(answer, "state"), number_of(answer, "pid"),
+	       text_of(answer, "version"),
+	       format_age(number_of(answer, "uptimeMs"), age, sizeof age));
+	printf("config       %s (generation %lld)\n", text_of(answer, "config"),
+	       number_of(answer, "generation"));
+	print_listener(answer);
+	printf("\n");
+	print_pools(answer);
+	note_silence(answer, "counters");
+}
+
+static void
+print_workers(const json_t *workers, const json_t *answer)
+{
+	struct table *table = table_new(">WORKER POOL >PROCESS STATE "
+					">GENERATION >LOOPS >ACTIVE UP");
+	size_t i;
+	json_t *worker;
+
+	json_array_foreach(workers, i, worker)
+	{
+		const json_t *pool =
+			figures_of(answer, text_of(worker, "pool"));
+		long long active = -1;
+		char age[32];
+		size_t k, n;
+		json_t *figures, *channel;
+
+		json_array_foreach(json_object_get(pool, "workers"), k, figures)
+		{
+			if (number_of(figures, "id") != number_of(worker, "id"))
+				continue;
+			active = 0;
+			json_array_foreach(json_object_get(figures, "channels"),
+					   n, channel)
+				active += number_of(channel, "active");
+		}
+		table_member(table, worker, "id");
+		table_member(table, worker, "pool");
+		table_member(table, worker, "pid");
+		table_member(table, worker, "state");
+		table_member(table, worker, "generation");
+		table_member(table, worker, "loops");
+		if (active < 0)
+			table_text(table, "-");
+		else
+			table_number(table, active);
+		table_text(table, format_age(number_of(worker, "uptimeMs"), age,
+					     sizeof age));
+	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
+void
+show_workers(const json_t *answer)
+{
+	print_workers(json_object_get(answer, "workers"), answer);
+	note_silence(answer, "counters");
+}
+
+static void
+print_start(const json_t *start)
+{
+	size_t i;
+	json_t *step, *line;
+
+	printf("\n%s  worker %lld, process %lld: %s", text_of(start, "began"),
+	       number_of(start, "worker"), number_of(start, "pid"),
+	       json_is_true(json_object_get(start, "succeeded")) ? "started" :
+	       json_is_true(json_object_get(start, "ended"))	 ? "failed" :
+								   "in progress");
+	if (text_of(start, "outcome")[0] != '\0')
+		printf(": %s", text_of(start, "outcome"));
+	printf("\n");
+	json_array_foreach(json_object_get(start, "steps"), i, step)
+	{
+		const char *state = text_of(step, "state");
+
+		if (strcmp(state, "done") == 0)
+			printf("  %-11s %9.1f ms\n", text_of(step, "step"),
+			       json_real_value(json_object_get(step, "ms")));
+		else
+			printf("  %-11s %s\n", text_of(step, "step"), state);
+	}
+	json_array_foreach(json_object_get(start, "stderr"), i, line)
+		printf("  | %s\n", json_string_value(line));
+}
+
+void
+show_pool(const json_t *answer)
+{
+	const json_t *pool = json_object_get(answer, "pool");
+	const json_t *figures = figures_of(answer, text_of(pool, "name"));
+	size_t i;
+	json_t *start;
+
+	printf("pool         %s\n", text_of(pool, "name"));
+	printf("state        %s%s%s\n", text_of(pool, "state"),
+	       text_of(pool, "reason")[0] == '\0' ? "" : ": ",
+	       text_of(pool, "reason"));
+	if (text_of(pool, "degraded")[0] != '\0')
+		printf("degraded     %s\n", text_of(pool, "degraded"));
+	printf("start mode   %s, up to %lld workers\n",
+	       text_of(pool, "startMode"),
+	       number_of(pool, "configuredWorkers"));
+	printf("history      %lld starts, %lld failures (%lld lately), %lld "
+	       "recycles\n",
+	       number_of(pool, "starts"), number_of(pool, "failures"),
+	       number_of(pool, "recentFailures"), number_of(pool, "recycles"));
+	if (figures != NULL)
+		printf("queue        %lld of %lld; %lld active, %lld accepted, "
+		       "%lld rejected, %lld served\n",
+		       number_of(figures, "queued"),
+		       number_of(figures, "queueLength"),
+		       number_of(figures, "active"),
+		       number_of(figures, "accepted"),
+		       number_of(figures, "rejected"),
+		       number_of(figures, "served"));
+	printf("\n");
+	print_workers(json_object_get(pool, "workers"), answer);
+	if (json_array_size(json_object_get(answer, "starts")) > 0)
+		printf("\nThe last starts:\n");
+	json_array_foreach(json_object_get(answer, "starts"), i, start)
+		print_start(start);
+	note_silence(answer, "counters");
+}
+
+void
+show_pool_change(const json_t *answer)
+{
+	const json_t *pool = json_object_get(answer, "pool");
+
+	printf("pool %s is %s\n", text_of(pool, "name"),
+	       text_of(pool, "state"));
+}
+
+void
+show_requests(const json_t *answer)
+{
+	struct table *table = table_new("REQUEST POOL SITE STATE >AGE/ms "
+					">WORKER EVENT MODULE CLIENT METHOD "
+					"TARGET");
+	static const char *const members[] = {
+		"id",	 "pool",   "site",   "state",  "ageMs",	 "worker",
+		"event", "module", "client", "method", "target",
+	};
+	size_t i;
+	json_t *request;
+
+	json_array_foreach(json_object_get(json_object_get(answer, "figures"),
+					   "requests"),
+			   i, request)
+	{
+		for (size_t k = 0; k < sizeof members / sizeof *members; k++)
+			table_member(table, request, members[k]);
+	}
+	table_print(table, stdout);
+	table_free(table);
+	note_silence(answer, "figures");
+}
+
+static void
+print_routes(const json_t *answer)
+{
+	struct table *table = table_new("BINDING SITE PATH POOL >APPLICATION");
+	size_t i, k;
+	json_t *binding, *application;
+
+	json_array_foreach(json_object_get(json_object_get(answer, "routes"),
+					   "bindings"),
+			   i, binding)
+	{
+		json_array_foreach(json_object_get(binding, "applications"), k,
+				   application)
+		{
+			table_member(table, binding, "url");
+			table_member(table, binding, "site");
+			table_member(table, application, "path");
+			table_member(table, application, "pool");
+			table_member(table, application, "id");
+		}
+	}
+	printf("\n");
+	table_print(table, stdout);
+	table_free(table);
+}
+
+void
+show_listener(const json_t *answer)
+{
+	struct table *table = table_new("URL SITE ADDRESS >PORT");
+	size_t i;
+	json_t *binding;
+
+	print_listener(answer);
+	json_array_foreach(json_object_get(answer, "bindings"), i, binding)
+	{
+		table_member(table, binding, "url");
+		table_member(table, binding, "site");
+		table_member(table, binding, "address");
+		table_member(table, binding, "port");
+	}
+	printf("\n");
+	table_print(table, stdout);
+	table_free(table);
+	print_routes(answer);
+	printf("\n");
+	print_pools(answer);
+	note_silence(answer, "counters");
+}
+
+void
+show_reload(const json_t *answer)
+{
+	(void)answer;
+	printf("the new configuration is in force\n");
+}
+
+void
+show_error(const json_t *answer)
+{
+	size_t i;
+	json_t *problem;
+
+	json_array_foreach(json_object_get(answer, "problems"), i, problem)
+		fprintf(stderr, "%s\n", json_string_value(problem));
+	fprintf(stderr, "portico: %s\n", text_of(answer, "error"));
+	if (text_of(answer, "hint")[0] != '\0')
+		fprintf(stderr, "    %s\n", text_of(answer, "hint"));
+}

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A broken configuration names every problem with its place, starts nothing
+# and ends with status 1; modules that do not fit are refused with a sentence.
+
+use strict;
+use warnings;
+use IO::Socket::INET;
+use Portico::Server;
+use Test::More;
+
+# Runs porticod until it ends by itself; returns (status, output).
+sub refused
+{
+	my ($server, @arguments) = @_;
+
+	$server->launch(@arguments);
+	my $status = $server->await_end(20);
+	$server->kill_all unless defined $status;
+	my $output = $server->log;
+	$server->remove;
+	return (defined $status ? $status >> 8 : 'still running', $output);
+}
+
+sub with
+{
+	my (%options) = @_;
+	return Portico::Server->new(%options);
+}
+
+subtest 'every problem is named' => sub {
+	my $server = with();
+	my $directory = $server->directory;
+	my $port = $server->port;
+	$server->write_configuration(<<"END");
+{
+	// comments are allowed
+	"runtimeDirectory": "$directory/run",
+	"logDirectory": "$directory/log",
+	"listener": { "threads": "many", "headerWaitTimeout": "12 parsecs" },
+	"pools": {
+		"main": { "queueLength": 3, "starMode": "OnDemand" }
+	},
+	"sites": {
+		"main": {
+			"bindings": [ "gopher://*:$port" ],
+			"applications": {
+				"/": { "pool": "nowhere", "root": "$directory" }
+			}
+		}
+	}
+}
+END
+	my ($status, $output) = refused($server);
+	is($status, 1, 'exit status 1');
+	my $file = quotemeta $server->configuration_file;
+	like($output, qr/$file:5:\d+.*threads.*/, 'a word for a number');
+	like($output, qr/$file:5:\d+.*headerWaitTimeout.*parsecs/,
+		'a duration that is none');
+	like($output, qr/$file:7:\d+.*queueLength.*10/,
+		'a number too small, and the bound');
+	like($output, qr/$file:7:\d+.*starMode.*/, 'an unknown key');
+	like($output, qr/startMode/, 'with the key that was meant');
+	like($output, qr/$file:11:\d+.*gopher/, 'a binding that is none');
+	like($output, qr/$file:13:\d+.*nowhere/, 'a pool that does not exist');
+	ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port),
+		'nothing listens');
+};
+
+subtest 'syntax' => sub {
+	my $server = with();
+	$server->write_configuration("{\n  \"pools\": {\n    \"main\" {}\n");
+	my ($status, $output) = refused($server);
+	my $file = quotemeta $server->configuration_file;
+	is($status, 1, 'exit status 1');
+	like($output, qr/$file:3:\d+/, 'file, line and column');
+};
+
+subtest 'no file' => sub {
+	my $server = with();
+	unlink $server->configuration_file;
+	my ($status, $output) = refused($server);
+	is($status, 1, 'exit status 1');
+	like($output, qr/\Q@{[$server->configuration_file]}\E.*No such file/,
+		'the file is named');
+};
+
+subtest '--check' => sub {
+	my $good = with();
+	my ($status, $output) = refused($good, '--check');
+	is($status, 0, 'a good file: 0') or diag $output;
+	ok(!-e $good->socket_path, 'and nothing was started');
+	my $bad = with(pools => { main => { workers => -1 } });
+	($status, $output) = refused($bad, '--check');
+	is($status, 1, 'a bad one: 1');
+	like($output, qr/workers/, 'with the problem');
+};
+
+subtest 'a port that is taken' => sub {
+	my $server = with();
+	my $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '0.0.0.0',
+		LocalPort => $server->port) or die $!;
+	my ($status, $output) = refused($server);
+	is($status, 1, 'exit status 1');
+	my $port = $server->port;
+	like($output, qr/$port.*Address already in use/, 'the port is named');
+};
+
+# Modules: whether this shows at the start or when the worker starts is the
+# server's to decide; what a reader of the log learns is not.
+sub complaint
+{
+	my ($server, $pattern) = @_;
+
+	$server->launch;
+	my $line = $server->await_log($pattern, 3);
+	if (!$line && !$server->{ended}) {
+		my $client = eval { $server->connect };
+		if ($client) {
+			$client->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+			my $response = eval { $client->read_response };
+			$server->{answer} = $response;
+		}
+		$line = $server->await_log($pattern, 10);
+	}
+	diag $server->log unless $line;
+	$server->kill_all;
+	$server->remove;
+	return $line // '';
+}
+
+sub module_is
+{
+	my ($name, $prepare) = @_;
+	my $server = with(applications => { '/' => { modules => [$name],
+		handlers => [ { path => '*', module => $name } ] } });
+	my $file = $server->directory . "/modules/$name.so";
+	$prepare->($file) if $prepare;
+	return ($server, $file);
+}
+
+subtest 'modules that do not fit' => sub {
+	my ($server, $file) = module_is('wrong-abi');
+	my $line = complaint($server, qr/wrong-abi.*97/);
+	like($line, qr/97/, "the module's ABI number");
+	like($line, qr/\b1\b/, "and the server's");
+	like($line, qr/\Q$file\E/, 'and the file');
+
+	($server, $file) = module_is('missing-one');
+	like(complaint($server, qr/missing-one.*(?:No such file|does not exist)/i),
+		qr/\Q$file\E/, 'a file that is not there');
+
+	($server, $file) = module_is('nonsense', sub {
+		open my $out, '>', $_[0] or die $!;
+		print $out "this is no module\n";
+		close $out;
+	});
+	like(complaint($server, qr/nonsense/), qr/\Q$file\E/,
+		'a file that is no module');
+};
+
+subtest "a module's section" => sub {
+	my $server = with(applications => { '/' => { modules => ['probe'],
+		handlers => [ { path => '*', module => 'probe' } ],
+		probe => { level => 99, colour => 'red' } } });
+	my $file = quotemeta $server->configuration_file;
+	my $line = complaint($server, qr/level: /);
+	like($line, qr/$file:\d+:\d+/, 'the place');
+	like($line, qr/99/, 'what was found');
+	like($line, qr/\b10\b/, 'what is allowed');
+	like($server->log, qr/$file:\d+:\d+.*colour/,
+		'the second problem is named, too');
+};
+
+subtest 'portico-worker checks by itself' => sub {
+	my $worker = Portico::Server::program('portico-worker');
+	my $server = with();
+	my ($status, $out, $err) = Portico::Server::run($worker,
+		'--check-module', $server->module_file('probe'));
+	is($status, 0, '--check-module: a good one') or diag $err;
+	like($out, qr/probe/, 'is described');
+	($status, $out, $err) = Portico::Server::run($worker,
+		'--check-module', $server->module_file('wrong-abi'));
+	is($status, 1, '--check-module: a bad one');
+	like("$out$err", qr/97/, 'and why');
+	my $bad = with(applications => { '/' => { modules => ['probe'],
+		handlers => [ { path => '*', module => 'probe' } ],
+		probe => { level => 99 } } });
+	($status, $out, $err) = Portico::Server::run($worker,
+		'--check-config', $bad->configuration_file);
+	is($status, 1, '--check-config: a bad section');
+	like("$out$err", qr/:\d+:\d+.*level/, 'and where');
+	$_->remove for $server, $bad;
+};
+
+done_testing;
