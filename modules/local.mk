@@ -26,3 +26,6 @@ t_unit_modules_static_t_LDADD = $(UNIT_LIBS)
 endif
 
 EXTRA_DIST += modules/README.md modules/static/README.md
+
+SYSTEM_TESTS += t/modules/crawl.t
+SYSTEM_TESTS += t/modules/static.t
