@@ -184,7 +184,7 @@ sub profile
 	# No cycle counter in most virtual machines: the clock has to do.
 	system 'perf', 'record', '-q', '-e', 'cpu-clock', '-F', '4000', '-g',
 		'-o', $data, '-p', $pids, '--', 'sleep', $option{duration} * 0.8;
-	1 while <$wrk>;
+	() = <$wrk>;
 	close $wrk;
 	print "\n  where Portico's time goes (perf, own time)\n";
 	for my $sort ('comm,dso', 'comm,dso,symbol') {
@@ -192,8 +192,8 @@ sub profile
 			'--no-children', '-g', 'none', '--percent-limit', '0.7',
 			'--sort', $sort, '-i', $data or die;
 		my $count = 0;
-		while (<$report>) {
-			print "  $_" if /%/ && $count++ < 30;
+		while (my $line = <$report>) {
+			print "  $line" if $line =~ /%/ && $count++ < 30;
 		}
 		print "\n";
 	}

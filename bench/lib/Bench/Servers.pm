@@ -133,7 +133,7 @@ sub start_h2o
 	my ($self) = @_;
 	my $port = Portico::Server::free_port();
 	my $log = $self->{logs}
-	? "access-log: $self->{directory}/h2o-access.log" : "";
+		? "access-log: $self->{directory}/h2o-access.log" : "";
 	my $user = $> == 0 ? 'user: www-data' : '';
 	my $path = $self->write_file('h2o.conf', <<"END");
 $user

@@ -80,7 +80,7 @@ sub new
 		TMPDIR => 1, CLEANUP => 0);
 	chmod 0755, "$self->{directory}";
 	$self->{port} = free_port();
-	make_path(map { "$self->{directory}/$_" } qw(run log root modules));
+	make_path(map { "$self->{directory}/$_" } qw(root modules));
 	$self->link_modules;
 	$self->write_configuration;
 	return $self;
@@ -165,6 +165,7 @@ sub launch
 	my ($self, @arguments) = @_;
 
 	pipe my $reader, my $writer or die "pipe: $!";
+	pipe my $ready, my $say_ready or die "pipe: $!";
 	fcntl $writer, F_SETPIPE_SZ, 1 << 20;
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0) {
@@ -172,16 +173,20 @@ sub launch
 		open STDOUT, '>&', $writer;
 		open STDERR, '>&', $writer;
 		close $reader;
+		fcntl $say_ready, F_SETFD, 0;
 		$ENV{PORTICO_LIBEXEC_DIR} = build_directory();
 		$ENV{$_} = $self->{environment}{$_}
 			for keys %{ $self->{environment} // {} };
 		my @command = (@{ $self->{wrapper} // [] }, program('porticod'),
-			'--config', $self->configuration_file, @arguments);
+			'--config', $self->configuration_file,
+			'--ready-fd', fileno $say_ready, @arguments);
 		exec { $command[0] } @command or POSIX::_exit(127);
 	}
 	close $writer;
 	$reader->blocking(0);
-	@$self{qw(pid output ended)} = ($pid, $reader, 0);
+	close $say_ready;
+	@$self{qw(pid output ready ended owner)} =
+		($pid, $reader, $ready, 0, $$);
 	$running{$pid} = $self;
 	return $self;
 }
@@ -191,12 +196,28 @@ sub start
 	my ($self) = @_;
 
 	$self->launch;
-	if (!$self->await_log(qr/ porticod\[\d+\]: ready\b/, 20)) {
+	if (!$self->await_ready) {
 		$self->show_log;
 		$self->kill_all;
 		die "porticod did not get ready\n";
 	}
 	return $self;
+}
+
+# Waits for the line that porticod writes when it serves.
+sub await_ready
+{
+	my ($self) = @_;
+	my $deadline = time + seconds(20);
+
+	while (time < $deadline) {
+		my @handles = grep { $_ } @$self{qw(ready output)};
+		my @readable = await_readable($deadline - time, @handles);
+		return sysread($self->{ready}, my $line, 100) ? 1 : 0
+			if grep { $_ == $self->{ready} } @readable;
+		$self->pump;
+	}
+	return 0;
 }
 
 # ---- the log ---------------------------------------------------------------
@@ -263,8 +284,7 @@ sub unexpected_lines
 
 	$self->pump;
 	for my $line (split /\n/, $self->{log}) {
-		next unless $line =~ /\ [^ ]*Z\ (?:error|warn(?:ing)?)\ /x
-			|| $line =~ /^\S+Z (?:error|warn(?:ing)?) /
+		next unless $line =~ /^\S+Z (?:error|warn(?:ing)?) /
 			|| $line =~ /assert|Sanitizer|runtime error:/i;
 		next if grep { $line =~ $_ } @{ $self->{allow} };
 		push @found, $line;
@@ -303,9 +323,10 @@ sub pids_of
 {
 	my ($self, $kind) = @_;
 
-	return sort { $a <=> $b } grep {
+	my @pids = sort { $a <=> $b } grep {
 		process_is_alive($_) && program_of($_) eq "portico-$kind"
 	} children($self->{pid});
+	return @pids;
 }
 
 sub pid_of { my ($self, $kind) = @_; return ($self->pids_of($kind))[0] }
@@ -414,7 +435,8 @@ sub remove
 
 END {
 	my $status = $?;
-	$_->kill_all for values %running;
+	# A test's own children leave the server to it.
+	$_->kill_all for grep { $_->{owner} == $$ } values %running;
 	$? = $status;
 }
 
@@ -492,8 +514,39 @@ sub command_json
 	return JSON::PP->new->utf8->decode($output);
 }
 
-# Lines of the error log, fields split; waits until `check` (given the list
-# of lines) is content.
+# The requests in flight, as `portico request list` has them.
+sub requests
+{
+	my ($self) = @_;
+	my $answer = $self->command_json('request', 'list') or return;
+
+	return @{ $answer->{requests} // $answer->{figures}{requests} // [] };
+}
+
+# Waits until a request whose target matches is in flight; returns it.
+sub await_request
+{
+	my ($self, $pattern) = @_;
+
+	return await_condition(seconds(5), sub {
+		my ($found) = grep { $_->{target} =~ $pattern }
+			$self->requests;
+		return $found;
+	});
+}
+
+# The listener's counters of a pool.
+sub counters
+{
+	my ($self, $pool) = @_;
+	my $answer = $self->command_json('pool', 'list') or return {};
+	my ($found) = grep { $_->{name} eq $pool }
+		@{ $answer->{counters}{pools} // [] };
+
+	return $found // {};
+}
+
+# Waits for a line in one of the logs; returns it.
 sub await_error_log
 {
 	my ($self, $pattern, $timeout) = @_;

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# System tests: whole servers driven from outside, and the modules they load.
+# -rpath makes libtool build a real .so although nothing is installed.
+
+TEST_MODULE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
+
+check_LTLIBRARIES += \
+	t/worker/probe.la \
+	t/worker/stages.la \
+	t/worker/wrong-abi.la
+t_worker_probe_la_SOURCES = t/worker/probe.c
+t_worker_probe_la_LDFLAGS = $(TEST_MODULE_FLAGS)
+t_worker_stages_la_SOURCES = t/worker/stages.c
+t_worker_stages_la_LDFLAGS = $(TEST_MODULE_FLAGS)
+t_worker_wrong_abi_la_SOURCES = t/worker/wrong_abi.c
+t_worker_wrong_abi_la_LDFLAGS = $(TEST_MODULE_FLAGS)
+
+EXTRA_DIST += \
+	t/lib/Portico/Http.pm \
+	t/lib/Portico/Server.pm \
+	t/lib/Portico/Wait.pm
+
+SYSTEM_TESTS += \
+	t/activation/configuration.t \
+	t/activation/identity.t \
+	t/activation/restart.t \
+	t/activation/stop.t \
+	t/activation/under-load.t \
+	t/command/command.t \
+	t/docs/documents.t \
+	t/listener/churn.t \
+	t/listener/http1.t \
+	t/listener/logs.t \
+	t/listener/malformed.t \
+	t/listener/queue.t \
+	t/listener/slow-reader.t \
+	t/listener/timers.t \
+	t/worker/pipeline.t
