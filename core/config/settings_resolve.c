@@ -293,11 +293,13 @@ is_module_name(const char *name)
 	return true;
 }
 
-/* Remembers that a module is used. */
+/* Remembers that a module is used, and where it was named first. */
 void
 settings_use_module(struct settings_resolver *resolver, const char *name,
 		    const struct config_value *value)
 {
+	struct settings_module *used;
+
 	if (!is_module_name(name)) {
 		config_problem(resolver->problems, value,
 			       "\"%s\" cannot be a module: 1 to 32 lower case "
@@ -306,7 +308,12 @@ settings_use_module(struct settings_resolver *resolver, const char *name,
 			       name);
 		return;
 	}
-	hash_add(resolver->modules, slice_from(name), (void *)(uintptr_t)name);
+	if (hash_find(resolver->modules, slice_from(name)) != NULL)
+		return;
+	used = arena_zalloc(resolver->arena, sizeof *used);
+	used->name = name;
+	used->place = settings_place_of(value);
+	hash_add(resolver->modules, slice_from(name), used);
 }
 
 static const struct raw_module *
@@ -338,22 +345,23 @@ resolve_modules(struct settings_resolver *resolver)
 {
 	struct settings *settings = resolver->settings;
 	size_t cursor = 0;
-	void *name;
+	void *used;
 
 	settings->modules = settings_array(resolver,
 					   hash_count(resolver->modules),
 					   sizeof *settings->modules);
 	if (settings->modules == NULL)
 		return;
-	while (hash_next(resolver->modules, &cursor, NULL, &name)) {
+	while (hash_next(resolver->modules, &cursor, NULL, &used)) {
 		struct settings_module *module =
 			&settings->modules[settings->module_count++];
 		const struct config_value *value;
-		const struct raw_module *raw =
-			find_raw_module(resolver, name, &value);
+		const struct raw_module *raw;
 
-		module->name = name;
-		module->place = settings_place_of(value);
+		*module = *(const struct settings_module *)used;
+		raw = find_raw_module(resolver, module->name, &value);
+		if (value != NULL)
+			module->place = settings_place_of(value);
 		module->file = raw != NULL && raw->file != NULL ?
 				       settings_absolute(resolver,
 							 resolver->directory,
