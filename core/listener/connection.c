@@ -4,8 +4,12 @@
  *
  * The usual keep-alive request costs one recv() and one send(): the socket
  * stays registered for reading, and that is switched off only when bytes come
- * that nobody wants yet.  A client that closes, also by half, while its
- * request is in progress counts as gone: the worker is told to stop.
+ * that nobody wants yet.
+ *
+ * A client that closes while its request is in progress may have closed its
+ * sending side only, and wait for the answer.  Nothing tells that apart from
+ * one that is gone, before something is sent to it.  So it gets its answer if
+ * that begins soon; if not, it counts as gone and the worker is told to stop.
  */
 #include "core/listener/connection.h"
 
@@ -15,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/listener/accept.h"
@@ -45,7 +50,11 @@ connection_watch_input(struct listener_connection *connection, bool on)
 {
 	int events = connection->events & UV_WRITABLE;
 
-	watch(connection, events | (on ? UV_READABLE : UV_DISCONNECT));
+	if (on)
+		events |= UV_READABLE;
+	else if (!connection->half_closed)
+		events |= UV_DISCONNECT;
+	watch(connection, events);
 }
 
 void
@@ -188,8 +197,8 @@ start_linger(struct listener_connection *connection)
 static void
 linger(struct listener_connection *connection)
 {
-	ssize_t got = recv(connection->fd, connection->loop->discard,
-			   LOOP_DISCARD_BYTES, 0);
+	ssize_t got = io_recv(connection->fd, connection->loop->discard,
+			      LOOP_DISCARD_BYTES, 0);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -284,8 +293,8 @@ read_head(struct listener_connection *connection)
 		connection->request = request;
 	}
 	input = &request->input;
-	got = recv(connection->fd, input->data + input->end,
-		   input->capacity - input->end, 0);
+	got = io_recv(connection->fd, input->data + input->end,
+		      input->capacity - input->end, 0);
 	if (got > 0) {
 		if (input->end == 0)
 			request->first_byte = loop_now(connection->loop);
@@ -307,6 +316,20 @@ read_head(struct listener_connection *connection)
 
 /* ---- while a request is in progress --------------------------------------------- */
 
+/* The client has said that it sends no more. */
+static void
+half_close(struct listener_connection *connection)
+{
+	struct listener_loop *loop = connection->loop;
+	struct listener_request *request = connection->request;
+
+	connection->half_closed = true;
+	connection_watch_input(connection, false);
+	if (!request->response_seen && !request->drain)
+		timers_set(&loop->timers, &connection->timer, TIMER_HALF_CLOSED,
+			   loop_now(loop));
+}
+
 /* The request is received; what comes now is the next one, or the end. */
 static void
 read_ahead(struct listener_connection *connection)
@@ -319,11 +342,13 @@ read_ahead(struct listener_connection *connection)
 		connection_watch_input(connection, false);
 		return;
 	}
-	got = recv(connection->fd, input->data + input->end,
-		   input->capacity - input->end, 0);
+	got = io_recv(connection->fd, input->data + input->end,
+		      input->capacity - input->end, 0);
 	if (got > 0)
 		input->end += (uint32_t)got;
-	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+	else if (got == 0)
+		half_close(connection);
+	else if (errno != EAGAIN && errno != EINTR)
 		connection_close(connection, HTTP_REASON_CONNECTION_DROPPED);
 }
 
@@ -383,8 +408,9 @@ on_poll(uv_poll_t *poll, int status, int events)
 		response_writable(connection->request);
 	if ((events & UV_READABLE) != 0)
 		on_readable(connection);
-	else if ((events & UV_DISCONNECT) != 0)
-		connection_close(connection, HTTP_REASON_CONNECTION_DROPPED);
+	else if ((events & UV_DISCONNECT) != 0 &&
+		 connection->state == CONNECTION_REQUEST)
+		half_close(connection);
 }
 
 /* ---- between requests ------------------------------------------------------------ */
@@ -422,6 +448,7 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	ASSERT(connection->state == CONNECTION_REQUEST && request != NULL);
 	connection->request = NULL;
+	connection->half_closed = false;
 	connection->bytes_sent += request->output.sent;
 	timers_clear(&connection->timer);
 	if (keep_alive && !loop->draining) {

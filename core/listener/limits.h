@@ -39,6 +39,9 @@
 /* And before a connection is closed, so that the answer is not lost. */
 #define LINGER_BYTES_MAX (4 * 1024 * 1024)
 #define LINGER_TIMEOUT_NS (5 * CLOCK_NS_PER_S)
+/* A client that has closed its side may still wait for its answer, or may be
+ * gone: so long it is believed to wait. */
+#define HALF_CLOSED_TIMEOUT_NS (2 * CLOCK_NS_PER_S)
 
 /* Descriptors taken from one channel before others get a turn. */
 #define CHANNEL_TURN_DESCRIPTORS 512

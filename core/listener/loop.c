@@ -126,6 +126,7 @@ set_timeouts(struct listener_loop *loop, const struct settings_listener *from)
 	timers_set_duration(timers, TIMER_DRAIN,
 			    from->drain_entity_body_timeout);
 	timers_set_duration(timers, TIMER_LINGER, LINGER_TIMEOUT_NS);
+	timers_set_duration(timers, TIMER_HALF_CLOSED, HALF_CLOSED_TIMEOUT_NS);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 #include "core/base/check.h"
+#include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/channel/channel.h"
 #include "core/listener/limits.h"
@@ -340,8 +341,8 @@ output_send_head(struct output *output, int fd, char *scratch,
 		ssize_t sent;
 
 		do
-			sent = send(fd, scratch, head_length + body,
-				    MSG_NOSIGNAL);
+			sent = io_send(fd, scratch, head_length + body,
+				       MSG_NOSIGNAL);
 		while (sent < 0 && errno == EINTR);
 		if (sent < 0)
 			result = failed_send();

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "core/base/check.h"
+#include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/listener/connection.h"
 #include "core/listener/limits.h"
@@ -216,11 +217,11 @@ chunked_from_input(struct listener_request *request, char *data, uint32_t size,
 
 /* ---- from the socket ------------------------------------------------------------ */
 
-/* recv() with the usual ends.  0: none now, or the connection has ended. */
+/* io_recv() with the usual ends.  0: none now, or the connection has ended. */
 static uint32_t
 receive(struct listener_request *request, void *data, size_t size)
 {
-	ssize_t got = recv(request->connection->fd, data, size, 0);
+	ssize_t got = io_recv(request->connection->fd, data, size, 0);
 
 	if (got > 0)
 		return (uint32_t)got;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/base/check.h"
+#include "core/base/io.h"
 #include "core/base/slice.h"
 #include "core/http/response_head.h"
 #include "core/listener/connection.h"
@@ -499,8 +500,8 @@ response_send_continue(struct listener_request *request)
 	ssize_t length;
 
 	do
-		length = send(connection->fd, text, sizeof(text) - 1,
-			      MSG_NOSIGNAL);
+		length = io_send(connection->fd, text, sizeof(text) - 1,
+				 MSG_NOSIGNAL);
 	while (length < 0 && errno == EINTR);
 	if (length == (ssize_t)sizeof(text) - 1)
 		return true;

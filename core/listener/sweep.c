@@ -29,6 +29,12 @@ expire(struct listener_connection *connection, enum timer_kind kind)
 		request_fail(connection->request, HTTP_REASON_TIMER_ENTITY_BODY,
 			     0, NULL);
 		break;
+	case TIMER_HALF_CLOSED:
+		/* Sending has begun: that shows whether it is there. */
+		if (!connection->request->response_seen)
+			connection_close(connection,
+					 HTTP_REASON_CONNECTION_DROPPED);
+		break;
 	case TIMER_DRAIN:
 	case TIMER_LINGER:
 		connection_close(connection, HTTP_REASON_NONE);

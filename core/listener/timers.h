@@ -17,6 +17,7 @@ enum timer_kind {
 	TIMER_BODY, /* request body is wanted */
 	TIMER_DRAIN, /* request body is thrown away */
 	TIMER_LINGER, /* the client is told that we close */
+	TIMER_HALF_CLOSED, /* it has closed, and its answer has not begun */
 	TIMER_KINDS
 };
 

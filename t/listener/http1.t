@@ -300,6 +300,48 @@ subtest 'error pages' => sub {
 		qr/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/, 'Date');
 };
 
+subtest 'a client that closes its sending side' => sub {
+	my $get = "GET /stream?bytes=500000&sized=1 HTTP/1.1\r\nHost: a\r\n\r\n";
+	for my $case (
+		[ 'a short answer', "GET /count HTTP/1.1\r\nHost: a\r\n\r\n", 1 ],
+		[ 'one that takes a while',
+			"GET /sleep?ms=300 HTTP/1.1\r\nHost: a\r\n\r\n", 1 ],
+		[ 'a long one', $get, 1 ],
+		[ 'three pipelined', $get x 3, 3 ],
+		[ 'a body', "POST /body HTTP/1.1\r\nHost: a\r\n"
+			. "Content-Length: 300000\r\n\r\n" . 'x' x 300_000, 1 ],
+	) {
+		my ($name, $bytes, $count) = @$case;
+		my $complete = 0;
+		for (1 .. 5) {
+			my $client = $server->connect;
+			$client->send($bytes);
+			$client->finish;
+			for (1 .. $count) {
+				my $response = $client->read_response or last;
+				$complete += $response->{complete}
+					&& $response->{status} == 200;
+			}
+			$complete -= 100 unless $client->at_end;
+		}
+		is($complete, 5 * $count, "$name: answered, then the end");
+	}
+	my $before = $server->get_json('/count')->{aborts};
+	my $client = $server->connect;
+	$client->send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+	$client->finish;
+	ok(await_condition(seconds(6), sub {
+		$server->get_json('/count')->{aborts} == $before + 1;
+	}), 'but nobody works for it for ever');
+	$client = $server->connect;
+	$client->send("POST /body HTTP/1.1\r\nHost: a\r\n"
+		. "Content-Length: 100\r\n\r\nhalf");
+	$client->finish;
+	my $response = $client->read_response;
+	ok(!$response || $response->{status} == 400,
+		'an incomplete body is not taken for a complete one');
+};
+
 subtest 'a client that leaves' => sub {
 	my $client = $server->connect;
 	my $before = $server->get_json('/count')->{aborts};

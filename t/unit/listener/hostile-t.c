@@ -109,7 +109,8 @@ lie_with_file_not_passed(struct fake_worker *worker,
 		.value2 = 1,
 	};
 
-	fake_worker_respond(worker, request, 200, 1, "", 0);
+	/* Together: once the head has left there is nothing to replay. */
+	fake_worker_queue_response(worker, request, 200, 1, "", 0);
 	fake_worker_send(worker, &file);
 }
 

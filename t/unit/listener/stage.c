@@ -405,9 +405,10 @@ fake_worker_send(struct fake_worker *worker,
 }
 
 void
-fake_worker_respond(struct fake_worker *worker,
-		    const struct channel_descriptor *request, unsigned status,
-		    int64_t length, const char *body, unsigned flags)
+fake_worker_queue_response(struct fake_worker *worker,
+			   const struct channel_descriptor *request,
+			   unsigned status, int64_t length, const char *body,
+			   unsigned flags)
 {
 	struct http_response_head fixed = { .status = (uint16_t)status,
 					    .content_length = length };
@@ -431,7 +432,18 @@ fake_worker_respond(struct fake_worker *worker,
 	descriptor.extra = (uint32_t)head;
 	descriptor.refs[0] =
 		fake_worker_block(worker, text, head + strlen(body));
-	fake_worker_send(worker, &descriptor);
+	assert_int_equal(channel_send(worker->channel, &descriptor),
+			 PORTICO_OK);
+}
+
+void
+fake_worker_respond(struct fake_worker *worker,
+		    const struct channel_descriptor *request, unsigned status,
+		    int64_t length, const char *body, unsigned flags)
+{
+	fake_worker_queue_response(worker, request, status, length, body,
+				   flags);
+	channel_flush(worker->channel);
 }
 
 void

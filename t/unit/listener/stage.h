@@ -82,6 +82,11 @@ void fake_worker_respond(struct fake_worker *worker,
 			 const struct channel_descriptor *request,
 			 unsigned status, int64_t length, const char *body,
 			 unsigned flags);
+/* The same, but it leaves with what is sent next. */
+void fake_worker_queue_response(struct fake_worker *worker,
+				const struct channel_descriptor *request,
+				unsigned status, int64_t length,
+				const char *body, unsigned flags);
 void fake_worker_end(struct fake_worker *worker,
 		     const struct channel_descriptor *request, unsigned flags);
 
