@@ -16,6 +16,7 @@
 #include "core/base/arena.h"
 #include "core/base/buffer.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
 #include "core/config/config.h"
@@ -26,6 +27,7 @@
 struct check {
 	struct check_options options;
 	struct settings *settings;
+	struct buffer text; /* of the file: checked here and there alike */
 	struct process *process;
 	uv_timer_t timer;
 	struct buffer lines; /* what portico-worker said, if it matters */
@@ -55,14 +57,29 @@ check_identity(const struct settings *settings,
 				  err.line, err.column, "%s", err.message);
 }
 
+/* The file is read once. */
+static struct settings *
+read_text(struct check *check, struct config_problems *problems)
+{
+	const char *file = check->options.file;
+	struct portico_error err;
+
+	if (io_read_file(file, CONFIG_FILE_BYTES_MAX, &check->text, &err) !=
+	    PORTICO_OK) {
+		config_problem_at(problems, file, 0, 0, "%s", err.message);
+		return NULL;
+	}
+	return settings_read_text(check->text.data, check->text.length, file,
+				  problems);
+}
+
 /* NULL after problems were told. */
 static struct settings *
 read_settings(struct check *check)
 {
 	struct arena *arena = arena_new("problems", 0);
 	struct config_problems *problems = config_problems_new(arena);
-	struct settings *settings =
-		settings_read_file(check->options.file, problems);
+	struct settings *settings = read_text(check, problems);
 	const char *line;
 
 	if (settings != NULL) {
@@ -97,6 +114,7 @@ check_free(struct check *check)
 {
 	process_free(&check->process);
 	settings_unref(&check->settings);
+	buffer_fini(&check->text);
 	buffer_fini(&check->lines);
 	uv_close((uv_handle_t *)&check->timer, on_timer_closed);
 }
@@ -165,25 +183,39 @@ on_limit(uv_timer_t *timer)
 static enum portico_status
 ask_worker(struct check *check, uv_loop_t *loop, struct portico_error *err)
 {
-	const char *const arguments[] = { "portico-worker", "--check-config",
-					  check->options.file, NULL };
-	const struct identity stay = { .change = false };
-	const char **environment = environment_new(NULL);
-	const struct process_options options = {
+	const char *const arguments[] = { "portico-worker",
+					  "--check-config",
+					  check->options.file,
+					  "--control-fd",
+					  "3",
+					  NULL };
+	const char **environment;
+	struct identity identity;
+	struct process_options options = {
 		.path = check->options.worker,
 		.arguments = arguments,
-		.environment = environment,
-		.control_fd = -1,
-		.identity = &stay,
+		.identity = &identity,
 	};
-	enum portico_status status;
+	enum portico_status status =
+		identity_resolve(check->settings, NULL, &identity, err);
 
+	if (status != PORTICO_OK)
+		return status;
+	options.control_fd = io_memfd_from("portico-configuration",
+					   check->text.data, check->text.length,
+					   err);
+	if (options.control_fd < 0)
+		return (enum portico_status)options.control_fd;
+	environment = environment_new(NULL);
+	options.environment = environment;
 	if (environment == NULL)
-		return error_set(err, PORTICO_NO_MEMORY,
-				 "checking the configuration: out of memory");
-	status = process_start(loop, &options, on_line, on_end, check,
-			       &check->process, err);
+		status = error_set(err, PORTICO_NO_MEMORY,
+				   "checking the configuration: out of memory");
+	else
+		status = process_start(loop, &options, on_line, on_end, check,
+				       &check->process, err);
 	environment_free(environment);
+	io_close(&options.control_fd);
 	return status;
 }
 
@@ -198,6 +230,7 @@ check_start(uv_loop_t *loop, const struct check_options *options,
 
 	*check_r = NULL;
 	check->options = *options;
+	buffer_init(&check->text, 0);
 	buffer_init(&check->lines, LINES_BYTES_MAX);
 	uv_timer_init(loop, &check->timer);
 	check->timer.data = check;

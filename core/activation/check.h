@@ -3,6 +3,8 @@
  * Checking a configuration: what the file says, what it names in the world,
  * and what the modules say of their sections, asked in a throw-away process
  * (portico-worker --check-config), since porticod loads no module itself.
+ * That process runs as the default user, never as root, and is given the
+ * file's text: it may not be allowed to read the file.
  */
 #ifndef CORE_ACTIVATION_CHECK_H
 #define CORE_ACTIVATION_CHECK_H

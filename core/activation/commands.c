@@ -279,14 +279,20 @@ on_pool_show(struct commands *commands, struct control_connection *client,
 		    "pools", "counters", NULL, NULL);
 }
 
+/* The figures are asked for after the change was sent, so that the answer
+ * comes when the listener's loops have it: what the caller does next meets the
+ * new state. */
 static void
-answer_pool(struct control_connection *client, const struct pool *pool,
-	    enum portico_status status, const struct portico_error *err)
+answer_pool(struct commands *commands, struct control_connection *client,
+	    const struct pool *pool, enum portico_status status,
+	    const struct portico_error *err)
 {
 	if (status != PORTICO_OK)
 		answer_error(client, err);
 	else
-		answer(client, json_pack("{s:o}", "pool", pool_to_json(pool)));
+		answer_with(commands, client,
+			    json_pack("{s:o}", "pool", pool_to_json(pool)),
+			    "pools", "counters", NULL, NULL);
 }
 
 static void
@@ -297,7 +303,8 @@ on_pool_start(struct commands *commands, struct control_connection *client,
 	struct portico_error err;
 
 	if (pool != NULL)
-		answer_pool(client, pool, pool_start(pool, &err), &err);
+		answer_pool(commands, client, pool, pool_start(pool, &err),
+			    &err);
 }
 
 static void
@@ -308,7 +315,8 @@ on_pool_stop(struct commands *commands, struct control_connection *client,
 	struct portico_error err;
 
 	if (pool != NULL)
-		answer_pool(client, pool, pool_stop(pool, &err), &err);
+		answer_pool(commands, client, pool, pool_stop(pool, &err),
+			    &err);
 }
 
 static void
@@ -319,7 +327,7 @@ on_pool_recycle(struct commands *commands, struct control_connection *client,
 	struct portico_error err;
 
 	if (pool != NULL)
-		answer_pool(client, pool,
+		answer_pool(commands, client, pool,
 			    pool_recycle(pool, "by command", &err), &err);
 }
 

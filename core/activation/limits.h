@@ -18,6 +18,9 @@
 /* The listener's answer to a query; status answers without it after that. */
 #define QUERY_LIMIT_MS 200
 
+/* The listener's confirmation of new settings; the reload ends without. */
+#define CONFIRM_LIMIT_MS 5000
+
 /* From SIGTERM to SIGKILL. */
 #define TERM_TO_KILL_MS 2000
 

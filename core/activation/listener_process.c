@@ -278,11 +278,12 @@ send_pools(struct listener_process *listener)
 static void
 on_serving(struct listener_process *listener)
 {
-	if (listener->state != LISTENER_PROCESS_STARTING)
-		return;
-	listener->state = LISTENER_PROCESS_SERVING;
-	uv_timer_stop(&listener->timer);
-	manager_listener_serving(listener->manager);
+	if (listener->state == LISTENER_PROCESS_STARTING) {
+		listener->state = LISTENER_PROCESS_SERVING;
+		uv_timer_stop(&listener->timer);
+		manager_listener_serving(listener->manager);
+	}
+	manager_listener_configured(listener->manager);
 }
 
 static void

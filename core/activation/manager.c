@@ -11,6 +11,7 @@
 
 #include "core/activation/commands.h"
 #include "core/activation/events.h"
+#include "core/activation/limits.h"
 #include "core/activation/pool.h"
 #include "core/activation/reload.h"
 #include "core/activation/runtime.h"
@@ -243,6 +244,28 @@ finish_pools(struct manager *manager)
 			pool_ensure(add_pool(manager, &settings->pools[i]));
 }
 
+/* It serves by the new settings, or a new listener does. */
+void
+manager_listener_configured(struct manager *manager)
+{
+	CHECK(manager, MANAGER_MAGIC);
+	if (!manager->confirming)
+		return;
+	manager->confirming = false;
+	uv_timer_stop(&manager->limit);
+	manager_pool_settled(manager);
+}
+
+static void
+on_confirm_limit(uv_timer_t *timer)
+{
+	log_warn(EVENT_LISTENER_SLOW, NULL,
+		 "the listener did not confirm the new configuration within "
+		 "%d s",
+		 CONFIRM_LIMIT_MS / 1000);
+	manager_listener_configured(timer->data);
+}
+
 /* The routes change: every pool that needed it has workers that know. */
 static void
 finish_apply(struct manager *manager)
@@ -264,7 +287,8 @@ finish_apply(struct manager *manager)
 	}
 	sockets_sweep(&manager->sockets);
 	finish_pools(manager);
-	reload_applied(manager);
+	manager->confirming = manager->finishing = true;
+	uv_timer_start(&manager->limit, on_confirm_limit, CONFIRM_LIMIT_MS, 0);
 }
 
 static void
@@ -274,19 +298,22 @@ on_settle(uv_idle_t *idle)
 
 	CHECK(manager, MANAGER_MAGIC);
 	uv_idle_stop(idle);
-	if (manager->next == NULL)
-		return;
 	LIST_FOREACH(struct pool, link, pool, &manager->pools)
 		if (pool->recycle_together)
 			return;
-	finish_apply(manager);
+	if (manager->next != NULL) {
+		finish_apply(manager);
+	} else if (manager->finishing && !manager->confirming) {
+		manager->finishing = false;
+		reload_applied(manager);
+	}
 }
 
 void
 manager_pool_settled(struct manager *manager)
 {
 	CHECK(manager, MANAGER_MAGIC);
-	if (manager->next != NULL)
+	if (manager->next != NULL || manager->finishing)
 		uv_idle_start(&manager->settle, on_settle);
 }
 
@@ -388,6 +415,7 @@ manager_stop(struct manager *manager, const char *why)
 	manager->phase = MANAGER_DRAINING;
 	reload_cancel(manager);
 	settings_unref(&manager->next);
+	manager->confirming = manager->finishing = false;
 	/* Drain, stop the workers, and a little for each to be noticed. */
 	uv_timer_start(&manager->limit, on_shutdown_limit, 2 * limit + 5000, 0);
 	listener_process_drain(&manager->listener, limit);

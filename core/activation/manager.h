@@ -39,6 +39,9 @@ struct manager {
 	char *libexec; /* directory of portico-listener and portico-worker */
 	struct settings *settings; /* the newest; a reference */
 	struct settings *next; /* being applied; a reference, or NULL */
+	bool finishing; /* new ones are in force, pools that lost something
+			   are still recycled, or confirming */
+	bool confirming; /* the listener was given them and has not answered */
 	uv_idle_t settle; /* looks whether `next` can be put in force */
 	uint32_t generation;
 	struct sockets sockets;
@@ -50,7 +53,7 @@ struct manager {
 	struct commands *commands;
 	struct reload *reload; /* one that goes on, or NULL */
 	uv_signal_t on_term, on_int, on_hup;
-	uv_timer_t limit; /* of the shutdown */
+	uv_timer_t limit; /* of the shutdown, or of confirming */
 	uint64_t began_ns;
 	bool served; /* said so once */
 	int result; /* exit status of the program */
@@ -79,8 +82,9 @@ void manager_stop(struct manager *manager, const char *why);
 
 /*
  * New settings that were found good; takes the reference.  First the pools
- * that need it get new workers, then the routes change, and reload_applied()
- * is called, never from within.
+ * that get an application get new workers, then the routes change, then the
+ * other pools that changed are recycled, then reload_applied() is called,
+ * never from within.
  */
 enum portico_status manager_apply(struct manager *manager,
 				  struct settings *settings,
@@ -88,7 +92,9 @@ enum portico_status manager_apply(struct manager *manager,
 
 /* Called by the parts. */
 void manager_listener_serving(struct manager *manager);
+void manager_listener_configured(struct manager *manager);
 void manager_listener_drained(struct manager *manager);
+/* A recycle has ended, well or not. */
 void manager_pool_settled(struct manager *manager);
 void manager_something_ended(struct manager *manager);
 

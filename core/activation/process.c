@@ -103,8 +103,8 @@ arrange_descriptors(const struct setup *setup)
 		if (control == 3)
 			fcntl(3, F_SETFD, 0);
 		else if (dup2(control, 3) < 0)
-			give_up(PROCESS_EXIT_SETUP, "passing ",
-				"the control socket", errno);
+			give_up(PROCESS_EXIT_SETUP, "passing ", "a descriptor",
+				errno);
 	}
 	/* One more that lives until exec. */
 	if (setup->exec_pipe != ++last &&
@@ -151,9 +151,13 @@ run_child(const struct setup *setup)
 		give_up(PROCESS_EXIT_SETUP, "setting ", "no_new_privs", errno);
 	execve(options->path, (char *const *)(uintptr_t)options->arguments,
 	       (char *const *)(uintptr_t)options->environment);
+	os_error = errno;
 	/* A byte in the pipe: it did not. */
 	(void)!write(options->control_fd >= 0 ? 4 : 3, "", 1);
-	give_up(PROCESS_EXIT_EXEC, "executing ", options->path, errno);
+	if (os_error == EACCES && options->identity->change)
+		put("the user that it would run as, who is not root, cannot "
+		    "reach or not execute its program\n");
+	give_up(PROCESS_EXIT_EXEC, "executing ", options->path, os_error);
 }
 
 /* ---- lines --------------------------------------------------------------- */

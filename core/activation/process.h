@@ -26,7 +26,8 @@ struct process_options {
 	const char *path; /* of the program */
 	const char *const *arguments; /* argv, ends with NULL */
 	const char *const *environment; /* envp, ends with NULL */
-	int control_fd; /* becomes 3 in the child; -1 = none */
+	int control_fd; /* becomes 3 in the child, a socket as a rule;
+			   -1 = none */
 	const struct identity *identity;
 	bool raise_files; /* soft limit of open files up to the hard one */
 	process_exec_fn *on_exec; /* may be NULL */

@@ -10,8 +10,10 @@
 #include <jansson.h>
 
 #include "core/base/arena.h"
+#include "core/base/buffer.h"
 #include "core/base/check.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/config/config.h"
 #include "core/config/settings.h"
@@ -187,8 +189,27 @@ print_json(FILE *out, struct checker *checker)
 	json_decref(root);
 }
 
+static struct settings *
+read_settings(const char *path, int fd, struct config_problems *problems)
+{
+	struct settings *settings = NULL;
+	struct portico_error err;
+	struct buffer text;
+
+	if (fd < 0)
+		return settings_read_file(path, problems);
+	buffer_init(&text, 0);
+	if (io_memfd_read(fd, CONFIG_FILE_BYTES_MAX, &text, &err) == PORTICO_OK)
+		settings = settings_read_text(text.data, text.length, path,
+					      problems);
+	else
+		config_problem_at(problems, path, 0, 0, "%s", err.message);
+	buffer_fini(&text);
+	return settings;
+}
+
 int
-module_check_config(FILE *out, const char *path, bool json,
+module_check_config(FILE *out, const char *path, int fd, bool json,
 		    const struct portico_host *host)
 {
 	struct checker checker = { .out = json ? NULL : out };
@@ -199,7 +220,7 @@ module_check_config(FILE *out, const char *path, bool json,
 	checker.problems = config_problems_new(checker.arena);
 	if (json)
 		checker.applications = json_array();
-	settings = settings_read_file(path, checker.problems);
+	settings = read_settings(path, fd, checker.problems);
 	checker.settings = settings;
 	for (size_t i = 0; settings != NULL && i < settings->pool_count; i++)
 		check_pool(&checker, &settings->pools[i], host);

@@ -24,7 +24,8 @@ static const char usage[] =
 	"  portico-worker --show-pipeline FILE [--pool NAME]\n"
 	"  portico-worker --version\n"
 	"\n"
-	"  --control-fd FD       socket to porticod\n"
+	"  --control-fd FD       socket to porticod; with --check-config: the\n"
+	"                        text of FILE, in sealed memory\n"
 	"  --pool NAME           the pool\n"
 	"  --log-level LEVEL     error, warning, info (default) or debug\n"
 	"  --check-module FILE   is FILE a module that this server can load?\n"
@@ -152,7 +153,8 @@ main(int argc, char **argv)
 					 options.json, &worker_host);
 	if (options.check_config != NULL)
 		return module_check_config(stdout, options.check_config,
-					   options.json, &worker_host);
+					   options.control_fd, options.json,
+					   &worker_host);
 	if (options.show_pipeline != NULL)
 		return process_show_pipeline(options.show_pipeline,
 					     options.pool);

@@ -22,8 +22,9 @@ int module_check_file(FILE *out, const char *path, bool json,
 		      const struct portico_host *host);
 
 /* Reads a configuration and checks all module sections, handlers and orders
- * of all applications; prints every problem to stderr; 0 none, 1 some. */
-int module_check_config(FILE *out, const char *path, bool json,
+ * of all applications; prints every problem to stderr; 0 none, 1 some.
+ * With `fd` >= 0 the text is in that sealed memfd, and `path` only names it. */
+int module_check_config(FILE *out, const char *path, int fd, bool json,
 			const struct portico_host *host);
 
 #endif

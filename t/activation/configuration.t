@@ -172,6 +172,32 @@ subtest "a module's section" => sub {
 		'the second problem is named, too');
 };
 
+# Modules are code of others.
+subtest 'root loads no module' => sub {
+	plan skip_all => 'this test was not started by root' if $> != 0;
+	my $server = with(applications => { '/' => { modules => ['who-loads'],
+		handlers => [ { path => '*', module => 'who-loads' } ] } });
+	my $loads = $server->directory . '/loads';
+	open my $file, '>', $loads or die $!;
+	chmod 0666, $loads;
+	chmod 0600, $server->configuration_file;
+	$server->{environment} = { PORTICO_TEST_LOADS => $loads };
+	$server->launch('--check');
+	is($server->await_end(20), 0,
+		'--check of a file that only root may read') or diag $server->log;
+	open $file, '<', $loads or die $!;
+	my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
+	is_deeply([<$file>], ["portico-worker $uid $gid\n"],
+		'the module was loaded, once, by the default user');
+	$server->write_configuration(
+		'{ "pools": { "main": { "queueLength": 3 } } }');
+	($server->{ended}, $server->{log}) = (0, '');
+	my ($status, $output) = refused($server, '--check');
+	is($status, 1, 'a problem in such a file');
+	like($output, qr/\/portico\.json:1:\d+.*queueLength/,
+		'is told with its place');
+};
+
 subtest 'portico-worker checks by itself' => sub {
 	my $worker = Portico::Server::program('portico-worker');
 	my $server = with();

@@ -82,8 +82,10 @@ subtest 'more of everything' => sub {
 
 	($status) = reload($original);
 	is($status, 0, 'and back');
-	ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port),
-		'the binding is closed again');
+	ok(await_condition(seconds(5), sub {
+		!IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+			PeerPort => $port);
+	}), 'the binding is closed again');
 	is($server->get('/third/count')->{status}, 404,
 		'its path is gone');
 	ok(await_condition(seconds(5), sub {

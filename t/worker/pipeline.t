@@ -27,7 +27,8 @@ my $mark = 0;
 sub stages
 {
 	my (@fields) = @_;
-	my $response = $server->get('/stages', fields => \@fields);
+	my $response = $server->get('/stages',
+		fields => [ 'X-Report: yes', @fields ]);
 	my $line = $server->await_log(qr/stages: /, 5, $mark) // '';
 
 	$mark = $server->log_position;

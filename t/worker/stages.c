@@ -9,9 +9,11 @@
  *	X-Stop: NAME=done      return that verdict there (done or error)
  *	X-Filter: upper|double change the response on its way
  *
+ *	X-Report: yes          log the whole order at the end, as one line
+ *	                       "stages: begin begin+ authenticate ..."
+ *
  * NAME is the event's, with "+" for its post-event.  What ran before the
- * response left is its body; the whole order is one log line at the end:
- * "stages: begin begin+ authenticate ...".
+ * response left is its body.
  */
 #include <portico/portico.h>
 
@@ -101,6 +103,10 @@ complete(void *arg)
 static void
 report(struct portico_request *request, const struct state *state)
 {
+	struct portico_slice value;
+
+	if (!portico_request_field(request, PORTICO_SLICE("X-Report"), &value))
+		return;
 	portico_log(request, PORTICO_LOG_INFO, 0, "stages: %s (resumed %u)",
 		    state->order, state->resumed);
 }
