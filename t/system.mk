@@ -8,11 +8,14 @@ TEST_MODULE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
 check_LTLIBRARIES += \
 	t/worker/probe.la \
 	t/worker/stages.la \
+	t/worker/who-loads.la \
 	t/worker/wrong-abi.la
 t_worker_probe_la_SOURCES = t/worker/probe.c
 t_worker_probe_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_stages_la_SOURCES = t/worker/stages.c
 t_worker_stages_la_LDFLAGS = $(TEST_MODULE_FLAGS)
+t_worker_who_loads_la_SOURCES = t/worker/who_loads.c
+t_worker_who_loads_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_wrong_abi_la_SOURCES = t/worker/wrong_abi.c
 t_worker_wrong_abi_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 

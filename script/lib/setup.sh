@@ -70,7 +70,7 @@ install_documents() {
 # prepare_configure: runs autoreconf when configure is missing or older than
 # what it is made from.
 prepare_configure() {
-	local newer
+	local newer said
 
 	if [ -x "$PORTICO_SRCDIR/configure" ] &&
 		[ -f "$PORTICO_SRCDIR/Makefile.in" ]; then
@@ -79,15 +79,18 @@ prepare_configure() {
 			-newer "$PORTICO_SRCDIR/configure" 2>/dev/null)
 		[ -n "$newer" ] || return 0
 	fi
-	(cd "$PORTICO_SRCDIR" && autoreconf -fi) || die "autoreconf failed"
+	said=$(cd "$PORTICO_SRCDIR" && autoreconf -fi 2>&1) ||
+		die "autoreconf failed: $said"
 }
 
 # configure_in DIR [OPTION...]: configures out of tree, again only when the
-# options differ from the last time.
+# options or the libraries differ from the last time.
 configure_in() {
 	local dir=$1 wanted
 	shift
-	wanted="$PORTICO_SRCDIR $*"
+	# cmocka decides what there is to build, and may have come since.
+	wanted="$PORTICO_SRCDIR $* $(pkg-config --modversion libuv jansson \
+		cmocka 2>/dev/null | tr '\n' ' ' || true)"
 
 	prepare_configure
 	mkdir -p "$dir"

@@ -20,6 +20,7 @@ use warnings;
 use Cwd qw(abs_path);
 use Fcntl;
 use File::Basename qw(basename dirname);
+use File::Copy qw(copy);
 use File::Find ();
 use File::Path qw(make_path);
 use File::Temp ();
@@ -36,6 +37,7 @@ use constant F_SETPIPE_SZ => 1031;
 
 my $json = JSON::PP->new->utf8->canonical->pretty;
 my %running;
+my @programs = qw(porticod portico portico-listener portico-worker);
 
 sub source_directory
 {
@@ -47,13 +49,47 @@ sub build_directory
 	return $ENV{PORTICO_BUILDDIR} // source_directory() . '/build';
 }
 
-sub program { return build_directory() . "/$_[0]" }
+# Started by root, the listener and the workers run as somebody else, who must
+# be able to reach their programs and modules wherever the tree lies.
+sub is_open_to_all
+{
+	for (my $path = abs_path($_[0]); $path ne '/'; $path = dirname $path) {
+		return 0 unless (stat $path)[2] & 1;
+	}
+	return 1;
+}
+
+my $copies;
+
+# Where the programs are run from: the build directory, or copies of them.
+sub program_directory
+{
+	return build_directory() if $> != 0 || is_open_to_all(build_directory());
+	return "$copies" if $copies;
+	$copies = File::Temp->newdir('portico-bin-XXXXXXXX', TMPDIR => 1);
+	chmod 0755, "$copies";
+	for my $name (@programs) {
+		open_copy(build_directory() . "/$name", "$copies/$name");
+	}
+	return "$copies";
+}
+
+# A file that everybody may read and run.
+sub open_copy
+{
+	my ($from, $to) = @_;
+
+	copy($from, $to) or die "$to: $!";
+	chmod 0755, $to;
+}
+
+sub program { return program_directory() . "/$_[0]" }
 
 # True when the programs that a system test needs were built.
 sub is_built
 {
-	for my $name (qw(porticod portico portico-listener portico-worker)) {
-		return 0 unless -x program($name);
+	for my $name (@programs) {
+		return 0 unless -x build_directory() . "/$name";
 	}
 	return 1;
 }
@@ -102,13 +138,16 @@ sub link_modules
 	my ($self) = @_;
 	my $target = "$self->{directory}/modules";
 
+	program_directory();
 	for my $part (qw(modules sdk t)) {
 		my $from = build_directory() . "/$part";
 		next unless -d $from;
 		File::Find::find({ no_chdir => 1, wanted => sub {
 			return unless m{/\.libs/([a-z0-9-]+)\.so\z};
 			my $link = "$target/$1.so";
-			symlink abs_path($_), $link unless -e $link;
+			return if -e $link;
+			return open_copy($_, $link) if $copies;
+			symlink abs_path($_), $link;
 		} }, $from);
 	}
 }
@@ -174,7 +213,7 @@ sub launch
 		open STDERR, '>&', $writer;
 		close $reader;
 		fcntl $say_ready, F_SETFD, 0;
-		$ENV{PORTICO_LIBEXEC_DIR} = build_directory();
+		$ENV{PORTICO_LIBEXEC_DIR} = program_directory();
 		$ENV{$_} = $self->{environment}{$_}
 			for keys %{ $self->{environment} // {} };
 		my @command = (@{ $self->{wrapper} // [] }, program('porticod'),
@@ -487,7 +526,7 @@ sub run
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>&', $output;
 		open STDERR, '>&', $errors;
-		$ENV{PORTICO_LIBEXEC_DIR} = build_directory();
+		$ENV{PORTICO_LIBEXEC_DIR} = program_directory();
 		exec { $command[0] } @command or POSIX::_exit(127);
 	}
 	waitpid $pid, 0;
