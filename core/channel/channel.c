@@ -247,6 +247,13 @@ channel_window(const struct channel *channel)
 	return channel->window;
 }
 
+uint32_t
+channel_ring_size(const struct channel *channel)
+{
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	return channel->ring_size;
+}
+
 int
 channel_wake_fd(const struct channel *channel)
 {

@@ -64,6 +64,7 @@ void channel_free(struct channel **channel_p);
 bool channel_is_listener(const struct channel *channel);
 uint32_t channel_slots(const struct channel *channel);
 uint32_t channel_window(const struct channel *channel);
+uint32_t channel_ring_size(const struct channel *channel); /* descriptors */
 
 /* To poll for reading: the wake-up pipe, and the socket (also for hang-up). */
 int channel_wake_fd(const struct channel *channel);
@@ -230,6 +231,7 @@ struct channel_file;
 
 struct channel_file *channel_file_find(struct channel *channel,
 				       uint32_t number);
+/* -1: this process had no descriptor for it. */
 int channel_file_fd(const struct channel_file *file);
 uint64_t channel_file_size(const struct channel_file *file); /* when passed */
 void channel_file_ref(struct channel_file *file);

@@ -66,12 +66,20 @@ struct geometry {
 	uint64_t size;
 };
 
+/* Of all files of a channel; lives as long as the last of them. */
+struct file_total {
+	uint32_t open; /* those in the table, and those only in use */
+	uint32_t uses; /* references of the channel's owner */
+	bool channel_gone;
+};
+
 struct channel_file {
 	unsigned magic;
 	unsigned refs;
 	int fd; /* -1: it could not be received */
 	uint32_t number;
 	uint64_t size;
+	struct file_total *total;
 	struct channel_file *next; /* in its bucket, oldest first */
 };
 
@@ -127,7 +135,8 @@ struct channel {
 	struct channel_slot *claims;
 
 	struct channel_file *files[FILE_BUCKETS];
-	uint32_t file_count;
+	uint32_t file_count; /* in the table */
+	struct file_total *file_total; /* NULL: none yet */
 
 	int wake_own; /* pipe, read end */
 	int wake_peer; /* pipe, write end */

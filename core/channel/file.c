@@ -22,6 +22,15 @@
 #define FILE_MAGIC 0x4346494cu
 #define FILES_LIMIT (2u * CHANNEL_FILES_MAX)
 
+/* Open ones, with those that the table has let go and a slow client has not:
+ * about one for each request is honest. */
+static bool
+too_many_open(const struct channel *channel)
+{
+	return channel->file_total != NULL &&
+	       channel->file_total->open >= FILES_LIMIT + channel->slots;
+}
+
 enum portico_status
 channel_file_pass(struct channel *channel, uint32_t number, int fd)
 {
@@ -57,7 +66,8 @@ file_fault(int fd, uint64_t *size_r)
 
 /*
  * `exhausted`: this process had no descriptor left.  That is not the worker's
- * fault, so the file is entered without one, and sending from it fails.
+ * fault, so the file is entered without one, and sending from it fails.  The
+ * same for a worker that would use up our descriptors.
  */
 enum portico_status
 file_add(struct channel *channel, uint32_t number, int fd, bool exhausted)
@@ -77,8 +87,14 @@ file_add(struct channel *channel, uint32_t number, int fd, bool exhausted)
 		io_close(&fd);
 		return channel_refuse(channel, fault);
 	}
+	if (too_many_open(channel))
+		io_close(&fd);
 	file = mem_zalloc(sizeof(*file));
 	file->magic = FILE_MAGIC;
+	if (channel->file_total == NULL)
+		channel->file_total = mem_zalloc(sizeof(*file->total));
+	file->total = channel->file_total;
+	file->total->open++;
 	file->refs = 1;
 	file->fd = fd;
 	file->number = number;
@@ -88,6 +104,26 @@ file_add(struct channel *channel, uint32_t number, int fd, bool exhausted)
 	*link = file;
 	channel->file_count++;
 	return PORTICO_OK;
+}
+
+static void
+total_free_if_over(struct file_total *total)
+{
+	if (total->channel_gone && total->open == 0)
+		mem_free(total);
+}
+
+static void
+file_release(struct channel_file *file)
+{
+	ASSERT(file->refs > 0);
+	if (--file->refs > 0)
+		return;
+	file->total->open--;
+	total_free_if_over(file->total);
+	io_close(&file->fd);
+	memset(file, 0, sizeof(*file));
+	mem_free(file);
 }
 
 static struct channel_file **
@@ -116,7 +152,7 @@ file_remove(struct channel *channel, uint32_t number)
 	*link = file->next;
 	file->next = NULL;
 	channel->file_count--;
-	channel_file_unref(&file);
+	file_release(file);
 	return true;
 }
 
@@ -130,12 +166,17 @@ file_fini(struct channel *channel)
 			struct channel_file *next = file->next;
 
 			file->next = NULL;
-			channel_file_unref(&file);
+			file_release(file);
 			file = next;
 		}
 		channel->files[i] = NULL;
 	}
 	channel->file_count = 0;
+	if (channel->file_total != NULL) {
+		channel->file_total->channel_gone = true;
+		total_free_if_over(channel->file_total);
+		channel->file_total = NULL;
+	}
 }
 
 struct channel_file *
@@ -153,6 +194,10 @@ channel_file_find(struct channel *channel, uint32_t number)
 	}
 	if (file == NULL)
 		return NULL;
+	if (file->total->uses >= CHANNEL_FILE_USES_MAX) {
+		channel_accuse(channel, "more file spans than may wait");
+		return NULL;
+	}
 	channel_file_ref(file);
 	return file;
 }
@@ -176,6 +221,7 @@ channel_file_ref(struct channel_file *file)
 {
 	CHECK(file, FILE_MAGIC);
 	file->refs++;
+	file->total->uses++;
 }
 
 void
@@ -187,10 +233,7 @@ channel_file_unref(struct channel_file **file_p)
 	if (file == NULL)
 		return;
 	CHECK(file, FILE_MAGIC);
-	ASSERT(file->refs > 0);
-	if (--file->refs > 0)
-		return;
-	io_close(&file->fd);
-	memset(file, 0, sizeof(*file));
-	mem_free(file);
+	ASSERT(file->total->uses > 0);
+	file->total->uses--;
+	file_release(file);
 }

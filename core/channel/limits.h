@@ -32,6 +32,9 @@
 #define CHANNEL_FIRST_64K 16u
 #define CHANNEL_FIRST_BYTES (4u * 1024 * 1024)
 
+/* Spans of files that wait for slow clients, of all requests together. */
+#define CHANNEL_FILE_USES_MAX 65536u
+
 /* Messages read from the socket in one call. */
 #define CHANNEL_MESSAGES_PER_CALL 32u
 

@@ -81,7 +81,8 @@ struct channel_reference {
  *            flags: LAST, FLUSH.  At most one per request.
  *   BODY     refs[0..count) are response body in order.  flags: LAST, FLUSH
  *   FILE     `value2` bytes at offset `value` of the file that was passed
- *            under the number `extra`.  flags: LAST.  Counts against no window.
+ *            under the number `extra`.  flags: LAST.  Counts against no window;
+ *            65536 spans of a channel may wait to be sent.
  *   FILE_CLOSE  file number `extra` will not be named again
  *   FLUSH    what has been handed over so far shall leave at once
  *   END      the request has ended; slot and head block are free.  flags:

@@ -50,10 +50,17 @@ connection_watch_input(struct listener_connection *connection, bool on)
 {
 	int events = connection->events & UV_WRITABLE;
 
-	if (on)
+	if (on) {
 		events |= UV_READABLE;
-	else if (!connection->half_closed)
+		/* To be seen, and timed, anew when reading stops again. */
+		connection->half_closed = false;
+	} else if (!connection->half_closed) {
 		events |= UV_DISCONNECT;
+	} else {
+		/* Nothing to be awaited but a reset, which libuv tells to
+		 * whoever waits for anything. */
+		events |= UV_PRIORITIZED;
+	}
 	watch(connection, events);
 }
 
@@ -396,7 +403,8 @@ on_poll(uv_poll_t *poll, int status, int events)
 	struct listener_connection *connection = poll->data;
 
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
-	if (status < 0) {
+	/* Urgent data has no meaning in HTTP, and would be there for ever. */
+	if (status < 0 || (events & UV_PRIORITIZED) != 0) {
 		connection_close(connection,
 				 connection->state == CONNECTION_REQUEST ?
 					 HTTP_REASON_CONNECTION_DROPPED :
@@ -427,12 +435,15 @@ take_over_rest(struct listener_connection *connection,
 		return;
 	next = request_new(connection);
 	connection->request = next;
-	while (next->input.capacity < rest) {
-		next->input.end = 0;
-		if (!grow_input(connection))
-			break;
+	if (next->input.capacity < rest) {
+		/* A new configuration may have a smaller input_max than the
+		 * one by which these were read. */
+		uint32_t most = next->snapshot->shared->input_max;
+
+		loop_buffer_give(connection->loop, next->input.data);
+		next->input.capacity = most > rest ? most : rest;
+		next->input.data = mem_alloc(next->input.capacity);
 	}
-	ASSERT(next->input.capacity >= rest);
 	memcpy(next->input.data, old->input.data + old->input.begin, rest);
 	next->input.end = rest;
 	next->first_byte = loop_now(connection->loop);

@@ -34,7 +34,7 @@ struct listener_connection {
 	uint8_t events; /* what uv_poll watches */
 	bool tls;
 	bool processing; /* connection_process is at work */
-	bool half_closed; /* the client sends no more; current request only */
+	bool half_closed; /* the client sends no more; not while we read */
 	int fd;
 	uint16_t route_port; /* as configured */
 	uint32_t lingered; /* bytes thrown away */

@@ -18,6 +18,7 @@
 #include "core/listener/accept.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/drain.h"
+#include "core/listener/limits.h"
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
 #include "core/listener/query.h"
@@ -132,33 +133,78 @@ on_socket(struct listener *listener, json_t *json, int *fds, size_t nfds,
 	return PORTICO_OK;
 }
 
+/* Goes to a loop and comes back when the loop has everything before it. */
 struct mark_task {
 	struct task task;
 	unsigned mark;
 };
 
 static void
+tell_ready(struct listener *listener)
+{
+	struct control_ready message = { .loops = listener->loop_count };
+
+	uv_timer_stop(&listener->ready_timer);
+	listener->unready_loops = 0;
+	if (listener->control != NULL)
+		control_send(listener->control, control_encode_ready(&message),
+			     NULL, 0);
+}
+
+static void
+run_loop_ready(struct task *base, void *owner)
+{
+	struct mark_task *task = (struct mark_task *)base;
+	struct listener *listener = owner;
+	/* Not of a configuration that another has overtaken. */
+	bool awaited = task->mark == listener->mark &&
+		       listener->unready_loops > 0;
+
+	mem_free(task);
+	if (awaited && --listener->unready_loops == 0)
+		tell_ready(listener);
+}
+
+static void
 run_sockets_done(struct task *base, void *owner)
 {
 	struct mark_task *task = (struct mark_task *)base;
+	struct listener_loop *loop = owner;
 
-	acceptor_close_others(owner, task->mark);
-	mem_free(task);
+	acceptor_close_others(loop, task->mark);
+	listener_post(loop->listener, &task->task, run_loop_ready);
+}
+
+/* A loop that hangs must not hold up a reload for ever. */
+static void
+on_ready_limit(uv_timer_t *timer)
+{
+	struct listener *listener = timer->data;
+
+	CHECK(listener, LISTENER_MAGIC);
+	log_warn(2013, NULL,
+		 "%u of %u loops have not taken over configuration and "
+		 "sockets after %u ms; they will when they turn again",
+		 listener->unready_loops, listener->loop_count, READY_LIMIT_MS);
+	tell_ready(listener);
 }
 
 static void
 on_sockets_done(struct listener *listener)
 {
-	struct control_ready message = { .loops = listener->loop_count };
-
+	if (listener->loop_count == 0) {
+		tell_ready(listener);
+		return;
+	}
+	listener->unready_loops = listener->loop_count;
+	uv_timer_start(&listener->ready_timer, on_ready_limit, READY_LIMIT_MS,
+		       0);
 	for (unsigned i = 0; i < listener->loop_count; i++) {
 		struct mark_task *task = mem_zalloc(sizeof(*task));
 
 		task->mark = listener->mark;
 		loop_post(listener->loops[i], &task->task, run_sockets_done);
 	}
-	control_send(listener->control, control_encode_ready(&message), NULL,
-		     0);
 }
 
 /* ---- workers and pools ----------------------------------------------------------------- */
@@ -365,6 +411,8 @@ listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
 	atomic_init(&listener->connections_max, UINT_MAX);
 	mailbox_init(&listener->mailbox, uv, listener);
 	drain_init(listener);
+	uv_timer_init(uv, &listener->ready_timer);
+	listener->ready_timer.data = listener;
 	listener->logs[LISTENER_LOG_ACCESS] = log_writer_new(uv, "access log");
 	listener->logs[LISTENER_LOG_ERROR] = log_writer_new(uv, "error log");
 	listener->control = control_connection_new(uv, control_fd, on_message,

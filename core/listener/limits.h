@@ -15,6 +15,9 @@
 
 /* A connection borrows this while it has bytes; most heads fit. */
 #define INPUT_SMALL_BYTES 4096
+/* Raw head and cooked path together; the rest of a block of 64 KiB is for the
+ * fixed part and the fields. */
+#define HEAD_AND_PATH_BYTES_MAX (60 * 1024)
 /* Room that a chunked body needs behind the head for its framing. */
 #define INPUT_FRAMING_BYTES 1024
 /* Free buffers and requests that a loop keeps; a burst's rest is freed. */
@@ -78,6 +81,10 @@
 #define LOG_LINE_MAX 16384
 /* Waiting for a slow disk; what is beyond is dropped and counted. */
 #define LOG_BACKLOG_BYTES (16 * 1024 * 1024)
+
+/* Loops that have not taken over a new configuration by then are not waited
+ * for.  Less than the manager waits for us. */
+#define READY_LIMIT_MS 4000u
 
 /* A query is answered with what has come by then. */
 #define QUERY_DEADLINE_MS 50

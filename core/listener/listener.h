@@ -45,7 +45,8 @@ struct listener {
 	struct list queries; /* being answered */
 	struct log_writer *logs[LISTENER_LOGS];
 	unsigned mark; /* counts configurations, for sockets */
-	bool ready_told;
+	unsigned unready_loops; /* that have not got configuration and sockets */
+	uv_timer_t ready_timer;
 	bool draining;
 	unsigned drained_loops;
 	uv_timer_t drain_timer;

@@ -83,6 +83,14 @@ UNIT_TESTS += t/unit/listener/hostile-t
 t_unit_listener_hostile_t_SOURCES = t/unit/listener/hostile-t.c
 t_unit_listener_hostile_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/leaving-t
+t_unit_listener_leaving_t_SOURCES = t/unit/listener/leaving-t.c
+t_unit_listener_leaving_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/ready-t
+t_unit_listener_ready_t_SOURCES = t/unit/listener/ready-t.c
+t_unit_listener_ready_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/lease-t
 t_unit_listener_lease_t_SOURCES = t/unit/listener/lease-t.c
 t_unit_listener_lease_t_LDADD = t/unit/listener/libstage.la \

@@ -58,7 +58,7 @@ parse_options(int argc, char **argv, enum log_level *level, int *code_r)
 	};
 	int fd = -1, option;
 
-	*code_r = EXIT_FAILURE;
+	*code_r = 2;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':

@@ -9,6 +9,7 @@
 #include "core/base/check.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
+#include "core/http/limits.h"
 #include "core/listener/access_log.h"
 #include "core/listener/address.h"
 #include "core/listener/connection.h"
@@ -19,6 +20,13 @@
 #include "core/listener/pool_queue.h"
 #include "core/listener/response.h"
 #include "core/listener/worker_channel.h"
+
+_Static_assert(sizeof(struct http_request_head) +
+			       HTTP_FIELDS_MAX * sizeof(struct http_field) +
+			       HTTP_HOST_LENGTH_MAX + 2 +
+			       HEAD_AND_PATH_BYTES_MAX <=
+		       65536,
+	       "a request head fits the largest block");
 
 /* ---- memory ----------------------------------------------------------------- */
 
@@ -247,6 +255,14 @@ find_route(const struct listener_request *request, struct portico_slice path)
 			   path);
 }
 
+/* Raw head and cooked path go into one block for the worker.  A head of the
+ * default size always fits; of a larger one the path may be too long. */
+static bool
+fits_block(const struct listener_request *request, struct portico_slice path)
+{
+	return request->head.length + path.length <= HEAD_AND_PATH_BYTES_MAX;
+}
+
 void
 request_begin(struct listener_request *request)
 {
@@ -259,6 +275,8 @@ request_begin(struct listener_request *request)
 	request->connection->requests++;
 	stamp(request);
 	reason = dispatch_cook(request, &path, &url);
+	if (reason == HTTP_REASON_NONE && !fits_block(request, path))
+		reason = HTTP_REASON_URL_LENGTH;
 	if (reason != HTTP_REASON_NONE) {
 		request->keep_alive = false;
 		request_fail(request, reason, 0, NULL);

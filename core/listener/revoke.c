@@ -57,6 +57,8 @@ take_back(struct worker_channel *channel, struct listener_request *request)
 	if (!worker_channel_revoke(request))
 		return;
 	request->lease = LEASE_NONE;
+	request->body_credit = 0;
+	request->body_starved = false;
 	worker_channel_unref(&request->channel);
 	dispatch_return(channel->pool, &request, 1);
 }

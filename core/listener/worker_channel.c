@@ -258,6 +258,7 @@ worker_channel_assign(struct worker_channel *channel,
 	struct channel_descriptor descriptor = { .type = CHANNEL_REQUEST,
 						 .count = 1 };
 	struct worker_slot *slot;
+	enum portico_status status;
 	uint32_t number;
 
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
@@ -279,12 +280,14 @@ worker_channel_assign(struct worker_channel *channel,
 	if (request_body_pending(request))
 		descriptor.flags = CHANNEL_FLAG_HAS_BODY;
 	channel_claim_offer(channel->channel, number, slot->generation);
-	if (channel_send(channel->channel, &descriptor) != PORTICO_OK) {
+	status = channel_send(channel->channel, &descriptor);
+	if (status != PORTICO_OK) {
 		(void)channel_claim_revoke(channel->channel, number,
 					   slot->generation);
 		channel_block_cancel(channel->channel,
 				     descriptor.refs[0].block);
 		channel->no_room = true;
+		sent(channel, status);
 		return false;
 	}
 	channel->free_count--;
@@ -315,6 +318,7 @@ worker_channel_revoke(struct listener_request *request)
 		return false;
 	/* It will find the word taken back and forget the request. */
 	slot_free(channel, request->slot);
+	check_drained(channel);
 	return true;
 }
 
@@ -334,6 +338,8 @@ worker_channel_abort(struct listener_request *request, enum channel_abort why)
 		return;
 	if (worker_channel_revoke(request)) {
 		request->lease = LEASE_DONE;
+		/* The slot is for one that waits: no END will come for it. */
+		dispatch_pump(channel->pool);
 		return;
 	}
 	sent(channel, channel_send(channel->channel, &descriptor));
@@ -447,6 +453,9 @@ take(struct worker_channel *channel, struct listener_request *request,
 		return NULL;
 	case CHANNEL_END:
 		*end_r = true;
+		/* Whatever the claim word says, which the worker may have
+		 * written: the slot ends here and not by a revocation. */
+		request->aborted = true;
 		if (descriptor->count == 1)
 			take_log(channel, request, descriptor->refs[0]);
 		response_on_end(request,
@@ -476,7 +485,10 @@ on_descriptor(struct channel *from, const struct channel_descriptor *descriptor,
 	bool end;
 
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
-	channel->stuck = false;
+	if (channel->stuck) {
+		channel->stuck = false;
+		dispatch_pump(channel->pool);
+	}
 	if (descriptor->type == CHANNEL_FILE_CLOSE)
 		return;
 	slot = &channel->slots[descriptor->slot];
@@ -486,6 +498,8 @@ on_descriptor(struct channel *from, const struct channel_descriptor *descriptor,
 			       "descriptor for a slot that is not in use");
 		return;
 	}
+	/* It speaks of the request, so it has it: no longer an offer. */
+	list_remove(&slot->request->queue_link);
 	lie = take(channel, slot->request, descriptor, &end);
 	if (lie != NULL)
 		channel_accuse(from, lie);
@@ -610,16 +624,18 @@ worker_channel_end(struct worker_channel *channel, const char *reason)
 {
 	struct channel_descriptor descriptor;
 	enum portico_status status;
+	uint32_t left = channel_ring_size(channel->channel);
 
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
 	if (channel->lost)
 		return;
 	channel_loop_remove(channel->loop->channels, channel->channel);
+	/* Bounded: one that lives may go on to write. */
 	do {
 		status = channel_receive(channel->channel, &descriptor);
 		if (status == PORTICO_OK)
 			on_descriptor(channel->channel, &descriptor, channel);
-	} while (status == PORTICO_OK);
+	} while (status == PORTICO_OK && --left > 0);
 	lose(channel, status == PORTICO_PROTOCOL,
 	     status == PORTICO_PROTOCOL ? channel_lie(channel->channel) :
 					  reason);

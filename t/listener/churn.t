@@ -21,7 +21,8 @@ my $length = $ENV{PORTICO_TEST_SECONDS} // 4;
 my $server = Portico::Server->new(
 	listener => { threads => 2, drainEntityBodyTimeout => '1s' },
 	pools => { main => { threads => 2, queueLength => 50,
-		maxConcurrentRequests => 20, executionTimeout => '3s' } },
+		maxConcurrentRequests => 20, executionTimeout => '3s',
+		shutdownTimeLimit => '2s' } },
 	applications => {
 		'/' => { modules => [ 'stages', 'probe' ], handlers => [
 			{ path => '/stages', module => 'stages' },

@@ -3,12 +3,14 @@
  * A worker that lies ends its own channel, with a reason, and nothing else:
  * the client gets an answer from another worker, the listener goes on.
  */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -250,6 +252,112 @@ test_second_response(void **state)
 	stage_close(&stage);
 }
 
+/* END for a request whose claim word still says OFFERED, as nobody but a liar
+ * leaves it: the slot must not end twice. */
+static void
+test_end_without_claim(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "\"replay\": false", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	fake_worker_receive(&worker, &request);
+	fake_worker_end(&worker, &request, 0);
+	assert_non_null(strstr(client_read(client, "\r\n\r\n", NULL), " 502 "));
+	stage_await_counter(&stage, "active", 0);
+	close(client);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+/* ---- hoarding -------------------------------------------------------------------- */
+
+static unsigned
+open_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory) != NULL)
+		count++;
+	closedir(directory);
+	return count;
+}
+
+static void
+pass_and_forget(struct fake_worker *worker, uint32_t number, int fd,
+		struct channel_descriptor *span)
+{
+	struct channel_descriptor forget = { .type = CHANNEL_FILE_CLOSE,
+					     .extra = number };
+	enum portico_status status;
+
+	do {
+		status = channel_file_pass(worker->channel, number, fd);
+		if (status == PORTICO_AGAIN)
+			assert_int_equal(stage_counter(worker->stage, "active"),
+					 1);
+	} while (status == PORTICO_AGAIN);
+	assert_int_equal(status, PORTICO_OK);
+	span->extra = number;
+	assert_int_equal(channel_send(worker->channel, span), PORTICO_OK);
+	fake_worker_send(worker, &forget);
+}
+
+/* File after file for a client that does not read, each closed at once: they
+ * stay open here, but only so many. */
+static void
+test_files_for_a_slow_client(void **state)
+{
+	enum {
+		SLOTS = 10,
+		FILES = 2 * CHANNEL_FILES_MAX + 200
+	};
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	struct channel_descriptor span = { .type = CHANNEL_FILE,
+					   .value2 = UINT64_C(1) << 30 };
+	unsigned before, most;
+	int client, fd = memfd_create("file", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, INT64_C(1) << 30), 0);
+	stage_open(&stage, "\"maxConcurrentRequests\": 10", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	fake_worker_take(&worker, &request);
+	fake_worker_respond(&worker, &request, 200, -1, "", 0);
+	span.slot = request.slot;
+	span.generation = request.generation;
+	before = open_descriptors();
+	for (uint32_t i = 0; i < FILES; i++) {
+		pass_and_forget(&worker, i, fd, &span);
+		span.value2 = 1;
+		if (i % 50 == 0)
+			assert_int_equal(stage_counter(&stage, "active"), 1);
+	}
+	assert_int_equal(stage_counter(&stage, "active"), 1);
+	most = open_descriptors();
+	assert_true(most > before + CHANNEL_FILES_MAX);
+	assert_true(most <= before + 2 * CHANNEL_FILES_MAX + SLOTS);
+	close(client);
+	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
+	stage_await_counter(&stage, "active", 0);
+	assert_true(open_descriptors() <= before + 1);
+	close(fd);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
 /* ---- any bytes ------------------------------------------------------------------ */
 
 static uint32_t
@@ -352,6 +460,8 @@ main(void)
 		cmocka_unit_test(test_lies_about_files),
 		cmocka_unit_test(test_lies_on_the_link),
 		cmocka_unit_test(test_second_response),
+		cmocka_unit_test(test_end_without_claim),
+		cmocka_unit_test(test_files_for_a_slow_client),
 		cmocka_unit_test(test_nonsense),
 	};
 

@@ -71,8 +71,8 @@ thread_main(void *arg)
 	return NULL;
 }
 
-static void
-send_configuration(struct stage *stage, const char *pool, const char *listener)
+void
+stage_configure(struct stage *stage, const char *pool, const char *listener)
 {
 	struct arena *arena = arena_new("stage", 0);
 	struct config_problems *problems = config_problems_new(arena);
@@ -152,7 +152,7 @@ stage_open(struct stage *stage, const char *pool, const char *listener)
 	listener_init(&stage->listener, &stage->uv, pair[1]);
 	assert_int_equal(
 		pthread_create(&stage->thread, NULL, thread_main, stage), 0);
-	send_configuration(stage, pool, listener);
+	stage_configure(stage, pool, listener);
 	send_socket(stage);
 }
 

@@ -32,6 +32,10 @@ struct stage {
 void stage_open(struct stage *stage, const char *pool, const char *listener);
 void stage_close(struct stage *stage);
 
+/* Another configuration; the sockets stay until "sockets-done". */
+void stage_configure(struct stage *stage, const char *pool,
+		     const char *listener);
+
 /* Messages as the manager. */
 void stage_send(struct stage *stage, json_t *message, int fd);
 /* The next message of that type, others are dropped; the caller's. */
