@@ -5,10 +5,16 @@
  */
 #include "core/worker/application.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "core/base/arena.h"
 #include "core/base/check.h"
 #include "core/base/error.h"
 #include "core/base/io.h"
+#include "core/base/log.h"
 #include "core/base/slice.h"
 #include "core/config/config.h"
 #include "core/worker/file.h"
@@ -84,6 +90,24 @@ pipeline_make(struct portico_application *application,
 	return status;
 }
 
+/* It opens without its files being within reach: every request would be
+ * refused, and nobody would know why. */
+static enum portico_status
+open_root(struct portico_application *application, const char *root,
+	  struct portico_error *err)
+{
+	application->root_fd = file_open_root(root, err);
+	if (application->root_fd < 0)
+		return (enum portico_status)application->root_fd;
+	if (faccessat(application->root_fd, ".", X_OK, AT_EACCESS) != 0)
+		log_warn(4021, NULL,
+			 "root \"%s\" of site \"%.*s\" may not be entered by "
+			 "this worker's user (%u): %s",
+			 root, SLICE_ARGS(application->site),
+			 (unsigned)geteuid(), strerror(errno));
+	return PORTICO_OK;
+}
+
 enum portico_status
 application_new(struct portico_worker *worker,
 		const struct application_options *options,
@@ -107,13 +131,11 @@ application_new(struct portico_worker *worker,
 	status = pipeline_make(application, options, arena, problems, err);
 	if (status != PORTICO_OK)
 		return status;
-	if (options->root != NULL && options->root[0] != '\0') {
-		application->root_fd = file_open_root(options->root, err);
-		if (application->root_fd < 0)
-			return (enum portico_status)application->root_fd;
-	}
-	*application_r = application;
-	return PORTICO_OK;
+	if (options->root != NULL && options->root[0] != '\0')
+		status = open_root(application, options->root, err);
+	if (status == PORTICO_OK)
+		*application_r = application;
+	return status;
 }
 
 enum portico_status

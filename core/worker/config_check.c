@@ -212,7 +212,8 @@ int
 module_check_config(FILE *out, const char *path, int fd, bool json,
 		    const struct portico_host *host)
 {
-	struct checker checker = { .out = json ? NULL : out };
+	/* porticod, who hands a descriptor, wants the problems only. */
+	struct checker checker = { .out = json || fd >= 0 ? NULL : out };
 	struct settings *settings;
 	bool good;
 

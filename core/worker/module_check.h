@@ -23,7 +23,8 @@ int module_check_file(FILE *out, const char *path, bool json,
 
 /* Reads a configuration and checks all module sections, handlers and orders
  * of all applications; prints every problem to stderr; 0 none, 1 some.
- * With `fd` >= 0 the text is in that sealed memfd, and `path` only names it. */
+ * With `fd` >= 0 the text is in that sealed memfd, `path` only names it, and
+ * no pipelines are shown. */
 int module_check_config(FILE *out, const char *path, int fd, bool json,
 			const struct portico_host *host);
 

@@ -283,6 +283,16 @@ enter(struct portico_request *request, const struct program_step *step)
 	UNREACHABLE();
 }
 
+/* Before the handler, for a client who has left: nobody works for that. */
+static bool
+is_in_vain(const struct portico_request *request,
+	   const struct program_step *step)
+{
+	return request->aborted && step->kind == PROGRAM_CALL &&
+	       step->stage <= PIPELINE_STAGE(PORTICO_EVENT_EXECUTE,
+					     PORTICO_PHASE_EVENT);
+}
+
 /* Where a verdict leads. */
 static const struct program_step *
 after(struct portico_request *request, enum portico_verdict verdict)
@@ -292,11 +302,24 @@ after(struct portico_request *request, enum portico_verdict verdict)
 
 	if (verdict == PORTICO_ERROR && !step->after_finish)
 		response_fail(request, 500, 0);
-	if (verdict == PORTICO_NEXT || step->after_finish)
+	if (step->after_finish ||
+	    (verdict == PORTICO_NEXT && !is_in_vain(request, step)))
 		return step + 1;
 	if (verdict == PORTICO_DONE && step->kind == PROGRAM_EXECUTE)
 		return step + 1;
 	return program->steps + program->finish;
+}
+
+/* The abort came first, so nothing else would tell the module that waits. */
+static void
+tell_late(struct portico_request *request)
+{
+	const struct portico_self *self = request->wait.self;
+
+	if (!request->aborted || request->step->after_finish ||
+	    request->wait.kind != WAIT_TOKEN || request->wait.ready)
+		return;
+	request_tell_abort(request, self->record);
 }
 
 static void
@@ -313,6 +336,8 @@ run(struct portico_request *request, enum portico_verdict verdict)
 		}
 		verdict = enter(request, request->step);
 	}
+	if (request->aborted)
+		tell_late(request);
 	request->current = NULL;
 	loop->running = NULL;
 	/* LOG or END takes its time: the client need not wait for it. */
@@ -348,7 +373,8 @@ program_resume(struct portico_request *request)
 	request->current = request->wait.self;
 	verdict = resume(request, request->wait.arg);
 	verdict = verdict_check(request, verdict);
-	if (step->kind == PROGRAM_EXECUTE && verdict == PORTICO_NEXT)
+	if (step->kind == PROGRAM_EXECUTE && verdict == PORTICO_NEXT &&
+	    !request->aborted)
 		verdict = execute_next(request);
 	run(request, verdict);
 }

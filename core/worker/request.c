@@ -149,27 +149,33 @@ request_ready(struct portico_request *request)
 	list_add_tail(&loop->ready, &request->ready_link);
 }
 
+void
+request_tell_abort(struct portico_request *request,
+		   const struct module_record *record)
+{
+	const struct portico_self *outer = request->current;
+
+	if (record->module.on_abort == NULL)
+		return;
+	request->cannot_wait++;
+	request->current = &record->self;
+	record->module.on_abort(request);
+	request->cannot_wait--;
+	request->current = outer;
+}
+
 /* Modules that had a part in it and wish to know. */
 static void
 tell_modules(struct portico_request *request)
 {
 	const struct pipeline *pipeline = request->application->pipeline;
-	const struct portico_self *outer = request->current;
 
 	if (pipeline == NULL)
 		return;
-	request->cannot_wait++;
 	for (uint32_t i = 0; i < pipeline->module_count; i++) {
-		const struct module_record *record = pipeline->modules[i];
-
-		if (record->module.on_abort == NULL ||
-		    (request->took_part & program_part_of(i)) == 0)
-			continue;
-		request->current = &record->self;
-		record->module.on_abort(request);
+		if ((request->took_part & program_part_of(i)) != 0)
+			request_tell_abort(request, pipeline->modules[i]);
 	}
-	request->cannot_wait--;
-	request->current = outer;
 }
 
 void

@@ -115,6 +115,10 @@ void request_ready(struct portico_request *request);
 /* The client has left, or the listener: tell the modules, wake waits. */
 void request_abort(struct portico_request *request);
 
+/* Call the module's on_abort, if it has one. */
+void request_tell_abort(struct portico_request *request,
+			const struct module_record *record);
+
 /* Fill from REQUEST; false: the head is not one. */
 bool request_begin(struct portico_request *request,
 		   struct attachment *attachment,

@@ -224,8 +224,15 @@ struct portico_module {
 	 * application_init/fini: once per application that uses the module;
 	 * `configuration` is the filled struct (lives as long as the process);
 	 * *state_r is what portico_application_state() will return.
-	 * on_abort: the client of a request has left, or its deadline passed;
-	 * runs on the request's loop while it is pending. */
+	 * on_abort: the client of a request has left, or its deadline passed.
+	 * Runs on the request's loop while it is pending: once when that is
+	 * known, for each module that has had a part in the request; and
+	 * again, for the module alone, each time that it suspends the aborted
+	 * request with a token, after it has returned PORTICO_PENDING.  So a
+	 * module that completes its token here is never left waiting; it must
+	 * bear being called twice.  An aborted request gets to no handler any
+	 * more, but goes on to LOG as if DONE had been returned.  Timers, offloaded work and waits for bodies go
+	 * on by themselves. */
 	enum portico_status (*load)(struct portico_error *err);
 	enum portico_status (*worker_init)(struct portico_worker *worker,
 					   struct portico_error *err);

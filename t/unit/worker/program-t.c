@@ -495,6 +495,86 @@ test_abort_tells_modules_and_ends(void **state)
 	assert_non_null(strstr(journal, LOG_AND_END));
 }
 
+/* The client leaves while one module waits: no handler runs for nobody. */
+static void
+test_abort_before_the_handler(void **state)
+{
+	(void)state;
+	odd_stage = 4;
+	odd_way = SUSPEND;
+	stage_get(0, "/both/x");
+	stage_turns(2);
+	stage_signal(0, CHANNEL_ABORT, CHANNEL_ABORT_CLIENT);
+	stage_turns(2);
+	assert_int_equal(aborts, 1);
+	portico_complete(token);
+	assert_true(stage_finish(0)->failed);
+	assert_null(strstr(journal, "first"));
+	assert_string_equal(journal,
+			    "BEGIN POST_BEGIN AUTHENTICATE POST_AUTHENTICATE "
+			    "AUTHORIZE resumed " LOG_AND_END);
+}
+
+/* Suspends once more, for an abort that has come already. */
+static enum portico_verdict
+suspend_again(struct portico_request *request, void *arg)
+{
+	resumed++;
+	if (resumed > 1)
+		return PORTICO_DONE;
+	assert_true(portico_request_aborted(request));
+	assert_int_equal(portico_suspend(request, suspend_again, arg, arg),
+			 PORTICO_OK);
+	return PORTICO_PENDING;
+}
+
+static enum portico_verdict
+hold(struct portico_request *request)
+{
+	assert_int_equal(portico_suspend(request, suspend_again, &token,
+					 &token),
+			 PORTICO_OK);
+	return PORTICO_PENDING;
+}
+
+static void
+let_go(struct portico_request *request)
+{
+	assert_true(portico_request_aborted(request));
+	aborts++;
+	assert_int_equal(portico_complete(token), PORTICO_OK);
+}
+
+static const struct portico_handler holding_handlers[] = { { .name = "hold",
+							     .function = hold },
+							   { 0 } };
+static const struct portico_module holding_module =
+	STAGE_MODULE(.name = "holding", .handlers = holding_handlers,
+		     .on_abort = let_go);
+
+static int
+setup_holding(void **state)
+{
+	(void)state;
+	stage_begin();
+	stage_add_module(&holding_module);
+	stage_start("holding");
+	resumed = aborts = 0;
+	return 0;
+}
+
+static void
+test_abort_reaches_who_suspends_after_it(void **state)
+{
+	(void)state;
+	stage_get(0, "/");
+	stage_turns(2);
+	stage_signal(0, CHANNEL_ABORT, CHANNEL_ABORT_CLIENT);
+	stage_finish(0);
+	assert_int_equal(resumed, 2);
+	assert_int_equal(aborts, 2);
+}
+
 static void
 test_late_descriptors_are_ignored(void **state)
 {
@@ -618,6 +698,9 @@ static const struct CMUnitTest tests[] = {
 		test_completion_before_the_function_returns, setup_early,
 		teardown),
 	TEST(test_nonsense_tokens),
+	TEST(test_abort_before_the_handler),
+	cmocka_unit_test_setup_teardown(test_abort_reaches_who_suspends_after_it,
+					setup_holding, teardown),
 	TEST(test_abort_tells_modules_and_ends),
 	TEST(test_late_descriptors_are_ignored),
 	TEST(test_revoked_request_is_forgotten),
