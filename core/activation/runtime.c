@@ -60,11 +60,14 @@ prepare_logs(const struct settings *settings, struct portico_error *err)
 	enum portico_status status =
 		identity_resolve(settings, NULL, &identity, err);
 
-	if (status == PORTICO_OK)
-		status = make_directory(settings->log_directory, 0755, &created,
-					err);
-	if (status == PORTICO_OK && created && identity.change &&
-	    chown(settings->log_directory, identity.uid, identity.gid) != 0)
+	if (status != PORTICO_OK)
+		return status;
+	status = make_directory(settings->log_directory, 0755, &created, err);
+	if (status != PORTICO_OK)
+		error_hint(err, "Set logDirectory to one that may be written.");
+	else if (created && identity.change &&
+		 chown(settings->log_directory, identity.uid, identity.gid) !=
+			 0)
 		status = error_system(err, "giving directory %s to its user",
 				      settings->log_directory);
 	return status;

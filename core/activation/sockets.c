@@ -15,6 +15,8 @@
 #include "core/base/memory.h"
 #include "core/config/settings.h"
 
+#define PRIVILEGED_PORTS 1024 /* below it, as kernels come */
+
 union address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -204,6 +206,9 @@ open_thread(struct sockets *sockets, const struct settings *settings,
 		enum portico_status status =
 			error_system(err, "listening on %s", binding->url);
 
+		if (status == PORTICO_DENIED && port < PRIVILEGED_PORTS)
+			error_hint(err, "Ports below %d are for root.",
+				   PRIVILEGED_PORTS);
 		error_place(err, binding->place.file, binding->place.line,
 			    binding->place.column);
 		return status;

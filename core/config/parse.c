@@ -454,6 +454,9 @@ refuse_key(struct parse *p, const struct config_table *table,
 		config_problem_at_key(p->problems, value,
 				      "unknown key, did you mean \"%s\"?",
 				      nearest);
+	else if (count == 0)
+		config_problem_at_key(p->problems, value,
+				      "unknown key, none is allowed here");
 	else
 		config_problem_at_key(
 			p->problems, value, "unknown key, allowed are %s",

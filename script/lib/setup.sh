@@ -73,7 +73,8 @@ prepare_configure() {
 	local newer said
 
 	if [ -x "$PORTICO_SRCDIR/configure" ] &&
-		[ -f "$PORTICO_SRCDIR/Makefile.in" ]; then
+		[ -f "$PORTICO_SRCDIR/Makefile.in" ] &&
+		[ -f "$PORTICO_SRCDIR/build-aux/ltmain.sh" ]; then
 		newer=$(find "$PORTICO_SRCDIR/configure.ac" \
 			"$PORTICO_SRCDIR/m4/portico.m4" \
 			-newer "$PORTICO_SRCDIR/configure" 2>/dev/null)

@@ -198,6 +198,19 @@ subtest 'root loads no module' => sub {
 		'is told with its place');
 };
 
+subtest 'a setting for a module that has none' => sub {
+	my $server = with(applications => { '/' => { modules => ['who-loads'],
+		handlers => [ { path => '*', module => 'who-loads' } ],
+		'who-loads' => { greeting => 'hello' } } });
+	my ($status, $output) = refused($server, '--check');
+	is($status, 1, 'exit status 1');
+	my @lines = split /\n/, $output;
+	like(shift @lines, qr/:\d+:\d+: greeting: .*none is allowed here$/,
+		'the key is named');
+	like("@lines", qr/^porticod: [^\n]*nothing was started$/,
+		'and nothing else is said');
+};
+
 subtest 'portico-worker checks by itself' => sub {
 	my $worker = Portico::Server::program('portico-worker');
 	my $server = with();

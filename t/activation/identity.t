@@ -48,6 +48,19 @@ subtest 'as root' => sub {
 	$server->stop;
 };
 
+subtest "a root that its worker may not enter" => sub {
+	plan skip_all => 'this test was not started by root' if $> != 0;
+	my $server = Portico::Server->new(applications => { '/' => {} },
+		allow => [qr/P4021/]);
+	chmod 0700, $server->root;
+	$server->start;
+	is($server->get('/')->{status}, 403, 'its files are refused');
+	my $root = $server->root;
+	ok($server->await_log(qr/\Q$root\E.*may not be entered.*P4021/),
+		'and the log says why');
+	$server->stop;
+};
+
 subtest 'an identity that does not exist' => sub {
 	plan skip_all => 'this test was not started by root' if $> != 0;
 	my $server = Portico::Server->new(

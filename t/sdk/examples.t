@@ -89,6 +89,9 @@ my ($minor) = $module_h =~ /define PORTICO_ABI_MINOR (\d+)/;
 my ($abi) = run('pkg-config', '--variable=abi', 'portico');
 is($abi, "$major.$minor\n", 'portico.pc and module.h name the same ABI');
 
+my ($checker) = run('pkg-config', '--variable=worker', 'portico');
+like($checker, qr{/libexec/portico/portico-worker$},
+	'it says where the worker is that checks modules');
 my ($module_directory) = run('pkg-config', '--variable=moduledir', 'portico');
 like($module_directory, qr{/portico/modules$},
 	'it says where the server looks for modules');
@@ -125,8 +128,10 @@ for my $example (qw(hello echo)) {
 	my $there = "$directory/elsewhere/$example";
 	mkdir "$directory/elsewhere";
 	mkdir $there or die "$there: $!";
+	# What a build in the source tree has left there is none of it.
 	copy($_, $there) or die "$_: $!"
-		for glob "$source/sdk/examples/$example/*";
+		for grep { -f && !/\.(?:la|l?o)\z/ }
+			glob "$source/sdk/examples/$example/*";
 	is_deeply([sort map { basename($_) } glob "$there/*"],
 		['Makefile', 'README.md', "$example.c"],
 		"$example is a source, a Makefile and a README");

@@ -146,23 +146,6 @@ sealed_memory_keeps_its_size_and_refuses_writers(void **state)
 }
 
 static void
-eventfds_collect_wakes(void **state)
-{
-	int fd = io_eventfd(NULL);
-	struct pollfd poller = { .fd = fd, .events = POLLIN };
-
-	(void)state;
-	assert_int_equal(poll(&poller, 1, 0), 0);
-	assert_int_equal(io_eventfd_clear(fd), 0);
-	io_eventfd_wake(fd);
-	io_eventfd_wake(fd);
-	assert_int_equal(poll(&poller, 1, 0), 1);
-	assert_int_equal(io_eventfd_clear(fd), 2);
-	assert_int_equal(poll(&poller, 1, 0), 0);
-	io_close(&fd);
-}
-
-static void
 a_pidfd_tells_the_end_and_carries_signals(void **state)
 {
 	struct pollfd poller = { .events = POLLIN };
@@ -273,7 +256,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(files_are_written_and_read_whole),
 	cmocka_unit_test(large_files_are_read_in_pieces),
 	cmocka_unit_test(sealed_memory_keeps_its_size_and_refuses_writers),
-	cmocka_unit_test(eventfds_collect_wakes),
 	cmocka_unit_test(a_pidfd_tells_the_end_and_carries_signals),
 	cmocka_unit_test(messages_keep_their_borders_and_descriptors),
 	cmocka_unit_test(what_does_not_fit_is_an_error_and_leaks_nothing),
