@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
@@ -254,41 +253,6 @@ io_memfd_read(int fd, size_t limit, struct buffer *buffer,
 		done += (size_t)got;
 	}
 	return PORTICO_OK;
-}
-
-int
-io_eventfd(struct portico_error *err)
-{
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-	return fd >= 0 ? fd : (int)error_system(err, "creating an eventfd");
-}
-
-void
-io_eventfd_wake(int fd)
-{
-	int saved = errno;
-	uint64_t one = 1;
-	ssize_t done;
-
-	do {
-		done = write(fd, &one, sizeof one);
-	} while (done < 0 && errno == EINTR);
-	errno = saved;
-}
-
-uint64_t
-io_eventfd_clear(int fd)
-{
-	int saved = errno;
-	uint64_t count = 0;
-	ssize_t got;
-
-	do {
-		got = read(fd, &count, sizeof count);
-	} while (got < 0 && errno == EINTR);
-	errno = saved;
-	return got == (ssize_t)sizeof count ? count : 0;
 }
 
 int

@@ -85,13 +85,6 @@ int io_memfd_from(const char *name, const void *data, size_t length,
 enum portico_status io_memfd_read(int fd, size_t limit, struct buffer *buffer,
 				  struct portico_error *err);
 
-/* An eventfd, non-blocking, count 0. */
-int io_eventfd(struct portico_error *err);
-/* Adds 1; an eventfd that is full counts as done.  Async-signal-safe. */
-void io_eventfd_wake(int fd);
-/* Sets the count to 0; what it was. */
-uint64_t io_eventfd_clear(int fd);
-
 /* Descriptor that polls readable when the process ends. */
 int io_pidfd_open(pid_t pid);
 enum portico_status io_pidfd_signal(int pidfd, int signal_number);
