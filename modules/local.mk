@@ -7,6 +7,7 @@ modules_static_static_la_SOURCES = \
 	modules/static/content_type.c \
 	modules/static/entry_cache.c \
 	modules/static/lookup.c \
+	modules/static/page_cache.c \
 	modules/static/precondition.c \
 	modules/static/range.c \
 	modules/static/transfer.c
@@ -27,5 +28,9 @@ endif
 
 EXTRA_DIST += modules/README.md modules/static/README.md
 
+check_PROGRAMS += t/modules/page-cache
+t_modules_page_cache_SOURCES = t/modules/page_cache.c
+
+SYSTEM_TESTS += t/modules/cold-file.t
 SYSTEM_TESTS += t/modules/crawl.t
 SYSTEM_TESTS += t/modules/static.t

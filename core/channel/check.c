@@ -32,6 +32,7 @@ static const struct shape from_listener_shapes[CHANNEL_TYPES] = {
 	[CHANNEL_ABORT] = { SHAPE_NONE, 0, 0, 0, true, true },
 	[CHANNEL_DRAIN] = { SHAPE_NONE, 0, 0, 0, false, true },
 	[CHANNEL_SEGMENT_DROP] = { SHAPE_NONE, 0, 0, 0, false, true },
+	[CHANNEL_FILE_SENT] = { SHAPE_NONE, 0, 0, 0, true, true },
 };
 
 static const struct shape from_worker_shapes[CHANNEL_TYPES] = {
@@ -101,6 +102,10 @@ values_fault(const struct channel_descriptor *descriptor)
 		if (descriptor->value == 0 ||
 		    descriptor->value > CHANNEL_WINDOW_MAX_BYTES)
 			return "window of 0 bytes or of more than allowed";
+		return NULL;
+	case CHANNEL_FILE_SENT:
+		if (descriptor->value == 0 || descriptor->value > INT64_MAX)
+			return "file bytes sent are 0 or more than any file's";
 		return NULL;
 	case CHANNEL_ABORT:
 		if (descriptor->value < CHANNEL_ABORT_CLIENT ||

@@ -35,6 +35,15 @@
 /* Spans of files that wait for slow clients, of all requests together. */
 #define CHANNEL_FILE_USES_MAX 65536u
 
+/*
+ * Files go over in spans, so that a span need not be in the page cache long
+ * before it is sent.  The listener says that it has sent so many bytes of
+ * them; the worker hands over no further span of a response while more than
+ * CHANNEL_FILE_AHEAD_BYTES of it wait.
+ */
+#define CHANNEL_FILE_REPORT_BYTES (2u * 1024 * 1024)
+#define CHANNEL_FILE_AHEAD_BYTES (8u * 1024 * 1024)
+
 /* Messages read from the socket in one call. */
 #define CHANNEL_MESSAGES_PER_CALL 32u
 

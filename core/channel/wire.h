@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define CHANNEL_MAGIC 0x504f4348u /* "POCH" */
-#define CHANNEL_VERSION 1
+#define CHANNEL_VERSION 2
 
 /* The unit of sharing between two cores. */
 #define CHANNEL_CACHE_LINE 64
@@ -74,6 +74,9 @@ struct channel_reference {
  *            enum channel_abort.  The worker still owes END.
  *   DRAIN    no REQUEST will follow on this channel
  *   SEGMENT_DROP  segment `value` of the down region is gone: unmap it
+ *   FILE_SENT  `value` more bytes of the response's FILE spans have left.  Sent
+ *            after every CHANNEL_FILE_REPORT_BYTES and when nothing waits any
+ *            more, but not once the response is complete.
  *
  * worker -> listener
  *   RESPONSE refs[0] holds the response head in its first `extra` bytes; what
@@ -81,8 +84,9 @@ struct channel_reference {
  *            flags: LAST, FLUSH.  At most one per request.
  *   BODY     refs[0..count) are response body in order.  flags: LAST, FLUSH
  *   FILE     `value2` bytes at offset `value` of the file that was passed
- *            under the number `extra`.  flags: LAST.  Counts against no window;
- *            65536 spans of a channel may wait to be sent.
+ *            under the number `extra`.  flags: LAST.  Counts against no window
+ *            (the worker goes by FILE_SENT); 65536 spans of a channel may wait
+ *            to be sent.
  *   FILE_CLOSE  file number `extra` will not be named again
  *   FLUSH    what has been handed over so far shall leave at once
  *   END      the request has ended; slot and head block are free.  flags:
@@ -111,6 +115,7 @@ enum channel_type {
 	CHANNEL_SEGMENT_DROP,
 	CHANNEL_UPGRADE,
 	CHANNEL_CACHE_FLUSH,
+	CHANNEL_FILE_SENT,
 	CHANNEL_TYPES
 };
 

@@ -25,7 +25,7 @@ output_init(struct output *output)
 	output->items = output->few;
 	output->capacity = OUTPUT_FEW;
 	output->first = output->count = 0;
-	output->sent = 0;
+	output->sent = output->file_sent = 0;
 }
 
 void
@@ -272,6 +272,7 @@ send_file(struct output *output, int fd, struct channel *channel,
 	item->left -= (uint64_t)sent;
 	*turn -= (uint64_t)sent;
 	output->sent += (uint64_t)sent;
+	output->file_sent += (uint64_t)sent;
 	if (item->left == 0)
 		item_drop_first(output, channel, window_r);
 	else if ((uint64_t)sent < asked)

@@ -49,6 +49,7 @@ struct output {
 	struct output_item *items; /* `few` or heap; a circle */
 	uint32_t capacity, first, count;
 	uint64_t sent; /* bytes on the wire, head included */
+	uint64_t file_sent; /* of files, not yet reported to the worker */
 	struct output_item few[OUTPUT_FEW];
 };
 

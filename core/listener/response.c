@@ -11,6 +11,7 @@
 #include "core/base/check.h"
 #include "core/base/io.h"
 #include "core/base/slice.h"
+#include "core/channel/limits.h"
 #include "core/http/response_head.h"
 #include "core/listener/connection.h"
 #include "core/listener/error_page.h"
@@ -46,6 +47,19 @@ finish(struct listener_request *request)
 				pending || request->own_response);
 }
 
+/* The same for spans of files, which count against no window. */
+static void
+give_file_room(struct listener_request *request)
+{
+	uint64_t sent = request->output.file_sent;
+
+	if (sent == 0 || (sent < CHANNEL_FILE_REPORT_BYTES &&
+			  !output_empty(&request->output)))
+		return;
+	request->output.file_sent = 0;
+	worker_channel_send_file_sent(request, sent);
+}
+
 /* The client has taken bytes, so the worker may hand over more. */
 static void
 give_window(struct listener_request *request)
@@ -53,8 +67,10 @@ give_window(struct listener_request *request)
 	uint32_t due = request->window_due;
 
 	if (request->response_last || request->aborted ||
-	    request->channel == NULL ||
-	    due < channel_window(request->channel->channel) / 2)
+	    request->channel == NULL)
+		return;
+	give_file_room(request);
+	if (due < channel_window(request->channel->channel) / 2)
 		return;
 	request->window_due = 0;
 	request->window_left += due;
@@ -413,6 +429,8 @@ response_on_file(struct listener_request *request,
 	lie = take_bytes(request, descriptor->value2, &drop);
 	if (lie == NULL && request->output.count > OUTPUT_ITEMS_MAX)
 		lie = "response body in too many pieces";
+	if (lie == NULL && drop)
+		request->output.file_sent += descriptor->value2;
 	if (lie != NULL || drop)
 		channel_file_unref(&file);
 	else
@@ -449,6 +467,7 @@ response_restart(struct listener_request *request)
 	request->keep_alive = request->head.keep_alive &&
 			      !request->loop->draining;
 	request->window_due = 0;
+	request->output.file_sent = 0;
 	request->progress = 0;
 }
 

@@ -383,6 +383,22 @@ worker_channel_send_window(struct listener_request *request, uint32_t bytes)
 		sent(channel, channel_send(channel->channel, &descriptor));
 }
 
+void
+worker_channel_send_file_sent(struct listener_request *request, uint64_t bytes)
+{
+	struct worker_channel *channel = request->channel;
+	struct channel_descriptor descriptor = {
+		.type = CHANNEL_FILE_SENT,
+		.slot = request->slot,
+		.generation = request->slot_generation,
+		.value = bytes,
+	};
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (!channel->lost)
+		sent(channel, channel_send(channel->channel, &descriptor));
+}
+
 /* Blocks have come back after there was none. */
 static void
 on_room(struct channel *from, void *arg)
@@ -469,6 +485,7 @@ take(struct worker_channel *channel, struct listener_request *request,
 	case CHANNEL_ABORT:
 	case CHANNEL_DRAIN:
 	case CHANNEL_SEGMENT_DROP:
+	case CHANNEL_FILE_SENT:
 	case CHANNEL_TYPES:
 		break;
 	}

@@ -110,4 +110,8 @@ void worker_channel_send_body(struct listener_request *request, uint32_t block,
 void worker_channel_send_window(struct listener_request *request,
 				uint32_t bytes);
 
+/* So many bytes of its FILE spans have left. */
+void worker_channel_send_file_sent(struct listener_request *request,
+				   uint64_t bytes);
+
 #endif

@@ -129,6 +129,9 @@ attachment_receive(struct attachment *attachment,
 		request->response.window += descriptor->value;
 		response_progress(request);
 		break;
+	case CHANNEL_FILE_SENT:
+		response_file_sent(request, descriptor->value);
+		break;
 	case CHANNEL_ABORT:
 		request_abort(request);
 		break;

@@ -44,6 +44,7 @@ struct response {
 	bool replaced; /* an error page took its place; writes are refused */
 	bool reserved; /* a piece is lent out */
 	bool file_blocked; /* the channel's socket is full, a timer runs */
+	bool file_full; /* a span was refused since too many bytes wait */
 	uint16_t field_count, field_capacity;
 	uint32_t fields_bytes; /* upper bound of the fields in the head */
 	struct response_field *fields;
@@ -60,6 +61,7 @@ struct response {
 	/* a file to send, held back since it may be the last thing */
 	struct portico_file *file;
 	uint64_t file_offset, file_length;
+	uint64_t file_ahead; /* handed over, and not yet reported as sent */
 
 	struct filter_run *filters; /* NULL: none takes part */
 	struct channel_descriptor last; /* has_last: leaves with END */
@@ -111,6 +113,9 @@ void response_decide(struct portico_request *request);
 
 /* Room came back, or a file was read: pass on what waits, wake the request. */
 void response_progress(struct portico_request *request);
+
+/* FILE_SENT: so many bytes of files have reached the client's socket. */
+void response_file_sent(struct portico_request *request, uint64_t bytes);
 
 /* Would a write take at least one byte now? */
 bool response_writable(const struct portico_request *request);

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "core/channel/limits.h"
 #include "core/worker/application.h"
 #include "core/worker/attachment.h"
 #include "core/worker/host_priv.h"
@@ -330,6 +331,9 @@ response_send_file(struct portico_request *request, struct portico_file *file,
 	status = file_first(request);
 	if (status != PORTICO_OK)
 		return status;
+	response->file_full = response->file_ahead > CHANNEL_FILE_AHEAD_BYTES;
+	if (response->file_full)
+		return PORTICO_AGAIN;
 	if (response->filters != NULL) {
 		if (!filter_drain(request) || !filter_is_idle(request))
 			return PORTICO_AGAIN;
@@ -465,7 +469,8 @@ response_writable(const struct portico_request *request)
 
 	if (request->aborted || response->cut)
 		return true;
-	if (list_linked(&request->room_link) || response->file_blocked)
+	if (list_linked(&request->room_link) || response->file_blocked ||
+	    response->file_full)
 		return false;
 	if (response->filters != NULL)
 		return filter_is_idle(request);
@@ -481,4 +486,17 @@ response_progress(struct portico_request *request)
 		filter_drain(request);
 	if (request->wait.kind == WAIT_RESPONSE && response_writable(request))
 		request_ready(request);
+}
+
+void
+response_file_sent(struct portico_request *request, uint64_t bytes)
+{
+	struct response *response = &request->response;
+
+	if (bytes > response->file_ahead)
+		bytes = response->file_ahead;
+	response->file_ahead -= bytes;
+	if (response->file_ahead <= CHANNEL_FILE_AHEAD_BYTES)
+		response->file_full = false;
+	response_progress(request);
 }

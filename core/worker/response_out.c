@@ -364,6 +364,7 @@ out_push_file(struct portico_request *request, bool last)
 	descriptor.value = response->file_offset;
 	descriptor.value2 = response->file_length;
 	response->out_bytes += response->file_length;
+	response->file_ahead += response->file_length;
 	file_unref(response->file);
 	response->file = NULL;
 	send_or_hold(request, &descriptor, last);

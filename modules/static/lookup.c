@@ -13,9 +13,6 @@
 
 #include "modules/static/static_priv.h"
 
-/* How much of a large file is read ahead, off the loop, before it is sent. */
-#define READ_AHEAD_BYTES (4u << 20)
-
 static enum static_lookup_result
 result_of(const struct portico_error *error)
 {
@@ -149,8 +146,6 @@ static_lookup_run(void *arg)
 		return;
 	if ((uint64_t)lookup->stat.st_size <= lookup->configuration->small_file)
 		read_small_file(lookup);
-	else
-		readahead(lookup->fd, 0, READ_AHEAD_BYTES);
 }
 
 static char *

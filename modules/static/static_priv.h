@@ -9,9 +9,11 @@
  *   precondition.c  If-Match and its relatives (RFC 9110 section 13)
  *   range.c         Range and If-Range (RFC 9110 section 14)
  *   transfer.c      the body: all, one range, several ranges
+ *   page_cache.c    is a span of a file in memory?  bring it there
  *
- * Threads: everything but static_lookup_run() runs on the request's loop, and
- * each loop has a cache of its own, so nothing here takes a lock.
+ * Threads: everything but static_lookup_run() and static_fetch_run() runs on
+ * the request's loop, and each loop has a cache of its own, so nothing here
+ * takes a lock.
  */
 #ifndef PORTICO_STATIC_PRIV_H
 #define PORTICO_STATIC_PRIV_H
@@ -21,6 +23,18 @@
 #include <portico/portico.h>
 
 #define STATIC_LOG_LOOKUP_FAILED 1
+#define STATIC_LOG_READ_FAILED 2
+
+/* What is handed over at once of a file; and of one that has to come from the
+ * disk, what is waited for before the first byte leaves (then twice that ...). */
+#define STATIC_SPAN_BYTES (2u << 20)
+#define STATIC_FIRST_FETCH_BYTES (256u << 10)
+/* The kernel reads ahead, and forgets, in about such pieces. */
+#define STATIC_SAMPLE_BYTES (128u << 10)
+/* So long a whole file that was in the page cache is believed to be there
+ * still: asking costs 5 % of what sending does, and one that is asked for so
+ * often is not what the kernel forgets. */
+#define STATIC_CACHED_NS UINT64_C(100000000)
 
 #define STATIC_DATE_SIZE 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and NUL */
 #define STATIC_ETAG_SIZE 72
@@ -49,6 +63,7 @@ struct static_entry {
 	struct static_entry *newer, *older; /* order of last use */
 	uint64_t hash;
 	uint64_t checked_at; /* portico_clock() */
+	uint64_t cached_at; /* portico_clock(): the whole file was in memory */
 	uint64_t size;
 	struct timespec modified, changed;
 	uint64_t device, inode;
@@ -105,7 +120,7 @@ struct static_lookup {
 	struct portico_error error;
 };
 
-/* The one function that runs on the thread pool; `arg` is the look-up. */
+/* Runs on the thread pool; `arg` is the look-up. */
 void static_lookup_run(void *arg);
 /* A new entry, which takes descriptor and content; NULL: no memory. */
 struct static_entry *static_lookup_entry(struct static_lookup *lookup);
@@ -150,6 +165,24 @@ enum portico_verdict static_transfer(struct portico_request *request,
 				     struct static_entry *entry,
 				     const struct static_range *ranges,
 				     int range_count);
+
+/*
+ * Is the span in the page cache, so that sending it waits for no disk?  Cheap,
+ * and true only if every page that it looked at is; it looks at one in
+ * STATIC_SAMPLE_BYTES.
+ */
+bool static_span_is_cached(int fd, uint64_t offset, uint64_t length);
+
+/* A span to be brought into the page cache. */
+struct static_fetch {
+	int fd; /* borrowed */
+	uint64_t offset, length;
+	int os_error; /* out: why the disk did not give it, or 0 */
+};
+
+/* Runs on the thread pool; `arg` is the fetch.  The span is in the page cache
+ * then, as far as the file goes. */
+void static_fetch_run(void *arg);
 
 /* Write from the entry's content or file; PENDING when the client is slow. */
 bool static_is_head(struct portico_request *request);

@@ -129,7 +129,14 @@ portico_response_wait(struct portico_request *request,
  * Send `length` bytes of a regular file from `offset`, in order with what was
  * written before.  The kernel copies them from the file to the client; the
  * worker is not involved further.  The host takes a reference of its own.
- * PORTICO_AGAIN: nothing was taken; portico_response_wait, then call again.
+ * PORTICO_AGAIN: nothing was taken, since more than 8 MiB of files wait for
+ * the client, or for another reason; portico_response_wait, then call again.
+ *
+ * The kernel copies on the listener's loop, which stands still while a page
+ * has to come from a disk.  So a module sends a large file in spans of a few
+ * MiB and has each of them in the page cache before (portico_offload; how the
+ * static module does it: modules/static/page_cache.c).  The last span is kept
+ * until more is written, flushed or the request ends.
  */
 static inline enum portico_status
 portico_response_send_file(struct portico_request *request,

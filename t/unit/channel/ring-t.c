@@ -192,6 +192,8 @@ static const struct lie lies[] = {
 	  { .type = CHANNEL_DRAIN } },
 	{ "descriptor type not allowed from this side",
 	  { .type = CHANNEL_UPGRADE } },
+	{ "descriptor type not allowed from this side",
+	  { .type = CHANNEL_FILE_SENT, HEAD(.value = 1) } },
 	{ "descriptor flags not allowed for its type",
 	  { .type = CHANNEL_BODY, HEAD(.flags = CHANNEL_FLAG_HAS_BODY) } },
 	{ "descriptor flags not allowed for its type",

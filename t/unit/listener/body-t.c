@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "core/channel/limits.h"
 #include "t/unit/listener/stage.h"
 
 static const unsigned done = CHANNEL_FLAG_LAST | CHANNEL_FLAG_END;
@@ -495,6 +498,81 @@ test_window_of_a_slow_client(void **state)
 	end(&stage, &worker, client);
 }
 
+/* FILE_SENT until it has come to `total`; the client reads meanwhile. */
+static void
+read_until_sent(struct fake_worker *worker, int client, uint64_t total)
+{
+	static char part[65536];
+	struct channel_descriptor sent;
+	uint64_t reported = 0;
+	time_t end = time(NULL) + STAGE_TIMEOUT_MS / 1000;
+
+	while (reported < total) {
+		if (time(NULL) > end)
+			fail_msg("%llu bytes of the file reported",
+				 (unsigned long long)reported);
+		recv(client, part, sizeof(part), MSG_DONTWAIT);
+		while (channel_receive(worker->channel, &sent) == PORTICO_OK) {
+			assert_int_equal(sent.type, CHANNEL_FILE_SENT);
+			reported += sent.value;
+		}
+		channel_flush(worker->channel);
+	}
+	assert_int_equal(reported, total);
+}
+
+static size_t
+read_all(int client)
+{
+	static char part[65536];
+	size_t got = 0;
+	ssize_t length;
+
+	while ((length = recv(client, part, sizeof(part), 0)) > 0)
+		got += (size_t)length;
+	return got;
+}
+
+/* The worker learns what was sent of files, to the byte, and hears nothing
+ * once its response is complete. */
+static void
+test_file_spans_are_reported(void **state)
+{
+	const uint64_t large = 3 * (uint64_t)CHANNEL_FILE_REPORT_BYTES + 5;
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request, late;
+	struct channel_descriptor span = { .type = CHANNEL_FILE };
+	int client, fd = memfd_create("file", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, (off_t)large), 0);
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+	fake_worker_take(&worker, &request);
+	fake_worker_respond(&worker, &request, 200, -1, "", 0);
+	assert_int_equal(channel_file_pass(worker.channel, 1, fd), PORTICO_OK);
+	span.slot = request.slot;
+	span.generation = request.generation;
+	span.extra = 1;
+	span.value2 = 7;
+	fake_worker_send(&worker, &span);
+	read_until_sent(&worker, client, 7);
+	span.value2 = large;
+	fake_worker_send(&worker, &span);
+	read_until_sent(&worker, client, large);
+	span.flags = (uint8_t)done;
+	fake_worker_send(&worker, &span);
+	assert_true(read_all(client) >= large);
+	stage_await_counter(&stage, "active", 0);
+	assert_int_not_equal(channel_receive(worker.channel, &late),
+			     PORTICO_OK);
+	close(fd);
+	end(&stage, &worker, client);
+}
+
 int
 main(void)
 {
@@ -514,6 +592,7 @@ main(void)
 		cmocka_unit_test(test_incomplete_response_is_a_reset),
 		cmocka_unit_test(test_end_without_response_is_502),
 		cmocka_unit_test(test_window_of_a_slow_client),
+		cmocka_unit_test(test_file_spans_are_reported),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -697,6 +697,79 @@ test_many_files_keep_to_the_table(void **state)
 	assert_in_range(usage.files, 1, CHANNEL_FILES_MAX);
 }
 
+enum {
+	SPAN = 4 << 20,
+	SPANS = 6
+};
+
+static int spans_taken;
+
+static enum portico_verdict
+send_spans(struct portico_request *request, void *arg)
+{
+	(void)arg;
+	while (spans_taken < SPANS) {
+		enum portico_status status = portico_response_send_file(
+			request, file, (uint64_t)spans_taken * SPAN, SPAN);
+
+		if (status == PORTICO_AGAIN) {
+			waits++;
+			assert_int_equal(portico_response_wait(
+						 request, send_spans, NULL),
+					 PORTICO_OK);
+			return PORTICO_PENDING;
+		}
+		if (status == PORTICO_ABORTED)
+			return PORTICO_ERROR;
+		assert_int_equal(status, PORTICO_OK);
+		spans_taken++;
+	}
+	return PORTICO_DONE;
+}
+
+static enum portico_verdict
+send_spans_first(struct portico_request *request)
+{
+	spans_taken = 0;
+	waits = 0;
+	return send_spans(request, NULL);
+}
+
+/* Spans are taken while no more than 8 MiB wait for the client. */
+static void
+test_spans_wait_for_the_client(void **state)
+{
+	struct answer *answer = &stage.answers[0];
+
+	(void)state;
+	file_make();
+	script = send_spans_first;
+	stage_get(0, "/");
+	stage_turns(5);
+	assert_int_equal(spans_taken, 3);
+	assert_int_equal(answer->file_bytes, 3 * SPAN);
+	assert_int_equal(waits, 1);
+	stage_signal(0, CHANNEL_FILE_SENT, SPAN - 1);
+	stage_turns(5);
+	assert_int_equal(waits, 1);
+	stage_signal(0, CHANNEL_FILE_SENT, 1);
+	stage_turns(5);
+	assert_int_equal(spans_taken, 4);
+	assert_int_equal(answer->file_bytes, 4 * SPAN);
+	/* More than there was: a listener that lies gains nothing. */
+	stage_signal(0, CHANNEL_FILE_SENT, INT64_MAX);
+	stage_finish(0);
+	assert_int_equal(answer->file_bytes, (uint64_t)SPANS * SPAN);
+	assert_false(answer->failed);
+	/* Nothing is sent and the client leaves. */
+	stage_get(0, "/");
+	stage_turns(5);
+	assert_int_equal(spans_taken, 3);
+	stage_signal(0, CHANNEL_ABORT, CHANNEL_ABORT_CLIENT);
+	stage_finish(0);
+	portico_file_unref(file);
+}
+
 /* ---- error pages ------------------------------------------------------------------------------ */
 
 static enum portico_verdict
@@ -750,6 +823,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_file_ends_the_response),
 	TEST(test_file_between_texts),
 	TEST(test_many_files_keep_to_the_table),
+	TEST(test_spans_wait_for_the_client),
 	TEST(test_error_page),
 };
 
