@@ -19,6 +19,10 @@ t_worker_who_loads_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_wrong_abi_la_SOURCES = t/worker/wrong_abi.c
 t_worker_wrong_abi_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 
+noinst_HEADERS += t/worker/without_openat2.h
+check_PROGRAMS += t/worker/without-openat2
+t_worker_without_openat2_SOURCES = t/worker/without_openat2.c
+
 EXTRA_DIST += \
 	t/lib/Portico/Http.pm \
 	t/lib/Portico/Server.pm \
@@ -39,4 +43,5 @@ SYSTEM_TESTS += \
 	t/listener/queue.t \
 	t/listener/slow-reader.t \
 	t/listener/timers.t \
+	t/worker/openat2.t \
 	t/worker/pipeline.t

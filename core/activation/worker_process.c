@@ -224,8 +224,12 @@ on_failed(struct worker_process *worker, const json_t *json)
 		return;
 	control_failed_to_error(&message, &err);
 	error_format(&err, text, sizeof text);
-	start_record_fail(record_of(worker), clock_monotonic_ns(), "%s%s%s",
-			  text, err.detail[0] == '\0' ? "" : ". ", err.detail);
+	start_record_fail(record_of(worker), clock_monotonic_ns(), "%s%s%s%s%s",
+			  text, err.detail[0] == '\0' ? "" : ". ", err.detail,
+			  err.hint[0] == '\0'	? "" :
+			  err.detail[0] == '\0' ? ". " :
+						  " ",
+			  err.hint);
 	error_prefix(&err, "the worker (process %d) cannot start",
 		     (int)process_pid(worker->process));
 	log_write_error(LOG_LEVEL_WARNING, EVENT_START_FAILED,

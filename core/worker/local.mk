@@ -61,6 +61,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += t/unit/worker/speed
 t_unit_worker_speed_SOURCES = t/unit/worker/speed.c
 t_unit_worker_speed_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/file-t
+t_unit_worker_file_t_SOURCES = t/unit/worker/file-t.c
+t_unit_worker_file_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/worker/process-t
 t_unit_worker_process_t_SOURCES = t/unit/worker/process-t.c
 t_unit_worker_process_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
