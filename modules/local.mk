@@ -19,6 +19,7 @@ t_unit_modules_static_t_SOURCES = \
 	t/unit/modules/static-t.c \
 	modules/static/content_type.c \
 	modules/static/entry_cache.c \
+	modules/static/page_cache.c \
 	modules/static/precondition.c \
 	modules/static/range.c
 # Objects of its own: the module's are made by libtool.

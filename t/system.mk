@@ -19,9 +19,9 @@ t_worker_who_loads_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_wrong_abi_la_SOURCES = t/worker/wrong_abi.c
 t_worker_wrong_abi_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 
-noinst_HEADERS += t/worker/without_openat2.h
-check_PROGRAMS += t/worker/without-openat2
-t_worker_without_openat2_SOURCES = t/worker/without_openat2.c
+noinst_HEADERS += t/worker/refuse_call.h
+check_PROGRAMS += t/worker/refuse-call
+t_worker_refuse_call_SOURCES = t/worker/refuse_call.c
 
 EXTRA_DIST += \
 	t/lib/Portico/Http.pm \

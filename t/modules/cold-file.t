@@ -211,4 +211,27 @@ ok(!$response->{complete}, 'a file that shrank is cut, not closed as if complete
 $slow->close;
 is($server->get('/none')->{status}, 404, 'and the server goes on');
 $server->stop;
+
+# ---- a file system that cannot tell what is cached -------------------------------
+
+my $refuse = Portico::Server::build_directory() . '/t/worker/refuse-call';
+SKIP: {
+	system $refuse, 'preadv2', 'EOPNOTSUPP', 'true';
+	skip 'there is no seccomp here', 3 if $? != 0;
+	my $other = Portico::Server->new(
+		wrapper => [$refuse, 'preadv2', 'EOPNOTSUPP'],
+		applications => { '/' => { modules => ['static'],
+			handlers => [{ path => '*', module => 'static' }] } },
+	);
+	open my $file, '>:raw', $other->root . '/large.bin' or die $!;
+	print $file substr $content, 0, 9 * MIB;
+	close $file or die $!;
+	$other->start;
+	ok($other->get('/large.bin')->{body} eq substr($content, 0, 9 * MIB),
+		'no RWF_NOWAIT: the same bytes');
+	ok($other->get('/large.bin', fields => ['Range: bytes=5000000-'])
+		->{body} eq substr($content, 5_000_000, 9 * MIB - 5_000_000),
+		'no RWF_NOWAIT: a range');
+	$other->stop;
+}
 done_testing;

@@ -10,9 +10,9 @@ use Test::More;
 
 plan skip_all => 'the programs are not built' unless Portico::Server::is_built();
 
-my $helper = Portico::Server::build_directory() . '/t/worker/without-openat2';
+my $helper = Portico::Server::build_directory() . '/t/worker/refuse-call';
 plan skip_all => "$helper is not built" unless -x $helper;
-system $helper, 'ENOSYS', 'true';
+system $helper, 'openat2', 'ENOSYS', 'true';
 plan skip_all => 'there is no seccomp here' if $? >> 8 == 77;
 
 my %text = (
@@ -30,7 +30,7 @@ for my $error (sort keys %text) {
 		applications => { '/' => { modules => ['static'],
 			handlers => [{ path => '*', module => 'static' }] } },
 		pools => { main => { rapidFailProtectionMaxCrashes => 1 } },
-		wrapper => [$helper, $error],
+		wrapper => [$helper, 'openat2', $error],
 		allow => [qr/cannot start|disabled|openat2|failed|ended/],
 	);
 	open my $file, '>', $server->root . '/file.txt' or die $!;

@@ -5,9 +5,12 @@
  */
 #include "t/unit/unit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "modules/static/static_priv.h"
+#include "t/worker/refuse_call.h"
 
 /* ---- the fake host -------------------------------------------------------- */
 
@@ -158,6 +161,88 @@ dates_are_written_and_read_in_all_three_forms(void **state)
 		PORTICO_SLICE("Sun, 06 Nov 1994 08:49:37 GMT+1"), &when));
 	static_date_format(INT64_MAX, text);
 	assert_string_equal(text, "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
+/* ---- the page cache ------------------------------------------------------- */
+
+enum {
+	FILE_BYTES = 1 << 20
+};
+
+static int
+sample_file(void)
+{
+	static char zeroes[FILE_BYTES];
+	char path[] = "/var/tmp/portico-static-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(write(fd, zeroes, sizeof(zeroes)), FILE_BYTES);
+	assert_int_equal(fsync(fd), 0);
+	return fd;
+}
+
+static void
+what_was_fetched_is_cached(void **state)
+{
+	int fd = sample_file();
+	struct static_fetch fetch = { .fd = fd, .length = FILE_BYTES };
+
+	(void)state;
+	/* Does nothing where /var/tmp is in memory. */
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	static_fetch_run(&fetch);
+	assert_int_equal(fetch.os_error, 0);
+	assert_true(static_span_is_cached(fd, 0, FILE_BYTES));
+	assert_true(static_span_is_cached(fd, 12345, 1));
+	assert_true(static_span_is_cached(fd, 0, 0));
+	/* It has shrunk: nothing to wait for, and that is no error. */
+	assert_int_equal(ftruncate(fd, 1000), 0);
+	assert_true(static_span_is_cached(fd, 0, FILE_BYTES));
+	static_fetch_run(&fetch);
+	assert_int_equal(fetch.os_error, 0);
+	close(fd);
+}
+
+static void
+a_disk_that_fails_is_told(void **state)
+{
+	struct static_fetch fetch = { .length = FILE_BYTES };
+
+	(void)state;
+	/* Reading a directory fails as a disk does. */
+	fetch.fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static_fetch_run(&fetch);
+	assert_int_equal(fetch.os_error, EISDIR);
+	close(fetch.fd);
+}
+
+static void
+fetch_without_nowait(void)
+{
+	int fd = sample_file();
+	struct static_fetch fetch = { .fd = fd, .length = FILE_BYTES };
+
+	if (refuse_call(SYS_preadv2, EOPNOTSUPP) != 0)
+		_exit(1);
+	if (static_span_is_cached(fd, 0, FILE_BYTES))
+		_exit(2);
+	static_fetch_run(&fetch);
+	_exit(fetch.os_error == 0 ? 3 : 4);
+}
+
+/* A file system without RWF_NOWAIT: nothing is known to be cached, and
+ * fetching works. */
+static void
+who_cannot_tell_fetches(void **state)
+{
+	char text[1024];
+	int status = unit_run_child(fetch_without_nowait, text, sizeof(text));
+
+	(void)state;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 3);
 }
 
 /* ---- preconditions -------------------------------------------------------- */
@@ -370,6 +455,9 @@ the_cache_is_bounded_by_bytes(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(ranges_are_read_as_the_rfc_says),
 	cmocka_unit_test(an_empty_resource_satisfies_no_range),
+	cmocka_unit_test(what_was_fetched_is_cached),
+	cmocka_unit_test(a_disk_that_fails_is_told),
+	cmocka_unit_test(who_cannot_tell_fetches),
 	cmocka_unit_test(dates_are_written_and_read_in_all_three_forms),
 	cmocka_unit_test(preconditions_follow_the_order_of_the_rfc),
 	cmocka_unit_test(if_range_wants_exactly_this_version),

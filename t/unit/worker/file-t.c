@@ -11,7 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/worker/file.h"
-#include "t/worker/without_openat2.h"
+#include "t/worker/refuse_call.h"
 
 #define DETAIL                                                                 \
 	"The kernel keeps requests inside the root of their application by "   \
@@ -31,7 +31,7 @@ check_without(void)
 	enum portico_status status;
 	int fd = -1, root;
 
-	if (without_openat2((unsigned)refused_with) != 0) {
+	if (refuse_call(SYS_openat2, refused_with) != 0) {
 		perror("seccomp");
 		return;
 	}
