@@ -14,6 +14,7 @@
 #include "core/activation/manager.h"
 #include "core/base/check.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/slice.h"
 #include "core/config/settings.h"
@@ -173,6 +174,8 @@ main(int argc, char **argv)
 	parse(&options, argc, argv);
 	log_open("porticod", options.level, STDERR_FILENO);
 	check_install_handlers();
+	/* A few descriptors for each worker; the usual 1024 are soon gone. */
+	io_raise_descriptor_limit();
 	settings = load(options.file, options.check && options.json);
 	if (settings == NULL && options.check && options.json)
 		return 1;

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/buffer.h"
+#include "core/base/check.h"
 #include "core/base/error.h"
 
 _Static_assert(IO_SEAL_SIZE == (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW),
@@ -60,6 +62,64 @@ io_set_nonblock(int fd, bool on)
 	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
 	return fcntl(fd, F_SETFL, flags) < 0 ? status_from_errno(errno) :
 					       PORTICO_OK;
+}
+
+void
+io_raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+uint64_t
+io_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+bool
+io_descriptors_free(int like, unsigned count)
+{
+	int fds[IO_MESSAGE_FDS_MAX];
+	unsigned got = 0;
+	bool enough;
+
+	ASSERT(count <= IO_MESSAGE_FDS_MAX);
+	while (got < count) {
+		fds[got] = fcntl(like, F_DUPFD_CLOEXEC, 0);
+		if (fds[got] < 0)
+			break;
+		got++;
+	}
+	enough = got == count;
+	while (got > 0)
+		io_close(&fds[--got]);
+	return enough;
+}
+
+bool
+io_is_exhaustion(int os_error)
+{
+	switch (os_error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOSPC:
+	case ENOBUFS:
+	case EAGAIN: /* of fork() and execve() */
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Reads to the end of `fd`; one byte beyond the limit tells a large file. */

@@ -89,6 +89,20 @@ enum portico_status io_memfd_read(int fd, size_t limit, struct buffer *buffer,
 int io_pidfd_open(pid_t pid);
 enum portico_status io_pidfd_signal(int pidfd, int signal_number);
 
+/* The soft limit of open files becomes the hard one. */
+void io_raise_descriptor_limit(void);
+
+/* The soft limit now; somebody else may have changed it (prlimit). */
+uint64_t io_descriptor_limit(void);
+
+/* Whether this process could have `count` more descriptors now, at most
+ * IO_MESSAGE_FDS_MAX; tried with copies of `like`.  Nothing is reserved. */
+bool io_descriptors_free(int like, unsigned count);
+
+/* Whether an errno means that this process or the system has run out of
+ * something that may come back: descriptors, processes, memory. */
+bool io_is_exhaustion(int os_error);
+
 /* Two connected SOCK_SEQPACKET sockets, non-blocking if asked. */
 enum portico_status io_seqpacket_pair(int fds[2], bool nonblock,
 				      struct portico_error *err);
@@ -110,7 +124,9 @@ enum portico_status io_send_message(int fd, const void *data, size_t length,
  * Receives one message: its length; 0 when the peer closed; a negative enum
  * portico_status otherwise: PORTICO_AGAIN when nothing is there,
  * PORTICO_TOO_LARGE when it did not fit `size` or `*nfds` (the message is
- * lost, its descriptors are closed).  `*nfds`: in the room in `fds`, out how
+ * lost, its descriptors are closed), PORTICO_FULL when this process has no
+ * descriptors left for those that come with it (the message stays in the
+ * socket, which stays readable: try again when some are free).  `*nfds`: in the room in `fds`, out how
  * many arrived; `fds` and `nfds` may be NULL for none.
  * OWNERSHIP: the descriptors become the caller's.
  */

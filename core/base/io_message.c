@@ -95,8 +95,36 @@ collect(struct msghdr *message, int *fds, size_t room, size_t *count_r)
 	return fits;
 }
 
-ssize_t
-io_recv_message(int fd, void *data, size_t size, int *fds, size_t *nfds)
+/* What recvmsg() says, but for interruptions. */
+static ssize_t
+receive(int fd, struct msghdr *message, int flags)
+{
+	ssize_t got;
+
+	do {
+		got = recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC);
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+static void
+close_all(int *fds, size_t *count)
+{
+	while (*count > 0)
+		io_close(&fds[--*count]);
+}
+
+/* One look at the next message, which stays where it is; its descriptors are
+ * ours, whatever becomes of it. */
+struct look {
+	ssize_t length; /* or a status */
+	size_t count; /* descriptors */
+	bool whole; /* all of it fits */
+	bool starved; /* but for descriptors that this process cannot have */
+};
+
+static struct look
+look(int fd, void *data, size_t size, int *fds, size_t room)
 {
 	struct iovec part = { .iov_base = data, .iov_len = size };
 	union control control;
@@ -104,27 +132,73 @@ io_recv_message(int fd, void *data, size_t size, int *fds, size_t *nfds)
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof control };
-	size_t room = fds == NULL || nfds == NULL ? 0 : *nfds;
-	size_t count;
-	ssize_t got;
+	struct look look = { .length = receive(fd, &message, MSG_PEEK) };
 	bool fits;
 
-	do {
-		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	if (nfds != NULL)
-		*nfds = 0;
+	if (look.length < 0)
+		look.length = (ssize_t)status_from_errno(errno);
+	if (look.length <= 0)
+		return look;
+	fits = collect(&message, fds, room, &look.count);
+	look.whole = fits &&
+		     (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+	look.starved = fits && (message.msg_flags & MSG_CTRUNC) != 0 &&
+		       look.count < IO_MESSAGE_FDS_MAX;
+	return look;
+}
+
+/* Takes away the message that was looked at. */
+static void
+consume(int fd)
+{
+	struct msghdr message = { .msg_iovlen = 0 };
+
+	(void)receive(fd, &message, 0);
+}
+
+static ssize_t
+receive_plain(int fd, void *data, size_t size)
+{
+	struct iovec part = { .iov_base = data, .iov_len = size };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t got = receive(fd, &message, 0);
+
 	if (got < 0)
 		return (ssize_t)status_from_errno(errno);
-	fits = collect(&message, fds, room, &count);
-	if (!fits || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-		while (count > 0)
-			io_close(&fds[--count]);
+	if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+		return (ssize_t)PORTICO_TOO_LARGE;
+	return got;
+}
+
+ssize_t
+io_recv_message(int fd, void *data, size_t size, int *fds, size_t *nfds)
+{
+	size_t room = fds == NULL || nfds == NULL ? 0 : *nfds;
+	struct look now;
+
+	if (nfds != NULL)
+		*nfds = 0;
+	if (room == 0)
+		return receive_plain(fd, data, size);
+	/* recvmsg() takes the message away even when there is no descriptor
+	 * free for those that come with it; hence the look. */
+	now = look(fd, data, size, fds, room);
+	if (now.starved) {
+		close_all(fds, &now.count);
+		if (!io_descriptors_free(fd, IO_MESSAGE_FDS_MAX))
+			return (ssize_t)PORTICO_FULL;
+		/* There are some again. */
+		now = look(fd, data, size, fds, room);
+	}
+	if (now.length <= 0)
+		return now.length;
+	consume(fd);
+	if (!now.whole) {
+		close_all(fds, &now.count);
 		return (ssize_t)PORTICO_TOO_LARGE;
 	}
-	if (nfds != NULL)
-		*nfds = count;
-	return got;
+	*nfds = now.count;
+	return now.length;
 }
 
 enum portico_status

@@ -19,6 +19,7 @@
 #include "core/base/error.h"
 #include "core/base/io.h"
 #include "core/base/list.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 
 #define CONNECTION_MAGIC 0x6c31c07eu
@@ -28,6 +29,9 @@
 
 /* Packets read in one go before other handles of the loop get a turn. */
 #define READ_BATCH 64
+
+/* A message whose descriptors we have no room for is tried again so often. */
+#define STARVED_RETRY_MS 100
 
 struct outgoing {
 	struct list link;
@@ -40,8 +44,12 @@ struct outgoing {
 struct control_connection {
 	unsigned magic;
 	uv_poll_t poll;
+	uv_timer_t retry;
+	unsigned handles; /* to be closed before it is freed */
 	int fd;
 	bool closed; /* no more input or output */
+	bool watched; /* `poll` is in use */
+	bool starved; /* a message waits until we have descriptors for it */
 	bool freed; /* by the owner */
 	bool reported; /* on_closed was called */
 	control_message_fn *on_message;
@@ -55,6 +63,10 @@ struct control_connection {
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_retry(uv_timer_t *timer);
+static void poll_for(struct control_connection *connection);
+static void end_later(struct control_connection *connection,
+		      enum portico_status status, const char *why);
 
 struct control_connection *
 control_connection_new(uv_loop_t *loop, int fd, control_message_fn *on_message,
@@ -70,16 +82,20 @@ control_connection_new(uv_loop_t *loop, int fd, control_message_fn *on_message,
 	connection->arg = arg;
 	list_init(&connection->output);
 	io_set_nonblock(fd, true);
+	uv_timer_init(loop, &connection->retry);
+	connection->retry.data = connection->poll.data = connection;
+	connection->handles = 1;
 	status = uv_poll_init(loop, &connection->poll, fd);
-	if (status != 0)
-		check_panic("polling control connection %d: %s", fd,
-			    uv_strerror(status));
-	connection->poll.data = connection;
-	status = uv_poll_start(&connection->poll, UV_READABLE | UV_DISCONNECT,
-			       on_poll);
-	if (status != 0)
-		check_panic("polling control connection %d: %s", fd,
-			    uv_strerror(status));
+	if (status == 0) {
+		connection->watched = true;
+		connection->handles++;
+		poll_for(connection);
+	} else {
+		/* Told like every other end: later. */
+		end_later(connection, status_from_errno(-status),
+			  "it cannot be watched");
+		uv_timer_start(&connection->retry, on_retry, 0, 0);
+	}
 	return connection;
 }
 
@@ -99,17 +115,21 @@ stop(struct control_connection *connection)
 	if (connection->closed)
 		return;
 	connection->closed = true;
-	uv_poll_stop(&connection->poll);
+	if (connection->watched)
+		uv_poll_stop(&connection->poll);
+	uv_timer_stop(&connection->retry);
 	while (!list_empty(&connection->output))
 		drop(LIST_FIRST(struct outgoing, link, &connection->output));
 	connection->output_count = 0;
 }
 
 static void
-on_poll_closed(uv_handle_t *handle)
+on_handle_closed(uv_handle_t *handle)
 {
 	struct control_connection *connection = handle->data;
 
+	if (--connection->handles > 0)
+		return;
 	connection->magic = 0;
 	mem_free(connection);
 }
@@ -126,7 +146,9 @@ control_connection_free(struct control_connection **connection_p)
 	*connection_p = NULL;
 	stop(connection);
 	connection->freed = true;
-	uv_close((uv_handle_t *)&connection->poll, on_poll_closed);
+	if (connection->watched)
+		uv_close((uv_handle_t *)&connection->poll, on_handle_closed);
+	uv_close((uv_handle_t *)&connection->retry, on_handle_closed);
 	io_close(&connection->fd);
 }
 
@@ -134,7 +156,9 @@ void
 control_connection_unref(struct control_connection *connection)
 {
 	CHECK(connection, CONNECTION_MAGIC);
-	uv_unref((uv_handle_t *)&connection->poll);
+	if (connection->watched)
+		uv_unref((uv_handle_t *)&connection->poll);
+	uv_unref((uv_handle_t *)&connection->retry);
 }
 
 bool
@@ -185,9 +209,35 @@ poll_for(struct control_connection *connection)
 {
 	int events = UV_READABLE | UV_DISCONNECT;
 
+	/* The message that waits keeps the socket readable, and its peer may
+	 * have hung up after it. */
+	if (connection->starved)
+		events = 0;
 	if (!list_empty(&connection->output))
 		events |= UV_WRITABLE;
-	uv_poll_start(&connection->poll, events, on_poll);
+	if (events == 0)
+		uv_poll_stop(&connection->poll);
+	else
+		uv_poll_start(&connection->poll, events, on_poll);
+}
+
+/* Reading pauses; nothing is lost, and the peer's queue grows instead. */
+static void
+starve(struct control_connection *connection)
+{
+	static const struct log_context context = {
+		.action = "receiving a control message"
+	};
+
+	if (!connection->starved)
+		log_warn(1001, &context,
+			 "a message waits, there are no descriptors for what "
+			 "it brings (the limit is %llu); raise LimitNOFILE of "
+			 "the service, or ulimit -n",
+			 (unsigned long long)io_descriptor_limit());
+	connection->starved = true;
+	poll_for(connection);
+	uv_timer_start(&connection->retry, on_retry, STARVED_RETRY_MS, 0);
 }
 
 static void
@@ -394,7 +444,11 @@ receive(struct control_connection *connection)
 		got = io_recv_message(connection->fd, connection->input,
 				      sizeof connection->input, fds, &nfds);
 		if (got == PORTICO_AGAIN)
+			break;
+		if (got == PORTICO_FULL) {
+			starve(connection);
 			return;
+		}
 		if (got == 0 || got == PORTICO_CLOSED) {
 			end(connection, PORTICO_CLOSED, "the peer has closed");
 			return;
@@ -415,6 +469,22 @@ receive(struct control_connection *connection)
 			return;
 		}
 	}
+	if (connection->starved && !connection->closed) {
+		connection->starved = false;
+		poll_for(connection);
+	}
+}
+
+static void
+on_retry(uv_timer_t *timer)
+{
+	struct control_connection *connection = timer->data;
+
+	CHECK(connection, CONNECTION_MAGIC);
+	if (connection->watched)
+		receive(connection);
+	else
+		end(connection, PORTICO_CLOSED, "it cannot be watched");
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "core/control/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +22,15 @@
 
 #define SERVER_MAGIC 0x5e12e27au
 
+/*
+ * Kept for the time when all others are in use: one command can still be
+ * served, its socket and an answer in shared memory.
+ */
+#define SPARE_DESCRIPTORS 4
+
+/* Out of descriptors all the same: how long accepting pauses. */
+#define ACCEPT_PAUSE_MS 100
+
 struct client {
 	struct list link;
 	struct control_server *server;
@@ -30,7 +40,10 @@ struct client {
 struct control_server {
 	unsigned magic;
 	uv_poll_t poll;
+	uv_timer_t resume;
+	unsigned handles; /* to be closed before it is freed */
 	int fd;
+	int spare[SPARE_DESCRIPTORS]; /* -1: in use by a client */
 	char *path;
 	struct list clients; /* of struct client */
 	unsigned count, maximum;
@@ -38,6 +51,26 @@ struct control_server {
 	control_gone_fn *on_gone;
 	void *arg;
 };
+
+/* ---- spare descriptors ----------------------------------------------------- */
+
+static void
+spare_keep(struct control_server *server)
+{
+	for (unsigned i = 0; i < SPARE_DESCRIPTORS; i++)
+		if (server->spare[i] < 0)
+			server->spare[i] =
+				fcntl(server->fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static void
+spare_free(struct control_server *server)
+{
+	for (unsigned i = 0; i < SPARE_DESCRIPTORS; i++)
+		io_close(&server->spare[i]);
+}
+
+/* ---- clients --------------------------------------------------------------- */
 
 static void
 drop(struct client *client)
@@ -49,6 +82,7 @@ drop(struct client *client)
 	list_remove(&client->link);
 	server->count--;
 	mem_free(client);
+	spare_keep(server);
 }
 
 static void
@@ -83,6 +117,36 @@ is_allowed(int fd)
 	       (uid == 0 || uid == geteuid());
 }
 
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void
+on_resume(uv_timer_t *timer)
+{
+	struct control_server *server = timer->data;
+
+	CHECK(server, SERVER_MAGIC);
+	uv_poll_start(&server->poll, UV_READABLE, on_poll);
+}
+
+/* -1: nobody there, or no descriptor for it. */
+static int
+accept_client(struct control_server *server)
+{
+	int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd = accept4(server->fd, NULL, NULL, flags);
+
+	if (fd >= 0 || !io_is_exhaustion(errno) || errno == EAGAIN)
+		return fd;
+	spare_free(server);
+	fd = accept4(server->fd, NULL, NULL, flags);
+	if (fd < 0 && errno != EAGAIN) {
+		/* The socket stays readable: no spinning on it. */
+		uv_poll_stop(&server->poll);
+		uv_timer_start(&server->resume, on_resume, ACCEPT_PAUSE_MS, 0);
+	}
+	return fd;
+}
+
 static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
@@ -93,7 +157,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	CHECK(server, SERVER_MAGIC);
-	fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = accept_client(server);
 	if (fd < 0)
 		return;
 	if (server->count >= server->maximum || !is_allowed(fd)) {
@@ -103,6 +167,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 				 "too many are connected" :
 				 "its user is neither root nor ours");
 		io_close(&fd);
+		spare_keep(server);
 		return;
 	}
 	client = mem_zalloc(sizeof *client);
@@ -161,8 +226,13 @@ control_server_open(uv_loop_t *loop, const char *path, unsigned clients_max,
 	server->on_gone = on_gone;
 	server->arg = arg;
 	list_init(&server->clients);
+	for (unsigned i = 0; i < SPARE_DESCRIPTORS; i++)
+		server->spare[i] = -1;
+	spare_keep(server);
+	uv_timer_init(loop, &server->resume);
 	status = uv_poll_init(loop, &server->poll, fd);
-	server->poll.data = server;
+	server->poll.data = server->resume.data = server;
+	server->handles = 2;
 	if (status == 0)
 		status = uv_poll_start(&server->poll, UV_READABLE, on_poll);
 	if (status != 0)
@@ -177,6 +247,8 @@ on_handle_closed(uv_handle_t *handle)
 {
 	struct control_server *server = handle->data;
 
+	if (--server->handles > 0)
+		return;
 	server->magic = 0;
 	mem_free(server->path);
 	mem_free(server);
@@ -195,5 +267,7 @@ control_server_close(struct control_server **server_p)
 		drop(client);
 	unlink(server->path);
 	uv_close((uv_handle_t *)&server->poll, on_handle_closed);
+	uv_close((uv_handle_t *)&server->resume, on_handle_closed);
+	spare_free(server);
 	io_close(&server->fd);
 }

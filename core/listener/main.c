@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <uv.h>
 
 #include "core/base/check.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/slice.h"
 #include "core/listener/drain.h"
@@ -86,17 +86,6 @@ parse_options(int argc, char **argv, enum log_level *level, int *code_r)
 }
 
 static void
-raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static void
 on_sigterm(uv_signal_t *handle, int number)
 {
 	struct listener *listener = handle->data;
@@ -134,7 +123,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	/* From a terminal it reaches all of us; porticod decides. */
 	signal(SIGINT, SIG_IGN);
-	raise_descriptors();
+	io_raise_descriptor_limit();
 	ASSERT(uv_loop_init(&uv) == 0);
 	listener_init(&listener, &uv, fd);
 	uv_signal_init(&uv, &sigterm);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -235,6 +236,82 @@ what_does_not_fit_is_an_error_and_leaks_nothing(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
+/* The soft limit so that `count` more can be opened; returns the old one. */
+static rlim_t
+leave_descriptors(unsigned count)
+{
+	struct rlimit limit;
+	int next = fcntl(0, F_DUPFD, 0);
+	rlim_t old;
+
+	/* All below the next free number are in use. */
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	old = limit.rlim_cur;
+	limit.rlim_cur = (rlim_t)next + count;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return old;
+}
+
+static void
+set_descriptor_limit(rlim_t now)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = now;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void
+a_message_waits_for_descriptors(void **state)
+{
+	int before = count_fds(), pair[2], pipes[2], got[4];
+	char data[16], one;
+	size_t nfds;
+	rlim_t old;
+
+	(void)state;
+	assert_int_equal(io_seqpacket_pair(pair, true, NULL), PORTICO_OK);
+	assert_int_equal(pipe(pipes), 0);
+	io_send_message(pair[1], "ab", 2, pipes, 2);
+	io_send_message(pair[1], "cd", 2, NULL, 0);
+	/* None, then one too few: nothing is taken and nothing kept. */
+	for (unsigned room = 0; room < 2; room++) {
+		old = leave_descriptors(room);
+		assert_true(io_descriptors_free(0, room));
+		assert_false(io_descriptors_free(0, room + 1));
+		assert_true(io_descriptor_limit() < old);
+		for (int i = 0; i < 3; i++) {
+			nfds = 4;
+			assert_int_equal(io_recv_message(pair[0], data, 16, got,
+							 &nfds),
+					 PORTICO_FULL);
+			assert_int_equal(nfds, 0);
+		}
+		assert_true(io_descriptors_free(0, room));
+		set_descriptor_limit(old);
+	}
+	nfds = 4;
+	assert_int_equal(io_recv_message(pair[0], data, 16, got, &nfds), 2);
+	assert_memory_equal(data, "ab", 2);
+	assert_int_equal(nfds, 2);
+	assert_int_equal(write(got[1], "!", 1), 1);
+	assert_int_equal(read(pipes[0], &one, 1), 1);
+	/* One without descriptors needs none. */
+	old = leave_descriptors(0);
+	nfds = 4;
+	assert_int_equal(io_recv_message(pair[0], data, 16, &got[2], &nfds), 2);
+	set_descriptor_limit(old);
+	assert_memory_equal(data, "cd", 2);
+	for (int i = 0; i < 2; i++) {
+		io_close(&got[i]);
+		io_close(&pair[i]);
+		io_close(&pipes[i]);
+	}
+	assert_int_equal(count_fds(), before);
+}
+
 static void
 the_peer_is_known(void **state)
 {
@@ -259,6 +336,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_pidfd_tells_the_end_and_carries_signals),
 	cmocka_unit_test(messages_keep_their_borders_and_descriptors),
 	cmocka_unit_test(what_does_not_fit_is_an_error_and_leaks_nothing),
+	cmocka_unit_test(a_message_waits_for_descriptors),
 	cmocka_unit_test(the_peer_is_known),
 };
 

@@ -8,8 +8,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,6 +187,92 @@ test_descriptors_wait(void **state)
 }
 
 static void
+on_time(uv_timer_t *timer)
+{
+	*(bool *)timer->data = true;
+}
+
+/* Turns of the loop within so much time, at most `most`. */
+static unsigned
+turns_within(struct pair *pair, uint64_t ms, unsigned most)
+{
+	unsigned turns = 0;
+	bool over = false;
+	uv_timer_t timer;
+
+	uv_timer_init(&pair->loop, &timer);
+	timer.data = &over;
+	uv_timer_start(&timer, on_time, ms, 0);
+	while (!over && turns < most) {
+		uv_run(&pair->loop, UV_RUN_ONCE);
+		turns++;
+	}
+	uv_close((uv_handle_t *)&timer, NULL);
+	uv_run(&pair->loop, UV_RUN_NOWAIT);
+	return turns;
+}
+
+/* Without descriptors to receive it a message waits, those behind it too;
+ * meanwhile the loop sleeps, even when the peer has hung up. */
+static void
+starves(bool hang_up)
+{
+	struct pair pair;
+	struct rlimit limit, low;
+	int fds[2], next;
+
+	setup(&pair, false);
+	pair.b.keep_fd = true;
+	assert_int_equal(pipe(fds), 0);
+	next = fcntl(0, F_DUPFD, 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	control_send(pair.a.connection, make(1), fds, 2);
+	control_send(pair.a.connection, make(2), NULL, 0);
+	if (hang_up)
+		control_connection_free(&pair.a.connection);
+	assert_true(turns_within(&pair, 350, 1000) < 20);
+	assert_int_equal(pair.b.messages, 0);
+	assert_int_equal(pair.b.ends, 0);
+	/* It can still talk. */
+	if (!hang_up) {
+		control_send(pair.b.connection, make(1), NULL, 0);
+		turn_until(&pair, &pair.a.messages, 1);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	turn_until(&pair, &pair.b.messages, 2);
+	assert_true(pair.b.in_order);
+	io_close(&pair.b.kept_fd);
+	io_close(&fds[0]);
+	io_close(&fds[1]);
+	if (hang_up) {
+		turn_until(&pair, &pair.b.ends, 1);
+	} else {
+		/* As before. */
+		control_send(pair.a.connection, make(3), NULL, 0);
+		turn_until(&pair, &pair.b.messages, 3);
+	}
+	teardown(&pair);
+}
+
+static void
+test_starved(void **state)
+{
+	(void)state;
+	starves(false);
+}
+
+static void
+test_starved_hang_up(void **state)
+{
+	(void)state;
+	starves(true);
+}
+
+static void
 test_large(void **state)
 {
 	size_t length = 3000000;
@@ -322,6 +410,8 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_descriptors_wait),
+		cmocka_unit_test(test_starved),
+		cmocka_unit_test(test_starved_hang_up),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_hang_up),
 		cmocka_unit_test(test_free_inside),
