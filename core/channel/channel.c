@@ -36,6 +36,7 @@ channel_new(bool listener, const char *name)
 	channel->listener = listener;
 	channel->name = mem_strdup(name != NULL ? name : "channel");
 	channel->wake_own = channel->wake_peer = channel->socket = -1;
+	channel->spare = -1;
 	return channel;
 }
 
@@ -195,6 +196,7 @@ channel_attach(struct channel_handles *handles, struct channel **channel_r,
 	channel->wake_peer = handles->wake_listener;
 	channel->socket = handles->socket;
 	handles->wake_worker = handles->wake_listener = handles->socket = -1;
+	channel->spare = fcntl(channel->socket, F_DUPFD_CLOEXEC, 3);
 	*channel_r = channel;
 	return PORTICO_OK;
 
@@ -220,6 +222,7 @@ channel_free(struct channel **channel_p)
 	io_close(&channel->wake_own);
 	io_close(&channel->wake_peer);
 	io_close(&channel->socket);
+	io_close(&channel->spare);
 	mem_free(channel->overflow);
 	mem_free(channel->name);
 	memset(channel, 0, sizeof(*channel));
@@ -266,6 +269,13 @@ channel_socket_fd(const struct channel *channel)
 {
 	CHECK(channel, CHANNEL_OBJECT_MAGIC);
 	return channel->socket;
+}
+
+bool
+channel_starved(const struct channel *channel)
+{
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	return channel->starved;
 }
 
 const char *

@@ -117,10 +117,13 @@ bool channel_sleep(struct channel *channel);
 void channel_awake(struct channel *channel, bool wake_fd_readable);
 
 /*
- * Read what came over the socket: segments, files, requests to grow.
+ * Read what came over the socket: segments, files, requests to grow.  What
+ * brings a descriptor that this process has no room for stays there, with all
+ * that is behind it, and channel_starved() is true until a later call.
  * PORTICO_CLOSED: the other process is gone (ring contents stay readable).
  */
 enum portico_status channel_socket_readable(struct channel *channel);
+bool channel_starved(const struct channel *channel);
 
 /* ---- blocks ---------------------------------------------------------------
  * A block is allocated in the region that this side writes, and belongs to
@@ -223,8 +226,8 @@ enum portico_status channel_file_pass(struct channel *channel, uint32_t number,
 
 /*
  * Listener: the file passed under that number, with a reference for the
- * caller (a connection that sends from it), or NULL if none was passed (a
- * lie).  Reads the socket if need be.  Only regular files get this far.
+ * caller (a connection that sends from it), or NULL if none was passed: a lie,
+ * unless channel_starved().  Reads the socket if need be.  Only regular files get this far.
  * FILE_CLOSE is returned by channel_receive after the table has let go.
  */
 struct channel_file;

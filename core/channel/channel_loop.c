@@ -36,8 +36,12 @@ struct channel_loop {
 	uv_prepare_t prepare;
 	uv_check_t check;
 	uv_idle_t idle;
+	uv_timer_t feed; /* active while a channel is starved */
 	unsigned closing;
 };
+
+/* A channel without descriptors for what it was sent tries again so often. */
+#define STARVED_RETRY_MS 100
 
 static void
 watch_ready(struct watch *watch)
@@ -203,6 +207,32 @@ on_wake(uv_poll_t *handle, int status, int events)
 	watch_ready(watch);
 }
 
+static void on_socket(uv_poll_t *handle, int status, int events);
+
+static void
+on_feed(uv_timer_t *timer)
+{
+	struct channel_loop *loop = timer->data;
+
+	CHECK(loop, LOOP_MAGIC);
+	LIST_FOREACH(struct watch, all, watch, &loop->all) {
+		if (!uv_is_active((uv_handle_t *)&watch->socket) &&
+		    !watch->channel->peer_gone)
+			uv_poll_start(&watch->socket, UV_READABLE, on_socket);
+	}
+}
+
+/* What waits keeps the socket readable: no spinning on it. */
+static void
+starve(struct watch *watch)
+{
+	uv_timer_t *feed = &watch->loop->feed;
+
+	uv_poll_stop(&watch->socket);
+	if (!uv_is_active((uv_handle_t *)feed))
+		uv_timer_start(feed, on_feed, STARVED_RETRY_MS, 0);
+}
+
 static void
 on_socket(uv_poll_t *handle, int status, int events)
 {
@@ -216,6 +246,8 @@ on_socket(uv_poll_t *handle, int status, int events)
 		watch->channel->peer_gone = true;
 	if (result != PORTICO_OK || status < 0)
 		uv_poll_stop(handle);
+	else if (channel_starved(watch->channel))
+		starve(watch);
 	if (result != PORTICO_OK || status < 0 || watch->channel->room_due)
 		watch_ready(watch);
 }
@@ -234,7 +266,9 @@ channel_loop_new(uv_loop_t *uv)
 	uv_prepare_init(uv, &loop->prepare);
 	uv_check_init(uv, &loop->check);
 	uv_idle_init(uv, &loop->idle);
+	uv_timer_init(uv, &loop->feed);
 	loop->prepare.data = loop->check.data = loop->idle.data = loop;
+	loop->feed.data = loop;
 	uv_prepare_start(&loop->prepare, on_prepare);
 	uv_check_start(&loop->check, on_check);
 	uv_unref((uv_handle_t *)&loop->prepare);
@@ -265,10 +299,11 @@ channel_loop_free(struct channel_loop **loop_p)
 	CHECK(loop, LOOP_MAGIC);
 	while (!list_empty(&loop->all))
 		watch_remove(LIST_FIRST(struct watch, all, &loop->all));
-	loop->closing = 3;
+	loop->closing = 4;
 	uv_close((uv_handle_t *)&loop->prepare, on_loop_handle_closed);
 	uv_close((uv_handle_t *)&loop->check, on_loop_handle_closed);
 	uv_close((uv_handle_t *)&loop->idle, on_loop_handle_closed);
+	uv_close((uv_handle_t *)&loop->feed, on_loop_handle_closed);
 }
 
 /* A handle that uv_poll_init() refused was not added to the loop. */

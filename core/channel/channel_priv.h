@@ -90,6 +90,7 @@ struct channel {
 	bool listener;
 	bool socket_closed; /* read to its end */
 	bool peer_gone; /* the other side has hung up socket or pipe */
+	bool starved; /* a message waits for a descriptor of this process */
 	bool dirty; /* on_dirty was called since the last flush */
 	const char *lie; /* static text, or NULL */
 	char *name;
@@ -141,6 +142,7 @@ struct channel {
 	int wake_own; /* pipe, read end */
 	int wake_peer; /* pipe, write end */
 	int socket;
+	int spare; /* worker: given up for a segment when none is left */
 
 	uint64_t sent, received, wakeups;
 
@@ -256,6 +258,9 @@ void ring_release_flush(struct channel *channel);
 /* Try to get more blocks.  True: there are some now. */
 bool segment_grow(struct channel *channel,
 		  enum channel_block_class block_class);
+/* What waits on the socket, without the descriptors for which there is no
+ * room. */
+enum portico_status segment_socket_take(struct channel *channel);
 /* SEGMENT_DROP of the other side. */
 enum portico_status segment_dropped(struct channel *channel, uint64_t number);
 

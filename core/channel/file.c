@@ -146,6 +146,10 @@ file_remove(struct channel *channel, uint32_t number)
 		(void)channel_socket_readable(channel);
 		link = file_link(channel, number);
 	}
+	/* It waits for a descriptor that it needs no more. */
+	while (*link == NULL && channel->starved &&
+	       segment_socket_take(channel) == PORTICO_OK)
+		link = file_link(channel, number);
 	file = *link;
 	if (file == NULL)
 		return false;

@@ -50,7 +50,7 @@ channel_message_send(int socket, const struct channel_message *message, int fd)
 }
 
 static ssize_t
-receive(int socket, struct msghdr *header)
+receive(int socket, struct msghdr *header, int flags)
 {
 	/* A peer that closed with unread messages leaves one ECONNRESET before
 	 * what it had sent. */
@@ -58,7 +58,8 @@ receive(int socket, struct msghdr *header)
 	ssize_t n;
 
 	for (;;) {
-		n = recvmsg(socket, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, header,
+			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
 		if (n >= 0)
 			return n;
 		if (errno == ECONNRESET && !reset_seen)
@@ -96,21 +97,19 @@ take_descriptors(struct msghdr *header, int *fd_r)
 	return count;
 }
 
-/* Whether this process could have taken one more descriptor. */
-static bool
-descriptors_exhausted(void)
+/* The message is there: takes it away. */
+static void
+consume(int socket)
 {
-	int fd = dup(STDERR_FILENO);
+	struct msghdr header = { .msg_iovlen = 0 };
 
-	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE;
-	io_close(&fd);
-	return false;
+	(void)receive(socket, &header, 0);
 }
 
-enum portico_status
-channel_message_receive(int socket, struct channel_message *message_r,
-			int *fd_r)
+/* The next message, taken away only if `flags` do not say MSG_PEEK.
+ * PORTICO_FULL as in channel_message_receive. */
+static enum portico_status
+take(int socket, struct channel_message *message_r, int *fd_r, int flags)
 {
 	union control control;
 	struct iovec iov = { .iov_base = message_r,
@@ -119,7 +118,7 @@ channel_message_receive(int socket, struct channel_message *message_r,
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
 				 .msg_controllen = sizeof(control.bytes) };
-	ssize_t n = receive(socket, &header);
+	ssize_t n = receive(socket, &header, flags);
 	unsigned count;
 
 	*fd_r = -1;
@@ -130,7 +129,7 @@ channel_message_receive(int socket, struct channel_message *message_r,
 								 PORTICO_CLOSED;
 	count = take_descriptors(&header, fd_r);
 	if (n == (ssize_t)sizeof(*message_r) && count == 0 &&
-	    (header.msg_flags & MSG_CTRUNC) != 0 && descriptors_exhausted())
+	    (header.msg_flags & MSG_CTRUNC) != 0)
 		return PORTICO_FULL;
 	if (n != (ssize_t)sizeof(*message_r) || count > 1 ||
 	    (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
@@ -138,4 +137,29 @@ channel_message_receive(int socket, struct channel_message *message_r,
 		return PORTICO_PROTOCOL;
 	}
 	return PORTICO_OK;
+}
+
+enum portico_status
+channel_message_receive(int socket, struct channel_message *message_r,
+			int *fd_r)
+{
+	enum portico_status status = take(socket, message_r, fd_r, MSG_PEEK);
+
+	if (status == PORTICO_FULL) {
+		if (!io_descriptors_free(socket, 1))
+			return PORTICO_FULL;
+		/* There is one again. */
+		status = take(socket, message_r, fd_r, MSG_PEEK);
+		if (status == PORTICO_FULL)
+			status = PORTICO_PROTOCOL;
+	}
+	if (status == PORTICO_OK || status == PORTICO_PROTOCOL)
+		consume(socket);
+	return status;
+}
+
+enum portico_status
+channel_message_take(int socket, struct channel_message *message_r, int *fd_r)
+{
+	return take(socket, message_r, fd_r, 0);
 }

@@ -48,10 +48,14 @@ channel_message_send(int socket, const struct channel_message *message, int fd);
  * or -1.  PORTICO_AGAIN: none there.  PORTICO_CLOSED: hang-up.
  * PORTICO_PROTOCOL: wrong length, or more than one descriptor (all closed).
  * PORTICO_FULL: this process has no descriptor left to receive it with; the
- * message itself is there and *fd_r is -1.
+ * message stays where it is.
  */
 enum portico_status channel_message_receive(int socket,
 					    struct channel_message *message_r,
 					    int *fd_r);
+
+/* The same, but on PORTICO_FULL the message is taken and *fd_r is -1. */
+enum portico_status
+channel_message_take(int socket, struct channel_message *message_r, int *fd_r);
 
 #endif

@@ -10,6 +10,7 @@
  * A number is not used again before the other side has consumed the drop;
  * otherwise the message with the new segment could overtake it.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -249,6 +250,70 @@ message_handle(struct channel *channel, const struct channel_message *message,
 	return status;
 }
 
+/* Worker: the descriptor of a segment is closed as soon as it is mapped, so
+ * that one spare is enough for all of them, one after the other. */
+static enum portico_status
+receive_with_spare(struct channel *channel, struct channel_message *message,
+		   int *fd_r)
+{
+	enum portico_status status =
+		channel_message_receive(channel->socket, message, fd_r);
+
+	if (status != PORTICO_FULL || channel->spare < 0)
+		return status;
+	io_close(&channel->spare);
+	return channel_message_receive(channel->socket, message, fd_r);
+}
+
+static void
+spare_keep(struct channel *channel)
+{
+	if (!channel->listener && channel->spare < 0)
+		channel->spare = fcntl(channel->socket, F_DUPFD_CLOEXEC, 3);
+}
+
+static enum portico_status
+socket_closed(struct channel *channel)
+{
+	channel->socket_closed = true;
+	channel->peer_gone = true;
+	return PORTICO_CLOSED;
+}
+
+/* `take`: also what there are no descriptors for. */
+static enum portico_status
+socket_read(struct channel *channel, bool take)
+{
+	channel->starved = false;
+	for (unsigned i = 0; i < CHANNEL_MESSAGES_PER_CALL; i++) {
+		struct channel_message message;
+		int fd;
+		enum portico_status status =
+			take ? channel_message_take(channel->socket, &message,
+						    &fd) :
+			       receive_with_spare(channel, &message, &fd);
+
+		if (status == PORTICO_AGAIN)
+			return PORTICO_OK;
+		if (status == PORTICO_CLOSED)
+			return socket_closed(channel);
+		if (status == PORTICO_FULL && !take) {
+			channel->starved = true;
+			return PORTICO_OK;
+		}
+		if (status == PORTICO_PROTOCOL)
+			return channel_refuse(
+				channel, "message on the socket of another "
+					 "size or with two descriptors");
+		status = message_handle(channel, &message, fd,
+					status == PORTICO_FULL);
+		spare_keep(channel);
+		if (status != PORTICO_OK)
+			return status;
+	}
+	return PORTICO_OK;
+}
+
 enum portico_status
 channel_socket_readable(struct channel *channel)
 {
@@ -259,29 +324,17 @@ channel_socket_readable(struct channel *channel)
 		return PORTICO_CLOSED;
 	if (channel->grow_owed != 0)
 		grow_answer_owed(channel);
-	for (unsigned i = 0; i < CHANNEL_MESSAGES_PER_CALL; i++) {
-		struct channel_message message;
-		int fd;
-		enum portico_status status =
-			channel_message_receive(channel->socket, &message, &fd);
+	return socket_read(channel, false);
+}
 
-		if (status == PORTICO_AGAIN)
-			return PORTICO_OK;
-		if (status == PORTICO_CLOSED) {
-			channel->socket_closed = true;
-			channel->peer_gone = true;
-			return status;
-		}
-		if (status == PORTICO_PROTOCOL)
-			return channel_refuse(
-				channel, "message on the socket of another "
-					 "size or with two descriptors");
-		status = message_handle(channel, &message, fd,
-					status == PORTICO_FULL);
-		if (status != PORTICO_OK)
-			return status;
-	}
-	return PORTICO_OK;
+enum portico_status
+segment_socket_take(struct channel *channel)
+{
+	if (channel->lie != NULL)
+		return PORTICO_PROTOCOL;
+	if (channel->socket_closed)
+		return PORTICO_CLOSED;
+	return socket_read(channel, true);
 }
 
 /* ---- shrinking ----------------------------------------------------------------- */

@@ -420,6 +420,13 @@ response_on_file(struct listener_request *request,
 	if (request->response_last && !request->own_response)
 		return "response body after its end";
 	file = channel_file_find(request->channel->channel, descriptor->extra);
+	if (file == NULL && channel_starved(request->channel->channel)) {
+		/* Not the worker's fault; later it will be had. */
+		if (!unwanted(request))
+			request_fail(request, HTTP_REASON_NOT_AVAILABLE, 503,
+				     "NoDescriptors");
+		return NULL;
+	}
 	if (file == NULL)
 		return "file that was not passed";
 	if (unwanted(request)) {

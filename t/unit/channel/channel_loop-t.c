@@ -103,6 +103,66 @@ two_ends_on_one_loop_talk(void **state)
 	pair_close(&pair);
 }
 
+static void
+on_time(uv_timer_t *timer)
+{
+	*(bool *)timer->data = true;
+}
+
+/* A file for which there is no descriptor: the loop sleeps, tries again, and
+ * has it when there is one. */
+static void
+starving_does_not_spin(void **state)
+{
+	struct pair pair = pair_open();
+	struct end end = { 0 };
+	struct rlimit before, none;
+	struct channel_usage usage;
+	unsigned turns = 0;
+	bool over = false;
+	uv_timer_t timer;
+	uv_loop_t uv;
+	FILE *file = tmpfile();
+
+	(void)state;
+	uv_loop_init(&uv);
+	end.loop = channel_loop_new(&uv);
+	add(&end, pair.listener);
+	uv_timer_init(&uv, &timer);
+	timer.data = &over;
+	uv_timer_start(&timer, on_time, 350, 0);
+	assert_int_equal(channel_file_pass(pair.worker, 7, fileno(file)),
+			 PORTICO_OK);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	while (!over && turns < 1000) {
+		uv_run(&uv, UV_RUN_ONCE);
+		turns++;
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(turns < 20);
+	assert_true(channel_starved(pair.listener));
+	do {
+		uv_run(&uv, UV_RUN_ONCE);
+		channel_get_usage(pair.listener, &usage);
+	} while (usage.files == 0);
+	assert_false(channel_starved(pair.listener));
+	/* And as ever for the next. */
+	assert_int_equal(channel_file_pass(pair.worker, 8, fileno(file)),
+			 PORTICO_OK);
+	do {
+		uv_run(&uv, UV_RUN_ONCE);
+		channel_get_usage(pair.listener, &usage);
+	} while (usage.files == 1);
+	assert_int_equal(end.closed, 0);
+	fclose(file);
+	uv_close((uv_handle_t *)&timer, NULL);
+	loop_close(&uv, &end);
+	pair_close(&pair);
+}
+
 /* What was there before the channel came to the loop is handed over. */
 static void
 early_descriptors_are_not_forgotten(void **state)
@@ -307,6 +367,7 @@ idle_channels_are_not_touched(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(two_ends_on_one_loop_talk),
+	cmocka_unit_test(starving_does_not_spin),
 	cmocka_unit_test(early_descriptors_are_not_forgotten),
 	cmocka_unit_test(one_channel_may_not_hold_up_the_others),
 	cmocka_unit_test(everything_is_handed_over_before_the_end),

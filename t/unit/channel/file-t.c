@@ -176,28 +176,114 @@ a_full_socket_is_told(void **state)
 	pair_close(&pair);
 }
 
-/* That the listener has no descriptor left is not the worker's lie. */
+/* No descriptor is free from here on; what to give to fed(). */
+static struct rlimit
+starve(void)
+{
+	struct rlimit before, none;
+	int next = fcntl(0, F_DUPFD, 0);
+
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return before;
+}
+
 static void
-lack_of_descriptors_fails_the_file_and_not_the_worker(void **state)
+fed(struct rlimit before)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+/* That the listener has no descriptor left is not the worker's lie, and
+ * passes. */
+static void
+a_file_waits_for_a_descriptor(void **state)
 {
 	struct pair pair = pair_open();
-	struct rlimit before, none;
+	int open_before = pair_open_descriptors();
 	struct channel_file *file;
-	enum portico_status status;
+	struct rlimit before;
 
 	(void)state;
 	pass(&pair, 1, regular("x"));
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	none = before;
-	none.rlim_cur = 0;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	status = channel_socket_readable(pair.listener);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	assert_int_equal(status, PORTICO_OK);
+	before = starve();
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(channel_socket_readable(pair.listener),
+				 PORTICO_OK);
+		assert_true(channel_starved(pair.listener));
+		assert_null(channel_file_find(pair.listener, 1));
+	}
+	assert_null(channel_lie(pair.listener));
+	fed(before);
 	file = channel_file_find(pair.listener, 1);
+	assert_non_null(file);
+	assert_false(channel_starved(pair.listener));
+	assert_true(channel_file_fd(file) >= 0);
+	channel_file_unref(&file);
+	file_close(&pair, 1);
+	assert_int_equal(pair_consume(pair.listener), 1);
+	assert_int_equal(pair_open_descriptors(), open_before);
+	pair_close(&pair);
+}
+
+/* The worker is through with a file that we never could receive. */
+static void
+a_file_that_waits_can_be_closed(void **state)
+{
+	struct pair pair = pair_open();
+	struct channel_usage usage;
+	struct channel_file *file;
+	struct rlimit before;
+
+	(void)state;
+	pass(&pair, 1, regular("x"));
+	pass(&pair, 2, regular("yy"));
+	file_close(&pair, 1);
+	before = starve();
+	assert_int_equal(pair_consume(pair.listener), 1);
+	fed(before);
+	assert_null(channel_lie(pair.listener));
+	/* The second went the same way: entered, but not to be read. */
+	file = channel_file_find(pair.listener, 2);
 	assert_non_null(file);
 	assert_int_equal(channel_file_fd(file), -1);
 	channel_file_unref(&file);
+	/* One that never came is a lie, also now. */
+	before = starve();
+	file_close(&pair, 3);
+	pair_expect_lie(pair.listener, "close of a file that was not passed");
+	fed(before);
+	channel_get_usage(pair.listener, &usage);
+	assert_int_equal(usage.files, 1);
+	pair_close(&pair);
+}
+
+/* The worker can always map what the listener adds. */
+static void
+a_starved_worker_still_gets_segments(void **state)
+{
+	struct pair pair = pair_open();
+	uint32_t blocks[600], size;
+	struct rlimit before;
+	unsigned in_second = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++) {
+		assert_non_null(channel_block_alloc(
+			pair.listener, CHANNEL_BLOCK_4K, &blocks[i], &size));
+		in_second += CHANNEL_BLOCK_SEGMENT(blocks[i]) > 0;
+	}
+	assert_true(in_second > 0);
+	before = starve();
+	assert_int_equal(channel_socket_readable(pair.worker), PORTICO_OK);
+	fed(before);
+	assert_false(channel_starved(pair.worker));
+	assert_int_equal(pair.worker->peer.segment_count,
+			 pair.listener->own.segment_count);
+	assert_true(pair.worker->spare >= 0);
 	pair_close(&pair);
 }
 
@@ -207,7 +293,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(anything_but_a_readable_regular_file_is_a_lie),
 	cmocka_unit_test(files_have_a_limit),
 	cmocka_unit_test(a_full_socket_is_told),
-	cmocka_unit_test(lack_of_descriptors_fails_the_file_and_not_the_worker),
+	cmocka_unit_test(a_file_waits_for_a_descriptor),
+	cmocka_unit_test(a_file_that_waits_can_be_closed),
+	cmocka_unit_test(a_starved_worker_still_gets_segments),
 };
 
 UNIT_MAIN(tests)
