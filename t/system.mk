@@ -25,6 +25,7 @@ t_worker_refuse_call_SOURCES = t/worker/refuse_call.c
 
 EXTRA_DIST += \
 	t/lib/Portico/Http.pm \
+	t/lib/Portico/Limits.pm \
 	t/lib/Portico/Server.pm \
 	t/lib/Portico/Wait.pm
 
@@ -37,6 +38,7 @@ SYSTEM_TESTS += \
 	t/command/command.t \
 	t/docs/documents.t \
 	t/listener/churn.t \
+	t/listener/descriptors.t \
 	t/listener/http1.t \
 	t/listener/logs.t \
 	t/listener/malformed.t \

@@ -314,6 +314,8 @@ on_worker(struct listener_process *listener, enum control_type type,
 		return;
 	if (type == CONTROL_TYPE_worker_attached)
 		worker_process_attached(worker);
+	else if (lost.exhausted)
+		worker_process_refused(worker, lost.reason);
 	else if (type == CONTROL_TYPE_worker_drained)
 		worker_process_drained(worker);
 	else

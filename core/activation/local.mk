@@ -26,6 +26,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/reload.h \
 	core/activation/runtime.c \
 	core/activation/runtime.h \
+	core/activation/shortage.c \
+	core/activation/shortage.h \
 	core/activation/sockets.c \
 	core/activation/sockets.h \
 	core/activation/start_record.c \
@@ -48,6 +50,9 @@ t_unit_activation_backoff_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/process-t
 t_unit_activation_process_t_SOURCES = t/unit/activation/process-t.c
 t_unit_activation_process_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/shortage-t
+t_unit_activation_shortage_t_SOURCES = t/unit/activation/shortage-t.c
+t_unit_activation_shortage_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/sockets-t
 t_unit_activation_sockets_t_SOURCES = t/unit/activation/sockets-t.c
 t_unit_activation_sockets_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
@@ -59,5 +64,6 @@ endif
 EXTRA_DIST += core/activation/README.md
 
 SYSTEM_TESTS += \
+	t/activation/exhaustion.t \
 	t/activation/reload.t \
 	t/activation/start.t

@@ -13,6 +13,7 @@
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/config/config.h"
@@ -131,11 +132,14 @@ on_retry(uv_timer_t *timer)
 static void
 ensure_later(struct pool *pool)
 {
+	uint64_t delay;
+
 	if (pool->retrying)
 		return;
 	pool->retrying = true;
-	uv_timer_start(&pool->retry, on_retry, backoff_delay_ms(&pool->backoff),
-		       0);
+	delay = pool->shortage.count > 0 ? shortage_delay_ms(&pool->shortage) :
+					   backoff_delay_ms(&pool->backoff);
+	uv_timer_start(&pool->retry, on_retry, delay, 0);
 }
 
 static void
@@ -180,7 +184,39 @@ count_failure(struct pool *pool)
 		ensure_later(pool);
 }
 
-/* False: counted as a failure. */
+/* It was not for the pool that a start failed. */
+static void
+run_short(struct pool *pool, const char *why)
+{
+	const struct log_context ctx = about(pool);
+
+	if (pool->state != CONTROL_POOL_STARTED)
+		return;
+	if (shortage_note(&pool->shortage, why, clock_monotonic_ns()))
+		log_warn(EVENT_SHORTAGE, &ctx,
+			 "pool \"%s\" cannot have a worker now: %s; it is "
+			 "tried again",
+			 pool->name, why);
+	ensure_later(pool);
+}
+
+static void
+shortage_over(struct pool *pool)
+{
+	const struct log_context ctx = about(pool);
+
+	if (pool->shortage.count == 0)
+		return;
+	log_warn(EVENT_SHORTAGE_OVER, &ctx,
+		 "pool \"%s\" has a worker again: %u starts failed within "
+		 "%.1f s",
+		 pool->name, pool->shortage.count,
+		 (double)(clock_monotonic_ns() - pool->shortage.began_ns) /
+			 1e9);
+	shortage_end(&pool->shortage);
+}
+
+/* False: it is tried again, or counted as a failure. */
 static bool
 start_one(struct pool *pool, uint32_t replaces)
 {
@@ -190,12 +226,18 @@ start_one(struct pool *pool, uint32_t replaces)
 
 	if (worker_process_start(pool, replaces, &worker, &err) == PORTICO_OK)
 		return true;
-	log_write_error(LOG_LEVEL_WARNING, EVENT_START_FAILED, &ctx, &err);
-	if (replaces == 0)
-		count_failure(pool);
-	else
+	if (replaces == 0 && io_is_exhaustion(err.os_error)) {
+		run_short(pool, err.message);
+		return false;
+	}
+	if (replaces != 0) {
+		/* The recycle says it. */
 		snprintf(pool->degraded, sizeof pool->degraded, "%s",
 			 err.message);
+		return false;
+	}
+	log_write_error(LOG_LEVEL_WARNING, EVENT_START_FAILED, &ctx, &err);
+	count_failure(pool);
 	return false;
 }
 
@@ -236,6 +278,7 @@ pool_worker_attached(struct pool *pool, struct worker_process *worker)
 	CHECK(pool, POOL_MAGIC);
 	pool->demand = false;
 	backoff_succeeded(&pool->backoff);
+	shortage_over(pool);
 	if (worker->replaces != 0) {
 		struct worker_process *old =
 			pool_find_worker(pool, worker->replaces);
@@ -264,7 +307,8 @@ recycle_failed(struct pool *pool, const char *why)
 {
 	const struct log_context ctx = about(pool);
 
-	snprintf(pool->degraded, sizeof pool->degraded, "%s", why);
+	if (why != pool->degraded)
+		snprintf(pool->degraded, sizeof pool->degraded, "%s", why);
 	log_warn(EVENT_RECYCLE_FAILED, &ctx,
 		 "pool \"%s\" could not be recycled (%s): %s; the old worker "
 		 "stays",
@@ -375,6 +419,10 @@ pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 					       record->outcome :
 					       how);
 		ensure_later(pool);
+	} else if (worker->exhausted) {
+		run_short(pool, worker->end_reason[0] == '\0' ?
+					how :
+					worker->end_reason);
 	} else if (expected) {
 		ensure_later(pool);
 	} else {
@@ -409,6 +457,7 @@ pool_start(struct pool *pool, struct portico_error *err)
 				 "starting pool \"%s\": it is started already",
 				 pool->name);
 	protect(pool);
+	shortage_end(&pool->shortage);
 	log_info(&ctx, "pool \"%s\" is started", pool->name);
 	tell_state(pool, CONTROL_POOL_STARTED, "");
 	pool_ensure(pool);
@@ -426,6 +475,7 @@ pool_stop(struct pool *pool, struct portico_error *err)
 				 "stopping pool \"%s\": it is stopped already",
 				 pool->name);
 	log_info(&ctx, "pool \"%s\" is stopped", pool->name);
+	shortage_end(&pool->shortage);
 	pool->demand = false;
 	pool->wanted = false;
 	recycle_end(pool);
@@ -569,7 +619,9 @@ pool_to_json(const struct pool *pool)
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 		"name", pool->name, "state", pool_state_text(pool), "reason",
-		pool->reason, "degraded", pool->degraded, "startMode",
+		pool->reason, "degraded",
+		pool->degraded[0] != '\0' ? pool->degraded : pool->shortage.why,
+		"startMode",
 		pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
 			"AlwaysRunning" :
 			"OnDemand",

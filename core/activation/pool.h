@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "core/activation/backoff.h"
+#include "core/activation/shortage.h"
 #include "core/activation/start_record.h"
 #include "core/base/list.h"
 #include "core/control/messages.h"
@@ -37,6 +38,7 @@ struct pool {
 	uv_timer_t retry;
 	bool retrying;
 	struct backoff backoff;
+	struct shortage shortage;
 	struct start_history starts;
 	uint32_t recycle_below; /* workers older than this are replaced; 0 */
 	bool recycle_together; /* all of them at once */

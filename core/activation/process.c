@@ -9,12 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,8 +54,12 @@ struct process {
 struct setup {
 	const struct process_options *options;
 	int output;
-	int exec_pipe; /* close-on-exec: its end says that exec succeeded */
+	int exec_pipe;
 };
+
+/* The exec pipe's end in the child; close-on-exec: that it ends without a byte
+ * in it says that the program runs. */
+static int exec_pipe_here;
 
 static void
 put(const char *text)
@@ -78,7 +80,8 @@ give_up(int code, const char *doing, const char *object, int os_error)
 	put(": ");
 	put(name == NULL ? "unknown error" : name);
 	put("\n");
-	_exit(code);
+	(void)!write(exec_pipe_here, "", 1);
+	_exit(io_is_exhaustion(os_error) ? PROCESS_EXIT_EXHAUSTED : code);
 }
 
 /* 0 from /dev/null, 1 and 2 to the pipe, 3 the control socket, no others. */
@@ -90,7 +93,7 @@ arrange_descriptors(const struct setup *setup)
 
 	/* The pipe first, so that complaints have somewhere to go. */
 	if (dup2(setup->output, STDERR_FILENO) < 0)
-		_exit(PROCESS_EXIT_SETUP);
+		give_up(PROCESS_EXIT_SETUP, "opening ", "stderr", errno);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	null = open("/dev/null", O_RDONLY);
 	if (null < 0)
@@ -110,6 +113,7 @@ arrange_descriptors(const struct setup *setup)
 	if (setup->exec_pipe != ++last &&
 	    dup3(setup->exec_pipe, last, O_CLOEXEC) < 0)
 		give_up(PROCESS_EXIT_SETUP, "passing ", "a pipe", errno);
+	exec_pipe_here = last;
 	if (close_range((unsigned)last + 1, ~0u, 0) != 0) {
 		for (int fd = last + 1; fd < 65536; fd++)
 			close(fd);
@@ -132,17 +136,16 @@ static void
 run_child(const struct setup *setup)
 {
 	const struct process_options *options = setup->options;
-	struct rlimit files;
 	int os_error;
 
+	exec_pipe_here = setup->exec_pipe;
+	/* First: what comes next needs some. */
+	if (options->raise_files)
+		io_raise_descriptor_limit();
 	arrange_descriptors(setup);
 	reset_signals();
 	setsid();
 	umask(027);
-	if (options->raise_files && getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 	os_error = identity_assume(options->identity);
 	if (os_error != 0)
 		give_up(PROCESS_EXIT_SETUP, "assuming ", "the identity",
@@ -152,8 +155,6 @@ run_child(const struct setup *setup)
 	execve(options->path, (char *const *)(uintptr_t)options->arguments,
 	       (char *const *)(uintptr_t)options->environment);
 	os_error = errno;
-	/* A byte in the pipe: it did not. */
-	(void)!write(options->control_fd >= 0 ? 4 : 3, "", 1);
 	if (os_error == EACCES && options->identity->change)
 		put("the user that it would run as, who is not root, cannot "
 		    "reach or not execute its program\n");
@@ -229,7 +230,8 @@ on_handle_closed(uv_handle_t *handle)
 static void
 close_handle(uv_poll_t *poll, int *fd)
 {
-	if (!uv_is_closing((uv_handle_t *)poll))
+	/* One that could not be watched has no loop. */
+	if (poll->loop != NULL && !uv_is_closing((uv_handle_t *)poll))
 		uv_close((uv_handle_t *)poll, on_handle_closed);
 	io_close(fd);
 }
@@ -247,23 +249,15 @@ on_output(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static bool
-has_ended(const struct process *process)
-{
-	struct pollfd poll_fd = { .fd = process->pidfd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, 0) != 0;
-}
-
-/* The pipe has ended: was that exec, rather than a byte or an early death? */
+/* The pipe has ended: was that exec, rather than a complaint? */
 static void
-report_exec(struct process *process, bool died_before)
+report_exec(struct process *process)
 {
 	char byte;
 	bool runs = read(process->exec_pipe, &byte, 1) == 0;
 
 	close_handle(&process->exec_poll, &process->exec_pipe);
-	if (runs && !died_before && !process->freed && process->on_exec != NULL)
+	if (runs && !process->freed && process->on_exec != NULL)
 		process->on_exec(process, process->arg);
 }
 
@@ -274,13 +268,9 @@ on_exec_poll(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
+	(void)poll;
 	CHECK(process, PROCESS_MAGIC);
-	/* A child that died before exec ends the pipe too; the exit status,
-	 * which is about to be read, tells. */
-	if (process->pidfd >= 0 && has_ended(process))
-		uv_poll_stop(poll);
-	else
-		report_exec(process, false);
+	report_exec(process);
 }
 
 static void
@@ -304,9 +294,7 @@ on_exit_poll(uv_poll_t *poll, int poll_status, int events)
 	}
 	close_handle(&process->exit_poll, &process->pidfd);
 	if (process->exec_pipe >= 0)
-		report_exec(process,
-			    !result.signalled &&
-				    result.status == PROCESS_EXIT_SETUP);
+		report_exec(process);
 	if (process->output >= 0) {
 		/* Its children may hold the pipe: take what is there. */
 		read_output(process);
@@ -317,20 +305,35 @@ on_exit_poll(uv_poll_t *poll, int poll_status, int events)
 		process->on_exit(process, &result, process->arg);
 }
 
-static void
+/* 0 or libuv's error; then the handle was not added to the loop. */
+static int
 watch(struct process *process, uv_loop_t *loop, uv_poll_t *poll, int fd,
       uv_poll_cb on_event)
 {
 	int status = uv_poll_init(loop, poll, fd);
 
-	poll->data = process;
-	if (status == 0) {
-		process->handles++;
-		status = uv_poll_start(poll, UV_READABLE, on_event);
-	}
 	if (status != 0)
-		check_panic("watching process %d: %s", (int)process->pid,
-			    uv_strerror(status));
+		return status;
+	poll->data = process;
+	process->handles++;
+	return uv_poll_start(poll, UV_READABLE, on_event);
+}
+
+static enum portico_status
+watch_all(struct process *process, uv_loop_t *loop, struct portico_error *err)
+{
+	int status = watch(process, loop, &process->exit_poll, process->pidfd,
+			   on_exit_poll);
+
+	if (status == 0)
+		status = watch(process, loop, &process->exec_poll,
+			       process->exec_pipe, on_exec_poll);
+	if (status == 0)
+		status = watch(process, loop, &process->output_poll,
+			       process->output, on_output);
+	if (status == 0)
+		return PORTICO_OK;
+	return error_os(err, -status, "watching process %d", (int)process->pid);
 }
 
 static enum portico_status
@@ -404,10 +407,13 @@ process_start(uv_loop_t *loop, const struct process_options *options,
 	}
 	process->output = ends[0];
 	process->exec_pipe = exec_ends[0];
-	watch(process, loop, &process->exit_poll, process->pidfd, on_exit_poll);
-	watch(process, loop, &process->exec_poll, process->exec_pipe,
-	      on_exec_poll);
-	watch(process, loop, &process->output_poll, process->output, on_output);
+	status = watch_all(process, loop, err);
+	if (status != PORTICO_OK) {
+		kill(process->pid, SIGKILL);
+		waitpid(process->pid, NULL, 0);
+		process_free(&process);
+		return status;
+	}
 	*process_r = process;
 	return PORTICO_OK;
 }
@@ -434,6 +440,9 @@ process_free(struct process **process_p)
 	*process_p = NULL;
 	process->freed = true;
 	if (process->handles == 0) {
+		io_close(&process->pidfd);
+		io_close(&process->exec_pipe);
+		io_close(&process->output);
 		process->magic = 0;
 		mem_free(process);
 		return;

@@ -75,6 +75,7 @@ struct log_context;
 void process_relay(const struct log_context *context, const char *line);
 
 /* What a child says when it cannot execute its program. */
+#define PROCESS_EXIT_EXHAUSTED 125 /* either, for lack of something */
 #define PROCESS_EXIT_SETUP 126
 #define PROCESS_EXIT_EXEC 127
 

@@ -88,6 +88,14 @@ start_record_line(struct start_record *record, const char *line)
 	record->line_count++;
 }
 
+const char *
+start_record_last_line(const struct start_record *record)
+{
+	if (record == NULL || record->line_count == 0)
+		return NULL;
+	return record->lines[(record->line_count - 1) % START_LINES_MAX];
+}
+
 void
 start_record_succeed(struct start_record *record, uint64_t now_ns)
 {

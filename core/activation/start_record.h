@@ -62,6 +62,8 @@ struct start_record *start_history_find(const struct start_history *history,
 void start_record_step(struct start_record *record, enum start_step step,
 		       uint64_t now_ns);
 void start_record_line(struct start_record *record, const char *line);
+/* NULL: none yet. */
+const char *start_record_last_line(const struct start_record *record);
 void start_record_succeed(struct start_record *record, uint64_t now_ns);
 /* The first outcome stays. */
 void start_record_fail(struct start_record *record, uint64_t now_ns,

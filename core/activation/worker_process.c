@@ -298,6 +298,7 @@ on_exec(struct process *process, void *arg)
 
 	(void)process;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
+	worker->executed = true;
 	start_record_step(record, START_STEP_EXEC, clock_monotonic_ns());
 	if (worker->configured)
 		start_record_step(record, START_STEP_CONFIGURED,
@@ -338,12 +339,14 @@ report_end(struct worker_process *worker, const char *how, bool failed_start,
 	int pid = (int)process_pid(worker->process);
 
 	if (failed_start && worker->state < WORKER_PROCESS_ATTACHED) {
-		if (!worker->told_why)
+		if (!worker->told_why && !worker->exhausted)
 			log_warn(EVENT_START_FAILED, ctx,
 				 "the worker (process %d) did not start: it %s",
 				 pid, how);
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
-				  "the process %s", how);
+				  "%s%s",
+				  worker->exhausted ? "" : "the process ",
+				  worker->exhausted ? worker->end_reason : how);
 		return;
 	}
 	if (expected)
@@ -355,6 +358,16 @@ report_end(struct worker_process *worker, const char *how, bool failed_start,
 			 "%s%s%s",
 			 pid, how, worker->end_reason[0] == '\0' ? "" : "; ",
 			 worker->end_reason);
+}
+
+/* The child said why on its stderr, last. */
+static void
+note_exhausted(struct worker_process *worker)
+{
+	const char *why = start_record_last_line(record_of(worker));
+
+	worker->exhausted = true;
+	note_reason(worker, why == NULL ? "its program could not be run" : why);
 }
 
 static void
@@ -369,6 +382,9 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	(void)process;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	process_exit_text(result, how, sizeof how);
+	if (result->status == PROCESS_EXIT_EXHAUSTED && !result->signalled &&
+	    !worker->executed)
+		note_exhausted(worker);
 	if (result->status == PROCESS_EXIT_EXEC && !result->signalled)
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
 				  "portico-worker could not be executed");
@@ -499,8 +515,10 @@ worker_process_start(struct pool *pool, uint32_t replaces,
 		 (int)process_pid(worker->process));
 	limit(worker, pool->settings->startup_time_limit / NS_PER_MS);
 	worker->configured = configure(worker, err) == PORTICO_OK;
-	if (!worker->configured)
+	if (!worker->configured) {
+		worker->exhausted = io_is_exhaustion(err->os_error);
 		worker_process_kill(worker, err->message);
+	}
 	*worker_r = worker;
 	return PORTICO_OK;
 }
@@ -513,7 +531,6 @@ worker_process_join(struct worker_process *worker)
 	const struct control_link message = {
 		.listener = listener_of(worker)->number,
 	};
-	struct context context;
 	struct portico_error err;
 	int ends[2];
 
@@ -521,8 +538,7 @@ worker_process_join(struct worker_process *worker)
 	if (worker->control == NULL)
 		return;
 	if (io_seqpacket_pair(ends, true, &err) != PORTICO_OK) {
-		log_write_error(LOG_LEVEL_ERROR, EVENT_LINK,
-				about(worker, &context), &err);
+		worker_process_refused(worker, err.message);
 		return;
 	}
 	if (listener_process_add_worker(listener_of(worker), worker, ends[0]))
@@ -572,6 +588,16 @@ worker_process_lost(struct worker_process *worker, const char *reason,
 	/* If it lives on it is of no use without link. */
 	if (worker->state != WORKER_PROCESS_STOPPING)
 		expect_exit(worker, reason);
+}
+
+void
+worker_process_refused(struct worker_process *worker, const char *reason)
+{
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->state >= WORKER_PROCESS_DRAINING)
+		return;
+	worker->exhausted = true;
+	worker_process_kill(worker, reason);
 }
 
 /* ---- stopping ------------------------------------------------------------ */

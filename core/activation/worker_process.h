@@ -43,7 +43,9 @@ struct worker_process {
 	uint64_t started_ns; /* monotonic */
 	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */
 	bool configured; /* its settings were sent */
+	bool executed; /* its program runs */
 	bool told_why; /* it said why it failed */
+	bool exhausted; /* ended for lack of something, by no fault of it */
 	char end_reason[256]; /* what we know of its end, beside the exit */
 	uint64_t requests; /* when it said stopped */
 	json_t *modules, *events; /* names by number, or NULL */
@@ -64,6 +66,8 @@ void worker_process_join(struct worker_process *worker);
 void worker_process_attached(struct worker_process *worker);
 void worker_process_lost(struct worker_process *worker, const char *reason,
 			 bool lied);
+/* It could not be given to the listener, which lacks what it needs. */
+void worker_process_refused(struct worker_process *worker, const char *reason);
 void worker_process_drained(struct worker_process *worker);
 
 /* No new requests; when it has none left, or after shutdownTimeLimit, it is

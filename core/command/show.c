@@ -136,6 +136,30 @@ print_listener(const json_t *answer)
 		       number_of(connections, "closed"));
 }
 
+/* What hinders it. */
+static void
+print_accepting(const json_t *answer)
+{
+	const json_t *accepting = json_object_get(
+		json_object_get(answer, "counters"), "accepting");
+	const char *state = text_of(accepting, "state");
+	const char *reason = text_of(accepting, "reason");
+
+	if (accepting == NULL)
+		return;
+	printf("accepting    ");
+	if (strcmp(state, "paused") == 0)
+		printf("paused on %lld of %lld sockets",
+		       number_of(accepting, "paused"),
+		       number_of(accepting, "sockets"));
+	else
+		printf("on %lld socket%s", number_of(accepting, "sockets"),
+		       number_of(accepting, "sockets") == 1 ? "" : "s");
+	if (strcmp(state, "short") == 0)
+		printf(", again");
+	printf("%s%s\n", reason[0] == '\0' ? "" : ": ", reason);
+}
+
 void
 show_status(const json_t *answer)
 {
@@ -148,6 +172,7 @@ show_status(const json_t *answer)
 	printf("config       %s (generation %lld)\n", text_of(answer, "config"),
 	       number_of(answer, "generation"));
 	print_listener(answer);
+	print_accepting(answer);
 	printf("\n");
 	print_pools(answer);
 	note_silence(answer, "counters");
@@ -338,6 +363,7 @@ show_listener(const json_t *answer)
 	json_t *binding;
 
 	print_listener(answer);
+	print_accepting(answer);
 	json_array_foreach(json_object_get(answer, "bindings"), i, binding)
 	{
 		table_member(table, binding, "url");

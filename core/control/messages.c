@@ -108,7 +108,8 @@ static const struct member members_worker_attached[] = {
 static const struct member members_worker_lost[] = {
 	M(struct control_worker_lost, "worker", U32, worker),
 	O(struct control_worker_lost, "reason", TEXT, reason),
-	O(struct control_worker_lost, "lied", BOOL, lied), END
+	O(struct control_worker_lost, "lied", BOOL, lied),
+	O(struct control_worker_lost, "exhausted", BOOL, exhausted), END
 };
 static const struct member members_drained[] = {
 	O(struct control_drained, "aborted", U32, aborted), END

@@ -135,6 +135,7 @@ struct control_worker_lost {
 	uint32_t worker;
 	const char *reason;
 	bool lied; /* broke the protocol: treat as crashed */
+	bool exhausted; /* never taken: the listener lacks what it needs */
 };
 
 /* listener -> manager: nothing is in progress any more. */

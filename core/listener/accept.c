@@ -5,6 +5,7 @@
 #include "core/listener/accept.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
+#include "core/listener/pressure.h"
 
 #define ACCEPTOR_MAGIC 0xacce9701u
 
@@ -40,10 +42,29 @@ on_handle_closed(uv_handle_t *handle)
 }
 
 static void
+set_paused(struct acceptor *acceptor, bool paused)
+{
+	struct listener_loop *loop = acceptor->loop;
+
+	if (acceptor->paused == paused)
+		return;
+	acceptor->paused = paused;
+	if (paused) {
+		loop->paused++;
+		atomic_fetch_add(&loop->listener->paused, 1);
+	} else {
+		loop->paused--;
+		atomic_fetch_sub(&loop->listener->paused, 1);
+	}
+}
+
+static void
 acceptor_close(struct acceptor *acceptor)
 {
 	CHECK(acceptor, ACCEPTOR_MAGIC);
 	list_remove(&acceptor->link);
+	set_paused(acceptor, false);
+	atomic_fetch_sub(&acceptor->loop->listener->acceptors, 1);
 	uv_close((uv_handle_t *)&acceptor->poll, on_handle_closed);
 	uv_close((uv_handle_t *)&acceptor->resume, on_handle_closed);
 	io_close(&acceptor->fd);
@@ -110,7 +131,46 @@ acceptor_open(struct listener_loop *loop, int fd, const char *address,
 	acceptor->poll.data = acceptor->resume.data = acceptor;
 	acceptor->handles = 2;
 	list_add_tail(&loop->acceptors, &acceptor->link);
+	atomic_fetch_add(&loop->listener->acceptors, 1);
 	uv_poll_start(&acceptor->poll, UV_READABLE, on_readable);
+}
+
+/* ---- pausing ----------------------------------------------------------------- */
+
+static void on_resume(uv_timer_t *timer);
+
+/* Out of descriptors or memory: the backlog keeps the clients meanwhile, and
+ * we do not spin on a socket that stays readable. */
+static void
+pause_accepting(struct acceptor *acceptor, int os_error)
+{
+	set_paused(acceptor, true);
+	uv_poll_stop(&acceptor->poll);
+	uv_timer_start(&acceptor->resume, on_resume, ACCEPT_PAUSE_MS, 0);
+	pressure_note(acceptor->loop->listener, PRESSURE_ACCEPT, os_error);
+}
+
+/* Connections may have descriptors below this.  Asked for each time, since
+ * the limit can be changed from outside (prlimit). */
+static uint64_t
+ceiling(void)
+{
+	uint64_t limit = io_descriptor_limit();
+
+	return limit - pressure_reserve(limit);
+}
+
+/* Whether the next descriptor would be one of them. */
+static bool
+has_descriptor(struct acceptor *acceptor)
+{
+	int fd;
+
+	fd = fcntl(acceptor->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return (uint64_t)fd < ceiling();
 }
 
 static void
@@ -119,25 +179,26 @@ on_resume(uv_timer_t *timer)
 	struct acceptor *acceptor = timer->data;
 
 	CHECK(acceptor, ACCEPTOR_MAGIC);
-	acceptor->paused = false;
+	if (!has_descriptor(acceptor)) {
+		pause_accepting(acceptor, EMFILE);
+		return;
+	}
+	set_paused(acceptor, false);
 	uv_poll_start(&acceptor->poll, UV_READABLE, on_readable);
 }
 
-/* Out of descriptors or memory: the backlog keeps the clients meanwhile, and
- * we do not spin on a socket that stays readable. */
-static void
-pause_accepting(struct acceptor *acceptor, int os_error)
+void
+acceptor_descriptor_closed(struct listener_loop *loop)
 {
-	if (!acceptor->warned) {
-		log_warn(2002, NULL, "accepting on %s port %u pauses: %s",
-			 acceptor->address, acceptor->real_port,
-			 strerror(os_error));
-		acceptor->warned = true;
+	if (loop->paused == 0)
+		return;
+	LIST_FOREACH(struct acceptor, link, acceptor, &loop->acceptors) {
+		if (acceptor->paused)
+			uv_timer_start(&acceptor->resume, on_resume, 0, 0);
 	}
-	acceptor->paused = true;
-	uv_poll_stop(&acceptor->poll);
-	uv_timer_start(&acceptor->resume, on_resume, ACCEPT_PAUSE_MS, 0);
 }
+
+/* ---- accepting --------------------------------------------------------------- */
 
 /* One connection too many. */
 static void
@@ -173,6 +234,7 @@ static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct acceptor *acceptor = poll->data;
+	uint64_t most = ceiling();
 
 	CHECK(acceptor, ACCEPTOR_MAGIC);
 	(void)events;
@@ -189,9 +251,11 @@ on_readable(uv_poll_t *poll, int status, int events)
 		fd = accept4(acceptor->fd, (struct sockaddr *)&from, &length,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			acceptor->warned = false;
 			accept_one(acceptor, fd, &from);
-			continue;
+			if ((uint64_t)fd < most)
+				continue;
+			pause_accepting(acceptor, EMFILE);
+			return;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM)

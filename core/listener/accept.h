@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Listening sockets of one loop.  The manager opened them; the loop accepts in
- * batches and pauses when the process runs out of descriptors.
+ * batches and pauses when the process runs out of descriptors, or connections
+ * would take what is kept for other things.
  */
 #ifndef CORE_LISTENER_ACCEPT_H
 #define CORE_LISTENER_ACCEPT_H
@@ -22,7 +23,7 @@ struct acceptor {
 	uint16_t route_port; /* as configured: what routes are found by */
 	bool tls;
 	bool tcp;
-	bool paused, warned;
+	bool paused;
 	unsigned handles; /* to be closed before it is freed */
 	unsigned mark; /* the configuration that named it last */
 	char *address;
@@ -37,5 +38,8 @@ void acceptor_open(struct listener_loop *loop, int fd, const char *address,
 
 /* Those of an older configuration; all of them for mark 0. */
 void acceptor_close_others(struct listener_loop *loop, unsigned mark);
+
+/* A connection's descriptor was closed: those that pause may go on. */
+void acceptor_descriptor_closed(struct listener_loop *loop);
 
 #endif

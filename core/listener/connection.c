@@ -163,6 +163,7 @@ connection_close(struct listener_connection *connection,
 	loop->connection_count--;
 	loop->counters.closed++;
 	listener_connection_remove(loop->listener);
+	acceptor_descriptor_closed(loop);
 	loop_check_drained(loop);
 }
 

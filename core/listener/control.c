@@ -411,6 +411,7 @@ listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
 	atomic_init(&listener->connections_max, UINT_MAX);
 	mailbox_init(&listener->mailbox, uv, listener);
 	drain_init(listener);
+	pressure_init(listener);
 	uv_timer_init(uv, &listener->ready_timer);
 	listener->ready_timer.data = listener;
 	listener->logs[LISTENER_LOG_ACCESS] = log_writer_new(uv, "access log");

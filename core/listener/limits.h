@@ -12,6 +12,17 @@
 #define ACCEPT_BATCH 64
 /* Out of descriptors: how long accepting pauses. */
 #define ACCEPT_PAUSE_MS 100
+/* A quarter of all descriptors, and not more than this, are not for
+ * connections: so full of clients, the listener can still take on a worker,
+ * open its logs and send files. */
+#define DESCRIPTOR_RESERVE_MAX 1024
+
+/* A shortage is over when it was not noted for so long; each time that one
+ * comes within PRESSURE_FORGET_NS of the last, twice as long. */
+#define PRESSURE_QUIET_NS (1 * CLOCK_NS_PER_S)
+#define PRESSURE_QUIET_MAX_NS (64 * CLOCK_NS_PER_S)
+#define PRESSURE_FORGET_NS (60 * CLOCK_NS_PER_S)
+#define PRESSURE_CHECK_MS 200
 
 /* A connection borrows this while it has bytes; most heads fit. */
 #define INPUT_SMALL_BYTES 4096

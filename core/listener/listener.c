@@ -221,6 +221,7 @@ listener_connection_add(struct listener *listener)
 					  memory_order_relaxed))
 		return true;
 	listener_connection_remove(listener);
+	pressure_note(listener, PRESSURE_CONNECTIONS, 0);
 	return false;
 }
 

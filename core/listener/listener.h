@@ -13,6 +13,7 @@
 
 #include "core/base/list.h"
 #include "core/listener/pool.h"
+#include "core/listener/pressure.h"
 #include "core/listener/task.h"
 
 #define LISTENER_MAGIC 0x11573e01u
@@ -53,7 +54,10 @@ struct listener {
 	unsigned aborted; /* requests cut when draining ended */
 	bool ending;
 
+	struct pressures pressures; /* any thread, as it says */
+
 	/* Any thread. */
+	atomic_uint acceptors, paused; /* listening sockets of all loops */
 	atomic_uint connections;
 	atomic_uint connections_max; /* UINT_MAX = no limit */
 };

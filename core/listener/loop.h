@@ -63,6 +63,7 @@ struct listener_loop {
 	unsigned pool_count;
 
 	struct list acceptors;
+	unsigned paused; /* of these */
 	struct list connections;
 	uint32_t connection_count;
 	struct list written; /* requests with output for this turn's end */

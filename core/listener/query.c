@@ -6,10 +6,12 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/control/connection.h"
 #include "core/control/messages.h"
@@ -236,10 +238,43 @@ describe_connections(const struct query *query)
 			 rejected, "requests", requests, "errors", errors);
 }
 
+/* Whether new connections are taken; if not, why. */
+static json_t *
+describe_accepting(struct listener *listener)
+{
+	unsigned sockets = atomic_load(&listener->acceptors);
+	unsigned paused = atomic_load(&listener->paused);
+	unsigned most = atomic_load(&listener->connections_max);
+	uint64_t limit = io_descriptor_limit();
+	char text[160];
+	const char *why =
+		pressure_text(listener, PRESSURE_ACCEPT, text, sizeof(text));
+	json_t *json = json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "state",
+		why == NULL ? "yes" :
+		paused > 0  ? "paused" :
+			      "short",
+		"sockets", (json_int_t)sockets, "paused", (json_int_t)paused,
+		"pauses",
+		(json_int_t)atomic_load(
+			&listener->pressures.kinds[PRESSURE_ACCEPT].count),
+		"descriptors", (json_int_t)(limit == UINT64_MAX ? 0 : limit),
+		"descriptorsKept", (json_int_t)pressure_reserve(limit),
+		"maxConnections",
+		most == UINT_MAX ? (json_int_t)0 : (json_int_t)most);
+
+	if (why == NULL)
+		why = pressure_text(listener, PRESSURE_CONNECTIONS, text,
+				    sizeof(text));
+	if (why != NULL)
+		json_object_set_new(json, "reason", json_string(why));
+	return json;
+}
+
 static json_t *
 describe_counters(const struct query *query)
 {
-	const struct listener *listener = query->listener;
+	struct listener *listener = query->listener;
 	json_t *pools = json_array();
 
 	for (size_t i = 0; listener->snapshot != NULL &&
@@ -249,9 +284,10 @@ describe_counters(const struct query *query)
 			pools,
 			describe_pool(query,
 				      &listener->snapshot->settings->pools[i]));
-	return json_pack("{s:o, s:o, s:o, s:i, s:b}", "pools", pools, "workers",
-			 describe_workers(query, NULL), "connections",
-			 describe_connections(query), "threads",
+	return json_pack("{s:o, s:o, s:o, s:o, s:i, s:b}", "pools", pools,
+			 "workers", describe_workers(query, NULL),
+			 "connections", describe_connections(query),
+			 "accepting", describe_accepting(listener), "threads",
 			 (int)listener->loop_count, "draining",
 			 (int)listener->draining);
 }

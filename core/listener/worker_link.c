@@ -26,7 +26,7 @@
 #define WORKER_LOOPS_MAX 256
 
 /* Told to the manager and logged when a worker was lost. */
-#define REASON_MAX 200
+#define REASON_MAX 300
 
 struct worker_link {
 	unsigned magic;
@@ -42,6 +42,7 @@ struct worker_link {
 	uint32_t lost, drained; /* of these */
 	bool told_attached, draining, told_drained, ended;
 	bool counted; /* in pool.workers: it takes requests */
+	bool exhausted; /* refused: we lack what its channels need */
 };
 
 static void on_message(struct control_connection *connection, const char *type,
@@ -111,10 +112,14 @@ offer_channels(struct worker_link *worker, struct portico_error *err)
 		slots = 65536;
 	for (uint32_t i = 0; i < worker->count && status == PORTICO_OK; i++)
 		status = offer_channel(worker, i, slots, err);
-	if (status == PORTICO_OK)
-		status = control_send(worker->connection,
-				      control_encode_link_done(&done), NULL, 0);
-	return status;
+	if (status != PORTICO_OK)
+		return status;
+	status = control_send(worker->connection,
+			      control_encode_link_done(&done), NULL, 0);
+	if (status != PORTICO_OK)
+		return error_set(err, status, "offering channels to worker %u",
+				 worker->id);
+	return PORTICO_OK;
 }
 
 void
@@ -123,6 +128,7 @@ worker_link_open(struct listener *listener,
 {
 	struct worker_link *worker = mem_zalloc(sizeof(*worker));
 	struct portico_error err;
+	enum portico_status status;
 	uint32_t loops = message->loops == 0 ? 1 : message->loops;
 
 	worker->magic = WORKER_LINK_MAGIC;
@@ -140,10 +146,16 @@ worker_link_open(struct listener *listener,
 	list_add_tail(&listener->workers, &worker->link);
 	worker->connection = control_connection_new(
 		listener->uv, fd, on_message, on_closed, worker);
-	if (offer_channels(worker, &err) != PORTICO_OK) {
+	status = offer_channels(worker, &err);
+	if (status == PORTICO_OK)
+		return;
+	worker->exhausted = io_is_exhaustion(err.os_error) ||
+			    status == PORTICO_FULL ||
+			    status == PORTICO_NO_MEMORY;
+	if (!worker->exhausted)
 		log_write_error(LOG_LEVEL_ERROR, 2006, NULL, &err);
-		worker_link_end(worker, "channels could not be offered", false);
-	}
+	error_prefix(&err, "the listener has no channel for it");
+	worker_link_end(worker, err.message, false);
 }
 
 /* ---- finding ------------------------------------------------------------------------ */
@@ -399,7 +411,9 @@ tell_lost(struct worker_link *worker, const char *reason, bool lied)
 {
 	struct control_worker_lost message = { .worker = worker->id,
 					       .reason = reason,
-					       .lied = lied };
+					       .lied = lied,
+					       .exhausted =
+						       worker->exhausted };
 	char id[16];
 	struct log_context pool = { .name = "pool",
 				    .value = worker->pool->name };

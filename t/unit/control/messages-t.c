@@ -151,7 +151,8 @@ test_worker_lost(void **state)
 {
 	const struct control_worker_lost value = { .worker = 8,
 						   .reason = "lies",
-						   .lied = true };
+						   .lied = true,
+						   .exhausted = true };
 	const struct control_worker_gone gone = { .worker = 6,
 						  .reason = "died" };
 	struct control_worker_lost result;
@@ -162,6 +163,7 @@ test_worker_lost(void **state)
 	assert_int_equal(result.worker, 8);
 	assert_string_equal(result.reason, "lies");
 	assert_true(result.lied);
+	assert_true(result.exhausted);
 	json_decref(kept);
 	PASS(worker_gone, gone, gone_result);
 	assert_int_equal(gone_result.worker, 6);
