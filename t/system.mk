@@ -40,6 +40,7 @@ SYSTEM_TESTS += \
 	t/listener/churn.t \
 	t/listener/descriptors.t \
 	t/listener/http1.t \
+	t/listener/log-trouble.t \
 	t/listener/logs.t \
 	t/listener/malformed.t \
 	t/listener/queue.t \

@@ -4,6 +4,7 @@
  */
 #include "core/command/show.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,6 +161,39 @@ print_accepting(const json_t *answer)
 	printf("%s%s\n", reason[0] == '\0' ? "" : ": ", reason);
 }
 
+/* `all`: also those that are well. */
+static void
+print_logs(const json_t *answer, bool all)
+{
+	size_t i;
+	json_t *log;
+
+	json_array_foreach(json_object_get(json_object_get(answer, "counters"),
+					   "logs"),
+			   i, log)
+	{
+		bool fails = strcmp(text_of(log, "state"), "failing") == 0;
+		char age[32];
+
+		if (!all && !fails)
+			continue;
+		printf("%-12s %s", text_of(log, "name"),
+		       strcmp(text_of(log, "state"), "off") == 0 ?
+			       "off" :
+			       text_of(log, "file"));
+		if (fails)
+			printf(": not written for %s: %s; %lld bytes wait",
+			       format_age(number_of(log, "failingMs"), age,
+					  sizeof age),
+			       text_of(log, "error"),
+			       number_of(log, "waiting"));
+		if (fails || number_of(log, "lost") > 0)
+			printf("%s %lld lines are lost", fails ? "," : ":",
+			       number_of(log, "lost"));
+		printf("\n");
+	}
+}
+
 void
 show_status(const json_t *answer)
 {
@@ -173,6 +207,7 @@ show_status(const json_t *answer)
 	       number_of(answer, "generation"));
 	print_listener(answer);
 	print_accepting(answer);
+	print_logs(answer, false);
 	printf("\n");
 	print_pools(answer);
 	note_silence(answer, "counters");
@@ -364,6 +399,7 @@ show_listener(const json_t *answer)
 
 	print_listener(answer);
 	print_accepting(answer);
+	print_logs(answer, true);
 	json_array_foreach(json_object_get(answer, "bindings"), i, binding)
 	{
 		table_member(table, binding, "url");

@@ -90,8 +90,13 @@
 #define LOG_CHUNK_BYTES (64 * 1024)
 /* One line is never longer. */
 #define LOG_LINE_MAX 16384
-/* Waiting for a slow disk; what is beyond is dropped and counted. */
+/* Waiting for a slow or full disk; what is beyond is dropped and counted. */
 #define LOG_BACKLOG_BYTES (16 * 1024 * 1024)
+/* After a failure, until the next try; for a reader that is slow. */
+#define LOG_RETRY_MS 1000
+#define LOG_RETRY_SOON_MS 50
+/* Trouble that comes again sooner is not told again. */
+#define LOG_TELL_AGAIN_NS (30 * CLOCK_NS_PER_S)
 
 /* Loops that have not taken over a new configuration by then are not waited
  * for.  Less than the manager waits for us. */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See log_writer.h.  Main thread, but for write_chunk().
+ * See log_writer.h.  Main thread, but for run_job().
+ *
+ * One job at a time is with libuv's thread pool: to open the file or to write
+ * the first chunk from where the last job stopped.  No call that may touch a
+ * disk is made elsewhere.
  */
 #include "core/listener/log_writer.h"
 
@@ -8,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,24 +26,57 @@
 
 #define LOG_WRITER_MAGIC 0x10391e71u
 
-/* After a failure, so long until the next attempt and message. */
-#define RETRY_NS (10 * CLOCK_NS_PER_S)
+/* What a job works on; the main thread leaves it alone meanwhile. */
+struct log_job {
+	bool opens; /* else it writes */
+	char *path; /* to be opened; or, if not NULL, that `fd` has to be */
+	int fd;
+	const char *data;
+	size_t length, done; /* bytes */
+	int os_error;
+};
+
+/* Lines that did not fit. */
+struct lost {
+	uint64_t lines;
+	time_t from, to;
+	int os_error;
+};
 
 struct log_writer {
 	unsigned magic;
 	uv_loop_t *uv;
 	uv_work_t work;
+	uv_timer_t retry; /* active: nothing is tried before */
 	const char *name;
 	char *path, *fields; /* NULL: none */
-	int fd;
-	bool busy; /* `writing` is with the thread pool */
-	struct log_chunk *writing;
-	int write_error; /* of `writing` */
+	int fd; /* -1: to be opened */
+	bool busy; /* `job` is with the thread pool */
+	bool stale; /* since it began the file has become another */
+	bool cut; /* the file ends with a part of a line */
+	bool ending;
+	struct log_job job;
 	struct log_chunk *first, *last; /* waiting */
+	size_t offset; /* so much of the first was written, bytes */
 	size_t backlog; /* bytes waiting */
-	uint64_t dropped; /* lines */
-	uint64_t failed_at; /* ns; 0 = all is well */
+	int os_error; /* why it cannot be written; 0 = all is well */
+	uint64_t since; /* ns; of `os_error` */
+	uint64_t told; /* ns; when the log said so; 0 = never */
+	bool say_end; /* it was said, so its end is, too */
+	struct lost lost; /* since `since` */
+	uint64_t dropped; /* lines, ever */
 };
+
+static void next(struct log_writer *writer);
+
+static void
+on_retry(uv_timer_t *timer)
+{
+	struct log_writer *writer = timer->data;
+
+	CHECK(writer, LOG_WRITER_MAGIC);
+	next(writer);
+}
 
 struct log_writer *
 log_writer_new(uv_loop_t *uv, const char *name)
@@ -50,68 +88,350 @@ log_writer_new(uv_loop_t *uv, const char *name)
 	writer->name = name;
 	writer->fd = -1;
 	writer->work.data = writer;
+	uv_timer_init(uv, &writer->retry);
+	writer->retry.data = writer;
 	return writer;
 }
 
+/* ---- chunks ------------------------------------------------------------------ */
+
+static struct log_chunk *
+chunk_new(void)
+{
+	/* As large as the loops', so that others can be joined to it. */
+	struct log_chunk *chunk = mem_alloc(sizeof(*chunk) + LOG_CHUNK_BYTES);
+
+	chunk->next = NULL;
+	chunk->lines = 0;
+	chunk->length = 0;
+	return chunk;
+}
+
 static void
-failed(struct log_writer *writer, const char *what, int os_error)
+put_time(char text[20], time_t time)
+{
+	struct tm tm;
+
+	gmtime_r(&time, &tm);
+	strftime(text, 20, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+/* OWNERSHIP: takes the chunk.  Small ones are joined: a chunk of one line has
+ * a buffer for a thousand. */
+static void
+append(struct log_writer *writer, struct log_chunk *chunk)
+{
+	struct log_chunk *last = writer->last;
+
+	writer->backlog += chunk->length;
+	chunk->next = NULL;
+	if (last != NULL && LOG_CHUNK_BYTES - last->length >= chunk->length) {
+		/* A job that writes it does not look beyond its length. */
+		memcpy(last->data + last->length, chunk->data, chunk->length);
+		last->length += chunk->length;
+		last->lines += chunk->lines;
+		mem_free(chunk);
+		return;
+	}
+	if (last == NULL)
+		writer->first = chunk;
+	else
+		last->next = chunk;
+	writer->last = chunk;
+}
+
+static void
+drop_first(struct log_writer *writer)
+{
+	struct log_chunk *chunk = writer->first;
+
+	writer->first = chunk->next;
+	if (writer->first == NULL)
+		writer->last = NULL;
+	writer->backlog -= chunk->length;
+	writer->offset = 0;
+	mem_free(chunk);
+}
+
+static void
+lose(struct log_writer *writer, unsigned lines)
+{
+	time_t now = time(NULL);
+
+	if (writer->lost.lines == 0)
+		writer->lost.from = now;
+	writer->lost.to = now;
+	writer->lost.os_error = writer->os_error;
+	writer->lost.lines += lines;
+	writer->dropped += lines;
+}
+
+/* At the end of what waits, where they would have been. */
+static void
+append_remark(struct log_writer *writer)
+{
+	int os_error = writer->lost.os_error != 0 ? writer->lost.os_error :
+						    writer->os_error;
+	struct log_chunk *chunk;
+	char from[20], to[20];
+	int length;
+
+	if (writer->lost.lines == 0)
+		return;
+	chunk = chunk_new();
+	put_time(from, writer->lost.from);
+	put_time(to, writer->lost.to);
+	length = snprintf(chunk->data, LOG_CHUNK_BYTES,
+			  "#Remark: %llu lines from %s to %s are lost: %s\n",
+			  (unsigned long long)writer->lost.lines, from, to,
+			  os_error == 0 ? "too many at once" :
+					  strerror(os_error));
+	chunk->length = (size_t)length;
+	append(writer, chunk);
+	memset(&writer->lost, 0, sizeof(writer->lost));
+}
+
+/* The lines at the beginning of a file, before all that waits. */
+static void
+prepend_head(struct log_writer *writer)
+{
+	struct log_chunk *chunk = chunk_new();
+	char date[20];
+	int length;
+
+	put_time(date, time(NULL));
+	length = snprintf(chunk->data, LOG_CHUNK_BYTES,
+			  "%s#Software: Portico\n#Version: 1.0\n#Date: %s\n"
+			  "%s\n",
+			  writer->cut ? "\n" : "", date, writer->fields);
+	ASSERT(length > 0 && length < LOG_CHUNK_BYTES);
+	writer->cut = false;
+	ASSERT(writer->offset == 0);
+	chunk->length = (size_t)length;
+	chunk->next = writer->first;
+	writer->first = chunk;
+	if (writer->last == NULL)
+		writer->last = chunk;
+	writer->backlog += chunk->length;
+}
+
+/* ---- trouble ----------------------------------------------------------------- */
+
+/* The rest of a disk is given and taken in small pieces: not all of that is
+ * news. */
+static void
+tell_trouble(struct log_writer *writer, uint64_t now)
+{
+	if (writer->told != 0 && now - writer->told < LOG_TELL_AGAIN_NS)
+		return;
+	log_error(2005, NULL,
+		  "the %s %s cannot be %s: %s; its lines wait in memory, at "
+		  "most %d MiB, the others are lost",
+		  writer->name, writer->path,
+		  writer->fd < 0 ? "opened" : "written",
+		  strerror(writer->os_error), LOG_BACKLOG_BYTES >> 20);
+	writer->told = now;
+	writer->say_end = true;
+}
+
+/* Whether the same descriptor may serve again. */
+static bool
+may_pass(int os_error)
+{
+	return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG ||
+	       os_error == EAGAIN;
+}
+
+/* The line that was cut is to be written whole, to whatever comes. */
+static void
+reopen_later(struct log_writer *writer, bool same_file)
+{
+	const struct log_chunk *chunk = writer->first;
+
+	io_close(&writer->fd);
+	if (chunk == NULL || writer->offset == 0)
+		return;
+	if (chunk->data[writer->offset - 1] != '\n')
+		writer->cut = same_file;
+	while (writer->offset > 0 && chunk->data[writer->offset - 1] != '\n')
+		writer->offset--;
+	/* What is left becomes a chunk of its own. */
+	memmove(writer->first->data, chunk->data + writer->offset,
+		chunk->length - writer->offset);
+	writer->first->length -= writer->offset;
+	writer->backlog -= writer->offset;
+	writer->offset = 0;
+}
+
+static void
+failed(struct log_writer *writer, int os_error)
 {
 	uint64_t now = clock_monotonic_ns();
 
-	if (writer->failed_at == 0 || now - writer->failed_at > RETRY_NS)
-		log_error(2005, NULL, "%s %s %s: %s (%llu lines dropped)", what,
-			  writer->name, writer->path, strerror(os_error),
-			  (unsigned long long)writer->dropped);
-	writer->failed_at = now;
+	if (writer->os_error == 0)
+		writer->since = now;
+	writer->os_error = os_error;
+	tell_trouble(writer, now);
+	if (writer->fd >= 0 && !may_pass(os_error))
+		reopen_later(writer, true);
+	if (!writer->ending)
+		uv_timer_start(&writer->retry, on_retry,
+			       os_error == EAGAIN ? LOG_RETRY_SOON_MS :
+						    LOG_RETRY_MS,
+			       0);
 }
 
 static void
-write_header(struct log_writer *writer)
+recovered(struct log_writer *writer)
 {
-	char text[1024], date[20];
-	time_t now = time(NULL);
-	struct tm tm;
-	int length;
+	uint64_t lost = writer->lost.lines;
 
-	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	length = snprintf(text, sizeof(text),
-			  "#Software: Portico\n#Version: 1.0\n#Date: %s\n%s\n",
-			  date, writer->fields);
-	if (length > 0 && (size_t)length < sizeof(text))
-		(void)io_write_all(writer->fd, text, (size_t)length);
+	append_remark(writer);
+	if (writer->os_error == 0)
+		return;
+	writer->os_error = 0;
+	if (!writer->say_end)
+		return;
+	writer->say_end = false;
+	log_warn(2033, NULL,
+		 "the %s %s is written again after %.1f s; %llu line%s lost",
+		 writer->name, writer->path,
+		 (double)(clock_monotonic_ns() - writer->since) /
+			 (double)CLOCK_NS_PER_S,
+		 (unsigned long long)lost, lost == 1 ? " is" : "s are");
 }
 
+/* ---- jobs -------------------------------------------------------------------- */
+
+/* After trouble: somebody may have moved the file away, or another disk here. */
 static bool
-open_file(struct log_writer *writer)
+is_moved(const struct log_job *job)
 {
-	if (writer->fd >= 0)
-		return true;
-	if (writer->path == NULL ||
-	    (writer->failed_at != 0 &&
-	     clock_monotonic_ns() - writer->failed_at < RETRY_NS))
-		return false;
-	writer->fd = open(writer->path,
-			  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (writer->fd < 0) {
-		failed(writer, "opening", errno);
-		return false;
-	}
-	write_header(writer);
-	return true;
+	struct stat here, there;
+
+	return stat(job->path, &there) != 0 || fstat(job->fd, &here) != 0 ||
+	       here.st_dev != there.st_dev || here.st_ino != there.st_ino;
 }
+
+/* On a thread of the pool. */
+static void
+run_job(uv_work_t *work)
+{
+	struct log_job *job = &((struct log_writer *)work->data)->job;
+
+	job->os_error = 0;
+	if (job->opens) {
+		/* Not to be held up by a fifo that nobody reads. */
+		job->fd = open(job->path,
+			       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+				       O_NONBLOCK | O_NOCTTY,
+			       0640);
+		if (job->fd < 0)
+			job->os_error = errno;
+		return;
+	}
+	if (job->path != NULL && is_moved(job)) {
+		job->os_error = ESTALE;
+		return;
+	}
+	while (job->done < job->length) {
+		ssize_t n = write(job->fd, job->data + job->done,
+				  job->length - job->done);
+
+		if (n > 0)
+			job->done += (size_t)n;
+		else if (n == 0 || errno != EINTR) {
+			job->os_error = n == 0 ? EIO : errno;
+			return;
+		}
+	}
+}
+
+static void
+on_opened(struct log_writer *writer)
+{
+	struct log_job *job = &writer->job;
+
+	if (writer->stale) {
+		io_close(&job->fd);
+		return;
+	}
+	writer->fd = job->fd;
+	if (job->os_error != 0)
+		failed(writer, job->os_error);
+	else
+		prepend_head(writer);
+}
+
+static void
+on_written(struct log_writer *writer)
+{
+	const struct log_job *job = &writer->job;
+
+	if (job->os_error == ESTALE && !writer->stale) {
+		/* Its place is with what there is now. */
+		reopen_later(writer, false);
+		return;
+	}
+	writer->offset += job->done;
+	if (writer->offset == writer->first->length)
+		drop_first(writer);
+	if (writer->stale)
+		reopen_later(writer, false);
+	else if (job->os_error != 0)
+		failed(writer, job->os_error);
+	else
+		recovered(writer);
+}
+
+static void
+on_job_done(uv_work_t *work, int status)
+{
+	struct log_writer *writer = work->data;
+
+	(void)status;
+	CHECK(writer, LOG_WRITER_MAGIC);
+	writer->busy = false;
+	MEM_FREE(writer->job.path);
+	if (writer->job.opens)
+		on_opened(writer);
+	else
+		on_written(writer);
+	writer->stale = false;
+	next(writer);
+}
+
+/* Begin the next job, if there is something to do and nothing against it. */
+static void
+next(struct log_writer *writer)
+{
+	struct log_job *job = &writer->job;
+
+	if (writer->busy || uv_is_active((uv_handle_t *)&writer->retry) ||
+	    (writer->ending && writer->os_error != 0))
+		return;
+	while (writer->path == NULL && writer->first != NULL)
+		drop_first(writer);
+	if (writer->path == NULL || (writer->fd >= 0 && writer->first == NULL))
+		return;
+	*job = (struct log_job){ .fd = writer->fd, .opens = writer->fd < 0 };
+	if (writer->fd < 0 || writer->os_error != 0)
+		job->path = mem_strdup(writer->path);
+	if (writer->fd >= 0) {
+		job->data = writer->first->data + writer->offset;
+		job->length = writer->first->length - writer->offset;
+	}
+	writer->busy = true;
+	if (uv_queue_work(writer->uv, &writer->work, run_job, on_job_done) != 0)
+		UNREACHABLE();
+}
+
+/* ---- from outside ------------------------------------------------------------ */
 
 static bool
 same(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static void
-wait_idle(struct log_writer *writer)
-{
-	while (writer->busy)
-		uv_run(writer->uv, UV_RUN_ONCE);
 }
 
 void
@@ -125,117 +445,93 @@ log_writer_set_file(struct log_writer *writer, const char *path,
 	MEM_FREE(writer->fields);
 	writer->path = path == NULL ? NULL : mem_strdup(path);
 	writer->fields = fields == NULL ? NULL : mem_strdup(fields);
-	writer->failed_at = 0;
-	/* A chunk on its way has a descriptor of its own. */
-	io_close(&writer->fd);
-	(void)open_file(writer);
-}
-
-static void
-drop(struct log_writer *writer, struct log_chunk *chunk)
-{
-	writer->dropped += chunk->lines;
-	mem_free(chunk);
-}
-
-/* On a thread of the pool. */
-static void
-write_chunk(uv_work_t *work)
-{
-	struct log_writer *writer = work->data;
-	struct log_chunk *chunk = writer->writing;
-	int fd = (int)(intptr_t)chunk->next;
-
-	writer->write_error = 0;
-	if (io_write_all(fd, chunk->data, chunk->length) != PORTICO_OK)
-		writer->write_error = errno;
-	close(fd);
-}
-
-static void next(struct log_writer *writer);
-
-static void
-on_written(uv_work_t *work, int status)
-{
-	struct log_writer *writer = work->data;
-
-	(void)status;
-	CHECK(writer, LOG_WRITER_MAGIC);
-	writer->busy = false;
-	if (writer->write_error != 0) {
-		writer->dropped += writer->writing->lines;
-		failed(writer, "writing", writer->write_error);
-	} else if (writer->fd >= 0) {
-		writer->failed_at = 0;
-	}
-	MEM_FREE(writer->writing);
+	writer->os_error = 0;
+	writer->told = 0;
+	writer->say_end = false;
+	uv_timer_stop(&writer->retry);
+	if (writer->busy)
+		writer->stale = true;
+	else
+		reopen_later(writer, false);
 	next(writer);
-}
-
-static void
-next(struct log_writer *writer)
-{
-	while (!writer->busy && writer->first != NULL) {
-		struct log_chunk *chunk = writer->first;
-		int fd;
-
-		writer->first = chunk->next;
-		if (writer->first == NULL)
-			writer->last = NULL;
-		writer->backlog -= chunk->length;
-		fd = open_file(writer) ? fcntl(writer->fd, F_DUPFD_CLOEXEC, 3) :
-					 -1;
-		if (fd < 0) {
-			drop(writer, chunk);
-			continue;
-		}
-		/* The file may change while the chunk is on its way. */
-		chunk->next = (struct log_chunk *)(intptr_t)fd;
-		writer->writing = chunk;
-		writer->busy = true;
-		if (uv_queue_work(writer->uv, &writer->work, write_chunk,
-				  on_written) != 0)
-			UNREACHABLE();
-	}
 }
 
 void
 log_writer_add(struct log_writer *writer, struct log_chunk *chunk)
 {
 	CHECK(writer, LOG_WRITER_MAGIC);
-	if (writer->path == NULL ||
-	    writer->backlog + chunk->length > LOG_BACKLOG_BYTES) {
-		drop(writer, chunk);
+	if (writer->path == NULL) {
+		mem_free(chunk);
 		return;
 	}
-	chunk->next = NULL;
-	if (writer->last == NULL)
-		writer->first = chunk;
-	else
-		writer->last->next = chunk;
-	writer->last = chunk;
-	writer->backlog += chunk->length;
+	if (writer->backlog + chunk->length > LOG_BACKLOG_BYTES) {
+		lose(writer, chunk->lines);
+		mem_free(chunk);
+		return;
+	}
+	append(writer, chunk);
 	next(writer);
 }
 
-uint64_t
-log_writer_dropped(const struct log_writer *writer)
+json_t *
+log_writer_describe(const struct log_writer *writer)
 {
+	json_t *json;
+
 	CHECK(writer, LOG_WRITER_MAGIC);
-	return writer->dropped;
+	json = json_pack("{s:s, s:s, s:I, s:I}", "name", writer->name, "state",
+			 writer->path == NULL  ? "off" :
+			 writer->os_error != 0 ? "failing" :
+						 "written",
+			 "waiting", (json_int_t)writer->backlog, "lost",
+			 (json_int_t)writer->dropped);
+	if (json == NULL || writer->path == NULL)
+		return json;
+	json_object_set_new(json, "file", json_string(writer->path));
+	if (writer->os_error == 0)
+		return json;
+	json_object_set_new(json, "error",
+			    json_string(strerror(writer->os_error)));
+	json_object_set_new(json, "failingMs",
+			    json_integer((json_int_t)((clock_monotonic_ns() -
+						       writer->since) /
+						      CLOCK_NS_PER_MS)));
+	return json;
+}
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	struct log_writer *writer = handle->data;
+
+	writer->magic = 0;
+	mem_free(writer);
 }
 
 void
 log_writer_free(struct log_writer *writer)
 {
+	unsigned lines = 0;
+
 	if (writer == NULL)
 		return;
 	CHECK(writer, LOG_WRITER_MAGIC);
-	wait_idle(writer);
-	ASSERT(writer->first == NULL);
+	/* What failed is tried once more. */
+	writer->ending = true;
+	writer->os_error = 0;
+	uv_timer_stop(&writer->retry);
+	next(writer);
+	while (writer->busy)
+		uv_run(writer->uv, UV_RUN_ONCE);
+	while (writer->first != NULL) {
+		lines += writer->first->lines;
+		drop_first(writer);
+	}
+	if (lines > 0)
+		log_error(2034, NULL, "%u lines of the %s are lost: %s", lines,
+			  writer->name, strerror(writer->os_error));
 	io_close(&writer->fd);
 	mem_free(writer->path);
 	mem_free(writer->fields);
-	writer->magic = 0;
-	mem_free(writer);
+	uv_close((uv_handle_t *)&writer->retry, on_timer_closed);
 }

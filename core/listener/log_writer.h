@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A log file.  Chunks of lines come from the loops and are written in order on
- * libuv's thread pool, one at a time, so that a slow disk holds up nobody; what
- * does not fit a bounded backlog is dropped, counted and told.
+ * libuv's thread pool, one at a time, so that a slow disk holds up nobody.
+ *
+ * A file that cannot be opened or written, a full disk say, is tried again
+ * every second.  Lines wait meanwhile in a bounded backlog; what does not fit
+ * is dropped and counted, and a #Remark in the file tells how many are missing
+ * when it goes on.  The log says when trouble begins and when it is over.
  */
 #ifndef CORE_LISTENER_LOG_WRITER_H
 #define CORE_LISTENER_LOG_WRITER_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -19,8 +24,7 @@ struct log_writer *log_writer_new(uv_loop_t *uv, const char *name);
 
 /*
  * The file from now on, and the line that names its fields; NULL for none.
- * Does nothing when both are as before.  A file that cannot be opened is told
- * once; lines are dropped until it can.
+ * Does nothing when both are as before.  Lines that wait go to the new file.
  */
 void log_writer_set_file(struct log_writer *writer, const char *path,
 			 const char *fields);
@@ -28,9 +32,12 @@ void log_writer_set_file(struct log_writer *writer, const char *path,
 /* OWNERSHIP: takes the chunk. */
 void log_writer_add(struct log_writer *writer, struct log_chunk *chunk);
 
-uint64_t log_writer_dropped(const struct log_writer *writer);
+/* For status: {"name", "file", "state": "off", "written" or "failing",
+ * "waiting" bytes, "lost" lines, "error", "failingMs"}.  OWNERSHIP: caller's. */
+json_t *log_writer_describe(const struct log_writer *writer);
 
-/* Writes what is left, waiting for it. */
+/* Writes what is left, waiting for it; what cannot be written is lost.  The
+ * loop has to run once more. */
 void log_writer_free(struct log_writer *writer);
 
 #endif

@@ -121,6 +121,8 @@ main(int argc, char **argv)
 	log_open("portico-listener", level, STDERR_FILENO);
 	check_install_handlers();
 	signal(SIGPIPE, SIG_IGN);
+	/* A log that may not grow is an error of write(), not our end. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* From a terminal it reaches all of us; porticod decides. */
 	signal(SIGINT, SIG_IGN);
 	io_raise_descriptor_limit();

@@ -18,6 +18,7 @@
 #include "core/listener/error_page.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
+#include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
 #include "core/listener/snapshot.h"
 #include "core/listener/worker_link.h"
@@ -272,6 +273,17 @@ describe_accepting(struct listener *listener)
 }
 
 static json_t *
+describe_logs(const struct listener *listener)
+{
+	json_t *logs = json_array();
+
+	for (unsigned i = 0; i < LISTENER_LOGS; i++)
+		json_array_append_new(logs,
+				      log_writer_describe(listener->logs[i]));
+	return logs;
+}
+
+static json_t *
 describe_counters(const struct query *query)
 {
 	struct listener *listener = query->listener;
@@ -284,10 +296,11 @@ describe_counters(const struct query *query)
 			pools,
 			describe_pool(query,
 				      &listener->snapshot->settings->pools[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:i, s:b}", "pools", pools,
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "pools", pools,
 			 "workers", describe_workers(query, NULL),
 			 "connections", describe_connections(query),
-			 "accepting", describe_accepting(listener), "threads",
+			 "accepting", describe_accepting(listener), "logs",
+			 describe_logs(listener), "threads",
 			 (int)listener->loop_count, "draining",
 			 (int)listener->draining);
 }

@@ -412,8 +412,7 @@ tell_lost(struct worker_link *worker, const char *reason, bool lied)
 	struct control_worker_lost message = { .worker = worker->id,
 					       .reason = reason,
 					       .lied = lied,
-					       .exhausted =
-						       worker->exhausted };
+					       .exhausted = worker->exhausted };
 	char id[16];
 	struct log_context pool = { .name = "pool",
 				    .value = worker->pool->name };

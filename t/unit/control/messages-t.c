@@ -149,10 +149,9 @@ test_query_and_reply(void **state)
 static void
 test_worker_lost(void **state)
 {
-	const struct control_worker_lost value = { .worker = 8,
-						   .reason = "lies",
-						   .lied = true,
-						   .exhausted = true };
+	const struct control_worker_lost value = {
+		.worker = 8, .reason = "lies", .lied = true, .exhausted = true
+	};
 	const struct control_worker_gone gone = { .worker = 6,
 						  .reason = "died" };
 	struct control_worker_lost result;
