@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/activation/environment.h"
+#include "core/activation/events.h"
 #include "core/activation/identity.h"
 #include "core/activation/limits.h"
 #include "core/activation/process.h"
@@ -17,6 +18,7 @@
 #include "core/base/buffer.h"
 #include "core/base/error.h"
 #include "core/base/io.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
 #include "core/config/config.h"
@@ -236,10 +238,10 @@ check_start(uv_loop_t *loop, const struct check_options *options,
 	check->timer.data = check;
 	check->settings = read_settings(check);
 	if (check->settings != NULL && access(options->worker, X_OK) != 0) {
-		fprintf(stderr,
-			"warning: the modules' sections are not checked: %s "
-			"cannot be executed\n",
-			options->worker);
+		log_warn(EVENT_CHECK_INCOMPLETE, NULL,
+			 "the modules' sections are not checked: %s cannot be "
+			 "executed",
+			 options->worker);
 	} else if (check->settings != NULL) {
 		if (ask_worker(check, loop, &err) == PORTICO_OK) {
 			uv_timer_start(&check->timer, on_limit, CHECK_LIMIT_MS,

@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/list.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/config/settings.h"
 #include "core/control/server.h"
@@ -221,17 +222,19 @@ on_status(struct commands *commands, struct control_connection *client,
 	};
 
 	(void)request;
-	answer_with(commands, client,
-		    json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:o, s:o}",
-			      "version", PORTICO_VERSION, "pid", (int)getpid(),
-			      "state", phases[manager->phase], "config",
-			      manager->settings->file, "generation",
-			      (json_int_t)manager->generation, "uptimeMs",
-			      (json_int_t)(age / NS_PER_MS), "listener",
-			      describe_listener(manager), "bindings",
-			      describe_bindings(manager), "pools",
-			      describe_pools(manager)),
-		    "counters", "counters", NULL, NULL);
+	answer_with(
+		commands, client,
+		json_pack("{s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:o, s:o, s:o}",
+			  "version", PORTICO_VERSION, "logLinesLost",
+			  (json_int_t)log_lost_lines(), "pid", (int)getpid(),
+			  "state", phases[manager->phase], "config",
+			  manager->settings->file, "generation",
+			  (json_int_t)manager->generation, "uptimeMs",
+			  (json_int_t)(age / NS_PER_MS), "listener",
+			  describe_listener(manager), "bindings",
+			  describe_bindings(manager), "pools",
+			  describe_pools(manager)),
+		"counters", "counters", NULL, NULL);
 }
 
 static void

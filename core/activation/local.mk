@@ -64,6 +64,7 @@ endif
 EXTRA_DIST += core/activation/README.md
 
 SYSTEM_TESTS += \
+	t/activation/blocked-log.t \
 	t/activation/exhaustion.t \
 	t/activation/reload.t \
 	t/activation/start.t

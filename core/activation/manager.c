@@ -127,6 +127,8 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	catch_signal(manager, &manager->on_int, SIGINT, on_stop_signal);
 	catch_signal(manager, &manager->on_hup, SIGHUP, on_reload_signal);
 	signal(SIGPIPE, SIG_IGN);
+	/* A log that may not grow is an error of write(), not our end. */
+	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < settings->pool_count; i++)
 		add_pool(manager, &settings->pools[i]);
 	status = runtime_open(settings, &manager->runtime, err);

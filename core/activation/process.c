@@ -498,5 +498,5 @@ process_relay(const struct log_context *context, const char *line)
 		return;
 	}
 	length = snprintf(text, sizeof text, "%s\n", line);
-	(void)io_write_all(STDERR_FILENO, text, (size_t)length);
+	log_put_line(text, (size_t)length);
 }

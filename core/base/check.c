@@ -6,14 +6,19 @@
 #include "core/base/check.h"
 
 #include <execinfo.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BACKTRACE_MAX 64
+
+/* For somebody to read what is in the way. */
+#define REPORT_WAIT_MS 200
 
 static _Thread_local check_dump_fn *dump_now;
 static _Thread_local void *dump_arg;
@@ -36,13 +41,23 @@ put(const char *text, size_t length)
 	(void)done;
 }
 
+static bool
+can_report(void)
+{
+	struct pollfd poll_fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&poll_fd, 1, REPORT_WAIT_MS) == 1 &&
+	       poll_fd.revents == POLLOUT;
+}
+
 static void
 report(const char *text)
 {
 	void *frames[BACKTRACE_MAX];
 	int count;
 
-	if (reporting)
+	/* Dying is not put off for a reader who does not read. */
+	if (reporting || !can_report())
 		return;
 	reporting = 1;
 	put(text, strlen(text));

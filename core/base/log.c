@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The diagnostics log.  A line is composed on the stack and written by one
- * write(); nothing is locked and nothing allocated, so it may be called from
- * any thread and from a process that has run out of memory.
+ * write(); nothing is allocated, so it may be called from any thread and from
+ * a process that has run out of memory.
+ *
+ * Nobody is held up by whoever reads the log, or does not.  The descriptor is
+ * shared with other processes, so that it cannot be made non-blocking: it is
+ * asked whether it takes a line before one is written, by one thread at a
+ * time.  Lines fit a page, which is what a pipe that says yes has room for.
  */
 #include "core/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +43,13 @@ atomic_int log_level_now = LOG_LEVEL_INFO;
 static const char *log_program = "portico";
 static int log_fd = STDERR_FILENO;
 static atomic_int log_pid;
+
+/* One writer at a time, who does not wait for anything. */
+static atomic_flag writing = ATOMIC_FLAG_INIT;
+#define WRITING_TRIES 1000
+
+static atomic_uint_fast64_t lost; /* lines, ever */
+static uint64_t lost_told; /* of these; the writer's */
 
 void
 log_open(const char *program, enum log_level level, int fd)
@@ -164,22 +178,97 @@ put_head(struct line *line, enum log_level level)
 	put(line, text);
 }
 
+static void
+put_number(struct line *line, unsigned number)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, " [P%04u]", number);
+	put(line, text);
+}
+
+/* A pipe without reader says POLLERR. */
+static bool
+takes_a_line(void)
+{
+	struct pollfd poll_fd = { .fd = log_fd, .events = POLLOUT };
+
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLOUT;
+}
+
+static bool
+try_write(const char *text, size_t length)
+{
+	ssize_t done;
+
+	if (!takes_a_line())
+		return false;
+	do {
+		done = write(log_fd, text, length);
+	} while (done < 0 && errno == EINTR);
+	return done >= 0;
+}
+
+/* Before the first line after those that are missing. */
+static bool
+tell_lost(void)
+{
+	uint64_t now = atomic_load(&lost);
+	struct line line = { .length = 0 };
+	char text[96];
+
+	if (now == lost_told)
+		return true;
+	put_head(&line, LOG_LEVEL_WARNING);
+	snprintf(text, sizeof text,
+		 "%llu line%s of this log could not be written and %s lost",
+		 (unsigned long long)(now - lost_told),
+		 now - lost_told == 1 ? "" : "s",
+		 now - lost_told == 1 ? "is" : "are");
+	put(&line, text);
+	put_number(&line, 1002);
+	line.text[line.length++] = '\n';
+	if (!try_write(line.text, line.length))
+		return false;
+	lost_told = now;
+	return true;
+}
+
+void
+log_put_line(const char *text, size_t length)
+{
+	int saved = errno, tries = 0;
+
+	while (atomic_flag_test_and_set_explicit(&writing,
+						 memory_order_acquire)) {
+		/* Its owner may have died in the middle of it. */
+		if (++tries == WRITING_TRIES) {
+			atomic_fetch_add(&lost, 1);
+			return;
+		}
+		sched_yield();
+	}
+	if (!tell_lost() || !try_write(text, length))
+		atomic_fetch_add(&lost, 1);
+	atomic_flag_clear_explicit(&writing, memory_order_release);
+	errno = saved;
+}
+
+uint64_t
+log_lost_lines(void)
+{
+	return atomic_load(&lost);
+}
+
 /* Everything after the message, and out. */
 static void
 finish(struct line *line, unsigned number, const struct log_context *context)
 {
-	char text[16];
-	ssize_t done;
-
 	put_context(line, context);
-	if (number != 0) {
-		snprintf(text, sizeof text, " [P%04u]", number);
-		put(line, text);
-	}
+	if (number != 0)
+		put_number(line, number);
 	line->text[line->length++] = '\n';
-	do {
-		done = write(log_fd, line->text, line->length);
-	} while (done < 0 && errno == EINTR);
+	log_put_line(line->text, line->length);
 }
 
 void

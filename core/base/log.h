@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Diagnostics log of a process: one line per message, written whole by one
- * write(), from any thread.
+ * write(), from any thread.  When the descriptor takes no more (a full pipe, a
+ * full disk, nobody reads) the line is lost and counted; nobody waits, and the
+ * next line that can be written is preceded by one that says how many are
+ * missing.
  *
  *   2026-01-02T03:04:05.678Z warning portico-worker[812]: text (pool=shop
  *   request=17) while reading body [P0123]
@@ -61,6 +64,12 @@ log_enabled(enum log_level level)
 	return (int)level <=
 	       atomic_load_explicit(&log_level_now, memory_order_relaxed);
 }
+
+/* A line as it is, with its newline; at most a page. */
+void log_put_line(const char *text, size_t length);
+
+/* How many lines could not be written, since the process began. */
+uint64_t log_lost_lines(void);
 
 /* `number` 0 = none.  Called through the names below. */
 void log_write(enum log_level level, unsigned number,

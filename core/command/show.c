@@ -205,6 +205,10 @@ show_status(const json_t *answer)
 	       format_age(number_of(answer, "uptimeMs"), age, sizeof age));
 	printf("config       %s (generation %lld)\n", text_of(answer, "config"),
 	       number_of(answer, "generation"));
+	if (number_of(answer, "logLinesLost") > 0)
+		printf("log          %lld lines of porticod's log could not be "
+		       "written\n",
+		       number_of(answer, "logLinesLost"));
 	print_listener(answer);
 	print_accepting(answer);
 	print_logs(answer, false);

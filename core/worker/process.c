@@ -405,6 +405,8 @@ process_run(int control_fd, const char *pool)
 	 */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	/* A file that may not grow is an error of write(), not our end. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (uv_loop_init(&process.uv) != 0)
 		check_panic("cannot create the main loop");
 	uv_timer_init(&process.uv, &process.stop_timer);

@@ -5,6 +5,7 @@
 #include "t/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <regex.h>
 
@@ -202,6 +203,89 @@ lines_of_threads_do_not_mix(void **state)
 	assert_int_equal(count, 200);
 }
 
+/* Takes all that is there; the pipe stays open. */
+static size_t
+drain(char *text, size_t size)
+{
+	size_t total = 0;
+	ssize_t got;
+
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	while ((got = read(fds[0], text + total, size - 1 - total)) > 0)
+		total += (size_t)got;
+	text[total] = '\0';
+	return total;
+}
+
+/* Nobody reads: lines are lost and counted, and nobody waits. */
+static void
+a_full_pipe_holds_up_nobody(void **state)
+{
+	static char text[1 << 17];
+	static char long_text[2000];
+	uint64_t before = log_lost_lines(), lost;
+	pthread_t threads[4];
+	unsigned lines = 0;
+	char expected[80];
+
+	(void)state;
+	memset(long_text, 'x', sizeof long_text - 1);
+	assert_true(fcntl(fds[1], F_SETPIPE_SZ, 16384) > 0);
+	/* Not to hang for ever where this fails. */
+	alarm(20);
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, chatter, long_text);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	alarm(0);
+	lost = log_lost_lines() - before;
+	assert_true(lost > 380 && lost < 400);
+	drain(text, sizeof text);
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	assert_int_equal(lines + lost, 400);
+	/* It is told in the place where they are missing, once. */
+	log_info(NULL, "again");
+	log_info(NULL, "and again");
+	drain(text, sizeof text);
+	snprintf(expected, sizeof expected,
+		 "%llu lines of this log could not be written and are lost",
+		 (unsigned long long)lost);
+	assert_true(strstr(text, expected) != NULL);
+	assert_true(strstr(text, "[P1002]\n") < strstr(text, "]: again\n"));
+	assert_null(strstr(strstr(text, "[P1002]") + 1, "[P1002]"));
+	assert_non_null(strstr(text, "]: and again\n"));
+}
+
+static void
+a_pipe_without_reader_ends_nobody(void **state)
+{
+	uint64_t before = log_lost_lines();
+
+	(void)state;
+	assert_true(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+	close(fds[0]);
+	log_info(NULL, "nobody reads this");
+	assert_int_equal(log_lost_lines(), before + 1);
+}
+
+static void
+a_full_disk_is_counted(void **state)
+{
+	uint64_t before = log_lost_lines();
+	int full = open("/dev/full", O_WRONLY);
+
+	(void)state;
+	assert_true(full >= 0);
+	log_open("t", LOG_LEVEL_INFO, full);
+	log_info(NULL, "no room for this");
+	assert_int_equal(log_lost_lines(), before + 1);
+	log_open("t", LOG_LEVEL_INFO, fds[1]);
+	close(full);
+	log_info(NULL, "room");
+	assert_non_null(strstr(logged(), "[P1002]\n"));
+}
+
 #define LOG_TEST(function)                                                     \
 	cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
@@ -214,6 +298,9 @@ static const struct CMUnitTest tests[] = {
 	LOG_TEST(a_long_message_is_cut_and_still_one_line),
 	LOG_TEST(an_error_record_is_one_line),
 	LOG_TEST(lines_of_threads_do_not_mix),
+	LOG_TEST(a_full_pipe_holds_up_nobody),
+	LOG_TEST(a_pipe_without_reader_ends_nobody),
+	LOG_TEST(a_full_disk_is_counted),
 };
 
 UNIT_MAIN(tests)
