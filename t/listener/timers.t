@@ -97,7 +97,8 @@ $server->stop;
 # A server of its own: the time-outs above would make room on a slow machine.
 subtest 'the number of connections' => sub {
 	my $server = Portico::Server->new(
-		listener => { maxConnections => 10 })->start;
+		listener => { maxConnections => 10 },
+		allow => [qr/maxConnections/])->start;
 	my @clients = map { $server->connect } 1 .. 10;
 	my @answers = map { $_->request('GET', '/count') } @clients;
 	is(scalar(grep { $_->{status} == 200 } @answers), 10,
