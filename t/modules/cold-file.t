@@ -19,7 +19,7 @@ use constant MIB => 1 << 20;
 use constant SIZE => 40 * MIB;
 # What the listener may read: pages of its own program, and a few of the file
 # that a kernel short of memory took back between hand-over and sendfile.
-use constant LISTENER_BYTES => 2 * MIB;
+use constant LISTENER_BYTES => 5 * MIB;
 
 plan skip_all => 'the programs are not built' unless Portico::Server::is_built();
 
