@@ -102,7 +102,8 @@ serve(struct channel *worker, const struct channel_descriptor *request)
 
 	must(channel_claim_take(worker, request->slot, request->generation),
 	     "channel_claim_take");
-	channel_claim_start(worker, request->slot, request->generation);
+	must(channel_claim_start(worker, request->slot, request->generation),
+	     "channel_claim_start");
 	head = channel_block_data(worker, request->refs[0]);
 	memory = channel_block_alloc(worker, CHANNEL_BLOCK_4K,
 				     &descriptor.refs[0].block, &size);

@@ -193,9 +193,15 @@ bool channel_claim_revoke(struct channel *channel, uint32_t slot,
 bool channel_claim_take(struct channel *channel, uint32_t slot,
 			uint32_t generation);
 
-/* Worker: about to run the first module. */
-void channel_claim_start(struct channel *channel, uint32_t slot,
+/* Worker: about to run the first module.  False: the listener has given the
+ * channel up and withdrawn it; forget the request. */
+bool channel_claim_start(struct channel *channel, uint32_t slot,
 			 uint32_t generation);
+
+/* Listener, when the channel has ended and is used no more: take back what was
+ * not started.  False: it was. */
+bool channel_claim_withdraw(struct channel *channel, uint32_t slot,
+			    uint32_t generation);
 
 /* Listener: the state now; anything unknown reads as STARTED. */
 enum channel_claim channel_claim_state(struct channel *channel, uint32_t slot,

@@ -3,7 +3,9 @@
  * Claim words, progress and heartbeat: single words in the up region.
  *
  * OFFERED becomes TAKEN by the worker or REVOKED by the listener, each by
- * compare-and-swap, so exactly one of them has the request.  What a word says
+ * compare-and-swap, so exactly one of them has the request.  TAKEN becomes
+ * STARTED in the same way, since a listener that has lost the worker withdraws
+ * what was taken while that worker may still live.  What a word says
  * the listener believes only to the worker's own disadvantage.
  */
 #include <time.h>
@@ -58,14 +60,24 @@ channel_claim_take(struct channel *channel, uint32_t slot, uint32_t generation)
 			  CHANNEL_CLAIM_OFFERED, CHANNEL_CLAIM_TAKEN);
 }
 
-void
+bool
 channel_claim_start(struct channel *channel, uint32_t slot, uint32_t generation)
 {
 	ASSERT(!channel->listener);
-	atomic_store_explicit(&slot_get(channel, slot)->claim,
-			      CHANNEL_CLAIM_WORD(generation,
-						 CHANNEL_CLAIM_STARTED),
-			      memory_order_release);
+	return claim_swap(slot_get(channel, slot), generation,
+			  CHANNEL_CLAIM_TAKEN, CHANNEL_CLAIM_STARTED);
+}
+
+bool
+channel_claim_withdraw(struct channel *channel, uint32_t slot,
+		       uint32_t generation)
+{
+	ASSERT(channel->listener);
+	/* In the order in which the worker goes, so none is missed. */
+	return claim_swap(slot_get(channel, slot), generation,
+			  CHANNEL_CLAIM_OFFERED, CHANNEL_CLAIM_REVOKED) ||
+	       claim_swap(slot_get(channel, slot), generation,
+			  CHANNEL_CLAIM_TAKEN, CHANNEL_CLAIM_REVOKED);
 }
 
 enum channel_claim

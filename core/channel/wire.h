@@ -166,7 +166,8 @@ _Static_assert(offsetof(struct channel_descriptor, refs) == 32,
  * A claim word: generation in the upper 24 bits, state in the lower 8.  The
  * listener writes FREE and OFFERED; OFFERED becomes TAKEN by the worker's
  * compare-and-swap or REVOKED by the listener's, so exactly one of them has
- * the request.  STARTED is stored by the worker before its first module runs.
+ * the request.  TAKEN becomes STARTED by the worker's compare-and-swap before
+ * its first module runs, or REVOKED by that of a listener that has lost it.
  * Only a worker that lies writes anything else, and hurts itself alone.
  */
 enum channel_claim {

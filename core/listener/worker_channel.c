@@ -526,21 +526,14 @@ on_descriptor(struct channel *from, const struct channel_descriptor *descriptor,
 
 /* ---- losing a worker -------------------------------------------------------------------- */
 
-/* Whether the worker cannot have begun with it, nor will. */
+/* Whether the worker cannot have begun with it, nor will, should it live. */
 static bool
 untouched(struct worker_channel *channel,
-	  const struct listener_request *request, bool lied)
+	  const struct listener_request *request)
 {
-	struct channel *c = channel->channel;
-
-	if (request->lease != LEASE_ASSIGNED || request->aborted)
-		return false;
-	if (channel_claim_revoke(c, request->slot, request->slot_generation))
-		return true;
-	/* Taken and not started: only the dead are sure not to go on. */
-	return !lied && channel_claim_state(c, request->slot,
-					    request->slot_generation) ==
-				CHANNEL_CLAIM_TAKEN;
+	return request->lease == LEASE_ASSIGNED && !request->aborted &&
+	       channel_claim_withdraw(channel->channel, request->slot,
+				      request->slot_generation);
 }
 
 /* Whether it may run a second time (RFC 9110 section 9.2.2), and the client
@@ -560,7 +553,7 @@ static bool
 recover(struct worker_channel *channel, struct listener_request *request,
 	bool lied)
 {
-	bool again = untouched(channel, request, lied);
+	bool again = untouched(channel, request);
 
 	slot_free(channel, request->slot);
 	if (request->wire_done || request->own_response ||
@@ -598,6 +591,18 @@ by_age(const void *a, const void *b)
 	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
 }
 
+/* The worker's other channels end soon; what this one gives back is not for
+ * them. */
+static void
+shun(const struct worker_channel *channel)
+{
+	LIST_FOREACH(struct worker_channel, link, other,
+		     &channel->loop->worker_channels) {
+		if (other->worker == channel->worker)
+			list_remove(&other->pool_link);
+	}
+}
+
 static void
 lose(struct worker_channel *channel, bool lied, const char *reason)
 {
@@ -608,8 +613,8 @@ lose(struct worker_channel *channel, bool lied, const char *reason)
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
 	ASSERT(!channel->lost);
 	channel->lost = true;
+	shun(channel);
 	list_remove(&channel->link);
-	list_remove(&channel->pool_link);
 	pool->demanded = false;
 	again = mem_zalloc_array(channel->active + 1, sizeof(*again));
 	for (uint32_t i = 0; i < channel->slot_count; i++) {

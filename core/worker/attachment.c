@@ -57,12 +57,18 @@ receive_request(struct attachment *attachment,
 		request_recycle(request);
 		return;
 	}
+	/* Taken, but the listener has given up this channel meanwhile. */
+	if (!channel_claim_start(channel, descriptor->slot,
+				 descriptor->generation)) {
+		request->ended = true;
+		request_recycle(request);
+		return;
+	}
 	attachment->slots[descriptor->slot] = request;
 	attachment->active++;
 	list_add_tail(&attachment->requests, &request->link);
 	loop_want_trim(loop);
 	atomic_fetch_add_explicit(&loop->active, 1, memory_order_relaxed);
-	channel_claim_start(channel, descriptor->slot, descriptor->generation);
 	program_start(request);
 }
 

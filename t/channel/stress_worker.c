@@ -91,7 +91,9 @@ on_request(const struct channel_descriptor *request)
 	if (!channel_claim_take(worker.channel, request->slot,
 				request->generation))
 		return;
-	channel_claim_start(worker.channel, request->slot, request->generation);
+	if (!channel_claim_start(worker.channel, request->slot,
+				 request->generation))
+		stress_fail("worker: start of slot %u refused", request->slot);
 	channel_progress_set(worker.channel, request->slot, 1, 2);
 	if (task->active)
 		stress_fail("worker: slot %u is in use", request->slot);

@@ -61,8 +61,8 @@ sizes()
 	echo "-DMESSAGES_0=$1 -DMESSAGES_1=$2 -DRING=$3 -DBLOCKS=$4"
 }
 
-plan=14
-test -z "$PORTICO_MODEL_LONG" || plan=16
+plan=16
+test -z "$PORTICO_MODEL_LONG" || plan=19
 echo "1..$plan"
 # The sizes are several words on purpose.
 check channel.pml proved "wake-up, nearly no room" $(sizes 1 1 1 1)
@@ -74,6 +74,7 @@ if test -n "$PORTICO_MODEL_LONG"; then
 		$(sizes 2 1 1 1)
 	check channel.pml proved "wake-up, both ways, few blocks" \
 		$(sizes 2 1 2 1)
+	check channel_claim.pml proved "claim, many offers" -DOFFERS=7
 fi
 check channel.pml refuted "wake-up without fences" -DBROKEN_NO_FENCE \
 	$(sizes 1 1 1 1)
@@ -86,8 +87,11 @@ check channel.pml refuted "full ring of releases that wakes nobody" \
 check channel.pml refuted "sleeps that are not told apart" -DBROKEN_WOKEN \
 	$(sizes 2 1 2 2)
 check channel_claim.pml proved "claim" -DOFFERS=4
-check channel_claim.pml proved "claim, more offers" -DOFFERS=7
+check channel_claim.pml proved "claim, more offers" -DOFFERS=5
 check channel_claim.pml refuted "take without compare-and-swap" -DBROKEN_SWAP
 check channel_claim.pml refuted "take of any generation" -DBROKEN_GENERATION
 check channel_claim.pml refuted "start before it is said" -DBROKEN_STARTED
+check channel_claim.pml refuted "start without compare-and-swap" -DBROKEN_START
+check channel_claim.pml refuted "withdrawn without compare-and-swap" \
+	-DBROKEN_WITHDRAW
 exit $failed

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The claim protocol of core/channel (README.md there, rules 30 to 36): one
- * request that must not run twice, two workers that may die at any moment, a
- * listener that revokes when it likes and hands on what was not started.
+ * request that must not run twice, two workers that may die at any moment or
+ * hang up and go on, a listener that revokes when it likes, gives up whom it has
+ * lost and hands on what was not started.
  *
  * Each worker has one slot, used again under a new generation, and a ring from
  * which it takes old offers too.
@@ -14,6 +15,10 @@
  *   BROKEN_SWAP        take is a load and a store, no compare-and-swap
  *   BROKEN_GENERATION  take does not compare the generation
  *   BROKEN_STARTED     a worker starts before it says so
+ *   BROKEN_START       start is a store, no compare-and-swap: a worker that has
+ *                      hung up and lives runs what was withdrawn from it
+ *   BROKEN_WITHDRAW    the listener believes that whoever has hung up is dead,
+ *                      and hands on what was taken
  */
 #define FREE 0
 #define OFFERED 1
@@ -28,6 +33,7 @@
 byte word_state[2];
 byte word_generation[2];
 bool alive[2] = true;
+bool lost[2]; /* the listener has given it up; it may live */
 bool over;
 
 byte started; /* how often the first module was run */
@@ -71,13 +77,30 @@ end:
 				fi
 			}
 #endif
+#ifdef BROKEN_STARTED
+			if
+			:: mine -> started++
+			:: else -> skip
+			fi;
+#endif
+#ifdef BROKEN_START
+			if
+			:: mine -> word_state[w] = STARTED
+			:: else -> skip
+			fi;
+#else
+			atomic {
+				if
+				:: mine && word_state[w] == TAKEN &&
+				   word_generation[w] == generation ->
+					word_state[w] = STARTED
+				:: else -> mine = false
+				fi
+			}
+#endif
 			if
 			:: mine ->
-#ifdef BROKEN_STARTED
-				started++;
-				word_state[w] = STARTED;
-#else
-				word_state[w] = STARTED;
+#ifndef BROKEN_STARTED
 				started++;
 #endif
 				assert(started == 1);
@@ -101,15 +124,15 @@ proctype death(byte w)
 
 proctype listener()
 {
-	byte w, generation, state, ended, offers;
+	byte w, generation, ended, offers;
 	bool swapped;
 
 again:
 	/* Choose a worker that lives, if there is one. */
 	if
 	:: offers == OFFERS -> goto give_up
-	:: offers < OFFERS && alive[0] -> w = 0
-	:: offers < OFFERS && alive[1] -> w = 1
+	:: offers < OFFERS && alive[0] && !lost[0] -> w = 0
+	:: offers < OFFERS && alive[1] && !lost[1] -> w = 1
 	:: else -> goto give_up
 	fi;
 	offers++;
@@ -149,6 +172,7 @@ again:
 		:: !alive[w] -> goto dead
 		fi
 	:: !alive[w] -> goto dead
+	:: goto dead /* it has hung up, or was caught lying, and may live */
 	od;
 
 check:
@@ -157,15 +181,43 @@ check:
 	goto out;
 
 dead:
+	lost[w] = true;
 	/* What it had handed over counts first. */
 	if
 	:: w == 0 && ends_0?[ended] -> ends_0?ended; goto check
 	:: w == 1 && ends_1?[ended] -> ends_1?ended; goto check
 	:: else -> skip
 	fi;
-	state = word_state[w];
+#ifdef BROKEN_WITHDRAW
+	atomic {
+		swapped = word_state[w] == OFFERED || word_state[w] == TAKEN;
+		if
+		:: word_state[w] == OFFERED -> word_state[w] = REVOKED
+		:: else -> skip
+		fi
+	}
+#else
+	/* Two swaps in the worker's order. */
+	atomic {
+		swapped = false;
+		if
+		:: word_state[w] == OFFERED ->
+			word_state[w] = REVOKED;
+			swapped = true
+		:: else -> skip
+		fi
+	}
+	atomic {
+		if
+		:: word_state[w] == TAKEN ->
+			word_state[w] = REVOKED;
+			swapped = true
+		:: else -> skip
+		fi
+	}
+#endif
 	if
-	:: state == OFFERED || state == TAKEN -> goto again
+	:: swapped -> goto again
 	:: else -> answered++; goto out /* 502 */
 	fi;
 

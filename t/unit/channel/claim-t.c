@@ -22,9 +22,31 @@ an_offer_is_taken_and_started(void **state)
 	assert_false(channel_claim_revoke(pair.listener, 7, 5));
 	assert_int_equal(channel_claim_state(pair.listener, 7, 5),
 			 CHANNEL_CLAIM_TAKEN);
-	channel_claim_start(pair.worker, 7, 5);
+	assert_true(channel_claim_start(pair.worker, 7, 5));
 	assert_int_equal(channel_claim_state(pair.listener, 7, 5),
 			 CHANNEL_CLAIM_STARTED);
+	assert_false(channel_claim_withdraw(pair.listener, 7, 5));
+	pair_close(&pair);
+}
+
+/* The listener has lost the worker, which may live and go on. */
+static void
+what_was_not_started_is_withdrawn(void **state)
+{
+	struct pair pair = pair_open();
+
+	(void)state;
+	channel_claim_offer(pair.listener, 7, 5);
+	assert_false(channel_claim_withdraw(pair.listener, 7, 6));
+	assert_true(channel_claim_withdraw(pair.listener, 7, 5));
+	assert_false(channel_claim_take(pair.worker, 7, 5));
+	channel_claim_offer(pair.listener, 7, 6);
+	assert_true(channel_claim_take(pair.worker, 7, 6));
+	assert_false(channel_claim_revoke(pair.listener, 7, 6));
+	assert_true(channel_claim_withdraw(pair.listener, 7, 6));
+	assert_false(channel_claim_start(pair.worker, 7, 6));
+	assert_int_equal(channel_claim_state(pair.listener, 7, 6),
+			 CHANNEL_CLAIM_REVOKED);
 	pair_close(&pair);
 }
 
@@ -92,29 +114,43 @@ static struct pair race;
 static _Atomic uint32_t offered, finished;
 static unsigned char taken[ROUNDS + 1];
 
+/* How far the worker goes, and how the listener takes back. */
+struct race_kind {
+	bool start;
+	bool (*take_back)(struct channel *channel, uint32_t slot,
+			  uint32_t generation);
+};
+
 static void *
 take_all(void *arg)
 {
-	(void)arg;
+	const struct race_kind *kind = arg;
+
 	for (uint32_t round = 1; round <= ROUNDS; round++) {
+		bool mine;
+
 		while (atomic_load(&offered) < round)
 			sched_yield();
-		taken[round] =
-			channel_claim_take(race.worker, round % SLOTS, round);
+		mine = channel_claim_take(race.worker, round % SLOTS, round);
+		if (mine && kind->start)
+			mine = channel_claim_start(race.worker, round % SLOTS,
+						   round);
+		taken[round] = mine;
 		atomic_store(&finished, round);
 	}
 	return NULL;
 }
 
 static void
-exactly_one_side_wins(void **state)
+run_race(struct race_kind kind)
 {
 	uint32_t revokes = 0, wrong = 0;
 	pthread_t thread;
 
-	(void)state;
 	race = pair_open();
-	assert_int_equal(pthread_create(&thread, NULL, take_all, NULL), 0);
+	atomic_store(&offered, 0);
+	atomic_store(&finished, 0);
+	assert_int_equal(pthread_create(&thread, NULL, take_all, &kind), 0);
 	for (uint32_t round = 1; round <= ROUNDS; round++) {
 		uint32_t slot = round % SLOTS;
 		bool revoked;
@@ -126,7 +162,7 @@ exactly_one_side_wins(void **state)
 			;
 		if (round % 64 == 0)
 			sched_yield();
-		revoked = channel_claim_revoke(race.listener, slot, round);
+		revoked = kind.take_back(race.listener, slot, round);
 		while (atomic_load(&finished) < round)
 			sched_yield();
 		revokes += revoked;
@@ -140,8 +176,18 @@ exactly_one_side_wins(void **state)
 	pair_close(&race);
 }
 
+static void
+exactly_one_side_wins(void **state)
+{
+	(void)state;
+	run_race((struct race_kind){ .take_back = channel_claim_revoke });
+	run_race((struct race_kind){ .start = true,
+				     .take_back = channel_claim_withdraw });
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_offer_is_taken_and_started),
+	cmocka_unit_test(what_was_not_started_is_withdrawn),
 	cmocka_unit_test(a_revoked_offer_cannot_be_taken),
 	cmocka_unit_test(what_is_unknown_counts_as_started),
 	cmocka_unit_test(progress_and_heartbeat_outlive_the_worker),

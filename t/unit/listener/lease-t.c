@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/io.h"
 #include "t/unit/listener/stage.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -203,8 +204,8 @@ reach(struct fake_worker *worker, enum stop_at at)
 		assert_true(channel_claim_take(worker->channel, request.slot,
 					       request.generation));
 	if (at >= AT_STARTED)
-		channel_claim_start(worker->channel, request.slot,
-				    request.generation);
+		assert_true(channel_claim_start(worker->channel, request.slot,
+						request.generation));
 	if (at == AT_HEAD)
 		fake_worker_respond(worker, &request, 200, 100, "beginning", 0);
 	if (at == AT_COMPLETE)
@@ -318,6 +319,101 @@ test_replay_only_once(void **state)
 	assert_answer(client, "502 Bad Gateway", "</html>\n");
 	assert_int_equal(stage_counter(&stage, "replayed"), 1);
 	close(client);
+	stage_close(&stage);
+}
+
+/*
+ * A worker that closes its link and lives on: the same as a dead one, only that
+ * it may go on from where it was.  What another worker has now it cannot start.
+ */
+static void
+hang_up_at(enum stop_at at, const char *method, bool again)
+{
+	struct stage stage;
+	struct fake_worker first, second;
+	struct channel_descriptor request, other;
+	char text[128];
+	int client;
+
+	stage_open(&stage, "", "");
+	fake_worker_open(&first, &stage, 1);
+	client = client_connect(&stage);
+	snprintf(text, sizeof(text), "%s /x HTTP/1.1\r\nHost: a\r\n\r\n",
+		 method);
+	client_send(client, text);
+	fake_worker_receive(&first, &request);
+	if (at >= AT_TAKEN)
+		assert_true(channel_claim_take(first.channel, request.slot,
+					       request.generation));
+	if (at >= AT_STARTED)
+		assert_true(channel_claim_start(first.channel, request.slot,
+						request.generation));
+	io_close(&first.link);
+	json_decref(stage_await(&stage, "worker-lost"));
+	fake_worker_open(&second, &stage, 1);
+	if (again) {
+		fake_worker_take(&second, &other);
+		fake_worker_respond(&second, &other, 200, 5, "again", done);
+		assert_answer(client, "200 OK", "again");
+	} else {
+		assert_answer(client, "502 Bad Gateway", "</html>\n");
+	}
+	if (at == AT_OFFERED)
+		assert_false(channel_claim_take(first.channel, request.slot,
+						request.generation));
+	if (at == AT_TAKEN)
+		assert_false(channel_claim_start(first.channel, request.slot,
+						 request.generation));
+	stage_await_counter(&stage, "active", 0);
+	assert_int_equal(stage_counter(&stage, "queued"), 0);
+	close(client);
+	fake_worker_kill(&first);
+	fake_worker_kill(&second);
+	stage_close(&stage);
+}
+
+static void
+test_hang_up(void **state)
+{
+	(void)state;
+	hang_up_at(AT_OFFERED, "POST", true);
+	hang_up_at(AT_TAKEN, "POST", true);
+	hang_up_at(AT_STARTED, "GET", true);
+	hang_up_at(AT_STARTED, "POST", false);
+}
+
+/* What one channel of a worker gives back is not for the worker's others. */
+static void
+test_not_to_the_same_worker(void **state)
+{
+	struct stage stage;
+	struct fake_worker loops[2], other;
+	struct channel_descriptor request, nothing;
+	struct channel_descriptor lie = { .type = CHANNEL_END,
+					  .slot = 77,
+					  .generation = 1 };
+	enum portico_status status;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_workers_open(loops, 2, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/x"));
+	fake_worker_take(&loops[0], &request);
+	fake_worker_send(&loops[0], &lie);
+	json_decref(stage_await(&stage, "worker-lost"));
+	status = channel_receive(loops[1].channel, &nothing);
+	assert_true(status != PORTICO_OK || nothing.type != CHANNEL_REQUEST);
+	fake_worker_open(&other, &stage, 2);
+	fake_worker_take(&other, &request);
+	fake_worker_respond(&other, &request, 200, 2, "ok", done);
+	assert_answer(client, "200 OK", "\r\n\r\nok");
+	assert_int_equal(stage_counter(&stage, "replayed"), 1);
+	close(client);
+	for (unsigned i = 0; i < 2; i++)
+		fake_worker_kill(&loops[i]);
+	fake_worker_kill(&other);
 	stage_close(&stage);
 }
 
@@ -463,6 +559,8 @@ main(void)
 		cmocka_unit_test(test_death_in_the_response),
 		cmocka_unit_test(test_death_after_the_response),
 		cmocka_unit_test(test_replay_only_once),
+		cmocka_unit_test(test_hang_up),
+		cmocka_unit_test(test_not_to_the_same_worker),
 		cmocka_unit_test(test_front_of_the_queue),
 		cmocka_unit_test(test_offer_goes_to_another_worker),
 		cmocka_unit_test(test_client_leaves),

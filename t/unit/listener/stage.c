@@ -291,41 +291,65 @@ stage_pool_state(struct stage *stage, const char *state)
 
 /* ---- a worker ------------------------------------------------------------------------ */
 
+/* The next channel that the listener offers. */
+static struct channel *
+receive_channel(int link)
+{
+	struct channel_handles handles;
+	struct channel *channel;
+	struct portico_error err;
+	char text[512];
+	int fds[CHANNEL_HANDLES];
+	size_t nfds = CHANNEL_HANDLES;
+
+	await_readable(link, "a channel");
+	assert_true(io_recv_message(link, text, sizeof(text), fds, &nfds) > 0);
+	assert_int_equal(nfds, CHANNEL_HANDLES);
+	handles = (struct channel_handles){ fds[0], fds[1], fds[2], fds[3],
+					    fds[4] };
+	if (channel_attach(&handles, &channel, &err) != PORTICO_OK)
+		fail_msg("%s", err.message);
+	return channel;
+}
+
+void
+fake_workers_open(struct fake_worker *workers, unsigned count,
+		  struct stage *stage, uint32_t generation)
+{
+	struct portico_error err;
+	char text[64];
+	int pair[2];
+
+	assert_int_equal(io_seqpacket_pair(pair, false, &err), PORTICO_OK);
+	stage_send(stage,
+		   json_pack("{s:s, s:s, s:i, s:i, s:i, s:i}", "type", "worker",
+			     "pool", "main", "worker", (int)stage->next_worker,
+			     "pid", (int)getpid(), "loops", (int)count,
+			     "generation", (int)generation),
+		   pair[1]);
+	close(pair[1]);
+	for (unsigned i = 0; i < count; i++) {
+		memset(&workers[i], 0, sizeof(workers[i]));
+		workers[i].stage = stage;
+		workers[i].id = stage->next_worker;
+		workers[i].link = -1;
+		workers[i].channel = receive_channel(pair[0]);
+		snprintf(text, sizeof(text),
+			 "{\"type\":\"attached\",\"index\":%u}", i);
+		assert_int_equal(io_send_message(pair[0], text, strlen(text),
+						 NULL, 0),
+				 PORTICO_OK);
+	}
+	workers[0].link = pair[0];
+	stage->next_worker++;
+	json_decref(stage_await(stage, "worker-attached"));
+}
+
 void
 fake_worker_open(struct fake_worker *worker, struct stage *stage,
 		 uint32_t generation)
 {
-	struct channel_handles handles;
-	struct portico_error err;
-	char text[512];
-	int fds[CHANNEL_HANDLES], pair[2];
-	size_t nfds = CHANNEL_HANDLES;
-
-	memset(worker, 0, sizeof(*worker));
-	worker->stage = stage;
-	worker->id = stage->next_worker++;
-	assert_int_equal(io_seqpacket_pair(pair, false, &err), PORTICO_OK);
-	worker->link = pair[0];
-	stage_send(stage,
-		   json_pack("{s:s, s:s, s:i, s:i, s:i, s:i}", "type", "worker",
-			     "pool", "main", "worker", (int)worker->id, "pid",
-			     (int)getpid(), "loops", 1, "generation",
-			     (int)generation),
-		   pair[1]);
-	close(pair[1]);
-	await_readable(worker->link, "a channel");
-	assert_true(io_recv_message(worker->link, text, sizeof(text), fds,
-				    &nfds) > 0);
-	assert_int_equal(nfds, CHANNEL_HANDLES);
-	handles = (struct channel_handles){ fds[0], fds[1], fds[2], fds[3],
-					    fds[4] };
-	if (channel_attach(&handles, &worker->channel, &err) != PORTICO_OK)
-		fail_msg("%s", err.message);
-	snprintf(text, sizeof(text), "{\"type\":\"attached\",\"index\":0}");
-	assert_int_equal(io_send_message(worker->link, text, strlen(text), NULL,
-					 0),
-			 PORTICO_OK);
-	json_decref(stage_await(stage, "worker-attached"));
+	fake_workers_open(worker, 1, stage, generation);
 }
 
 void
@@ -363,8 +387,8 @@ fake_worker_take(struct fake_worker *worker,
 	assert_int_equal(request_r->type, CHANNEL_REQUEST);
 	assert_true(channel_claim_take(worker->channel, request_r->slot,
 				       request_r->generation));
-	channel_claim_start(worker->channel, request_r->slot,
-			    request_r->generation);
+	assert_true(channel_claim_start(worker->channel, request_r->slot,
+					request_r->generation));
 }
 
 const struct http_request_head *

@@ -62,6 +62,10 @@ struct fake_worker {
 /* Attaches; the manager has been told. */
 void fake_worker_open(struct fake_worker *worker, struct stage *stage,
 		      uint32_t generation);
+/* With so many loops, of which each is one of `workers`; the first has the
+ * link.  All channels are of the listener's one loop. */
+void fake_workers_open(struct fake_worker *workers, unsigned count,
+		       struct stage *stage, uint32_t generation);
 /* As if it were killed. */
 void fake_worker_kill(struct fake_worker *worker);
 
