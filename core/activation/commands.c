@@ -366,7 +366,7 @@ on_listener_show(struct commands *commands, struct control_connection *client,
 			      describe_listener(manager), "bindings",
 			      describe_bindings(manager), "pools",
 			      describe_pools(manager)),
-		    "counters", "counters", "routes", "routes");
+		    "listener", "counters", "routes", "routes");
 }
 
 static void

@@ -5,6 +5,7 @@
  */
 #include "core/base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,6 +39,25 @@ io_close(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
+}
+
+int
+io_count_descriptors(void)
+{
+	struct stat st;
+	DIR *directory;
+	int count = 0;
+
+	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
+		return (int)st.st_size;
+	directory = opendir("/proc/self/fd");
+	if (directory == NULL)
+		return -1;
+	for (const struct dirent *entry = readdir(directory); entry != NULL;
+	     entry = readdir(directory))
+		count += entry->d_name[0] != '.';
+	closedir(directory);
+	return count - 1; /* without that of the directory */
 }
 
 enum portico_status

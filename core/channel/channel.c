@@ -313,7 +313,10 @@ channel_get_usage(const struct channel *channel, struct channel_usage *usage_r)
 	}
 	usage_r->overflow = channel->overflow_count;
 	usage_r->files = channel->file_count;
+	if (channel->file_total != NULL)
+		usage_r->files_open = channel->file_total->open;
 	usage_r->segments = channel->own.segment_count;
+	usage_r->memory = channel->own.bytes + peer->bytes;
 	usage_r->sent = channel->sent;
 	usage_r->received = channel->received;
 	usage_r->wakeups = channel->wakeups;

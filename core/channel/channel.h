@@ -165,7 +165,9 @@ struct channel_usage {
 	uint32_t held; /* blocks of the other side not yet released */
 	uint32_t overflow; /* descriptors waiting for room in the ring */
 	uint32_t files; /* listener: passed and not closed */
+	uint32_t files_open; /* with those that only a client still needs */
 	uint32_t segments;
+	uint64_t memory; /* bytes mapped, both regions */
 	uint64_t sent, received; /* descriptors */
 	uint64_t wakeups; /* writes to the other side's wake-up pipe */
 };

@@ -368,6 +368,30 @@ show_requests(const json_t *answer)
 	note_silence(answer, "figures");
 }
 
+/* What the channels of all pools have in use. */
+static void
+print_resources(const json_t *resources)
+{
+	const json_t *blocks = json_object_get(resources, "blocksBySize");
+	long long lost = number_of(resources, "lostChannels");
+
+	if (resources == NULL)
+		return;
+	printf("in use       %lld descriptors, %lld requests, %lld files\n",
+	       number_of(resources, "descriptors"),
+	       number_of(resources, "requests"), number_of(resources, "files"));
+	printf("channels     %lld, %.1f MiB; %lld of %lld slots",
+	       number_of(resources, "channels"),
+	       (double)number_of(resources, "memory") / (1 << 20),
+	       number_of(resources, "active"), number_of(resources, "slots"));
+	if (lost > 0)
+		printf("; %lld of workers that are gone", lost);
+	printf("\nblocks       %lld of 4 KiB, %lld of 16 KiB, %lld of 64 KiB "
+	       "for workers; %lld of workers\n",
+	       number_of(blocks, "4KiB"), number_of(blocks, "16KiB"),
+	       number_of(blocks, "64KiB"), number_of(resources, "held"));
+}
+
 static void
 print_routes(const json_t *answer)
 {
@@ -404,6 +428,8 @@ show_listener(const json_t *answer)
 	print_listener(answer);
 	print_accepting(answer);
 	print_logs(answer, true);
+	print_resources(json_object_get(json_object_get(answer, "counters"),
+					"resources"));
 	json_array_foreach(json_object_get(answer, "bindings"), i, binding)
 	{
 		table_member(table, binding, "url");

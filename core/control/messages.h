@@ -97,7 +97,8 @@ struct control_drain {
 	uint64_t deadline_ms; /* from now */
 };
 
-/* manager -> listener; what: "pools", "requests", "routes", "counters" ... */
+/* manager -> listener; what: "counters", "listener", "requests",
+ * "routes", ... */
 struct control_query {
 	uint32_t id;
 	const char *what;

@@ -213,6 +213,7 @@ loop_new(struct listener *listener, unsigned index)
 	list_init(&loop->written);
 	list_init(&loop->blocked);
 	list_init(&loop->worker_channels);
+	list_init(&loop->lost_channels);
 	timers_init(&loop->timers);
 	loop->output = mem_alloc(LOOP_OUTPUT_BYTES);
 	loop->discard = mem_alloc(LOOP_DISCARD_BYTES);

@@ -69,6 +69,8 @@ struct listener_loop {
 	struct list written; /* requests with output for this turn's end */
 	struct list blocked; /* connections whose client is slow */
 	struct list worker_channels;
+	struct list lost_channels; /* ended; requests still send from them */
+	uint32_t request_count; /* that exist */
 	struct timers timers;
 	bool draining; /* no new connections, none kept */
 	bool drained_told;

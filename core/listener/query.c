@@ -31,6 +31,7 @@ struct query {
 	struct listener *listener;
 	uint32_t id;
 	bool requests;
+	bool resources; /* too */
 	uv_timer_t timer;
 	unsigned came;
 	struct query_part **parts; /* by loop; NULL: not yet */
@@ -118,19 +119,47 @@ describe_requests(const struct query *query)
 
 /* ---- counters ------------------------------------------------------------------- */
 
+static void
+add_number(json_t *to, const char *name, uint64_t value)
+{
+	json_object_set_new(to, name, json_integer((json_int_t)value));
+}
+
+/* Adds what must be the same again when all is quiet. */
+static void
+describe_usage(json_t *to, const struct query_usage *from)
+{
+	const uint32_t *blocks = from->blocks;
+
+	add_number(to, "slots", from->slots);
+	add_number(to, "active", from->active);
+	add_number(to, "blocks",
+		   blocks[CHANNEL_BLOCK_4K] + blocks[CHANNEL_BLOCK_16K] +
+			   blocks[CHANNEL_BLOCK_64K]);
+	json_object_set_new(
+		to, "blocksBySize",
+		json_pack("{s:I, s:I, s:I}", "4KiB",
+			  (json_int_t)blocks[CHANNEL_BLOCK_4K], "16KiB",
+			  (json_int_t)blocks[CHANNEL_BLOCK_16K], "64KiB",
+			  (json_int_t)blocks[CHANNEL_BLOCK_64K]));
+	add_number(to, "held", from->held);
+	add_number(to, "files", from->files);
+	add_number(to, "overflow", from->overflow);
+	add_number(to, "segments", from->segments);
+	add_number(to, "memory", from->memory);
+}
+
 static json_t *
 describe_channel(unsigned loop, const struct query_channel *from)
 {
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-			 "loop", (int)loop, "slots", (json_int_t)from->slots,
-			 "active", (json_int_t)from->active, "served",
-			 (json_int_t)from->served, "sent",
-			 (json_int_t)from->sent, "received",
-			 (json_int_t)from->received, "wakeups",
-			 (json_int_t)from->wakeups, "blocks",
-			 (json_int_t)from->blocks_in_use, "held",
-			 (json_int_t)from->blocks_held, "segments",
-			 (json_int_t)from->segments);
+	json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:I}", "loop", (int)loop,
+				 "served", (json_int_t)from->served, "sent",
+				 (json_int_t)from->sent, "received",
+				 (json_int_t)from->received, "wakeups",
+				 (json_int_t)from->wakeups);
+
+	describe_usage(json, &from->usage);
+	return json;
 }
 
 struct workers_of_pool {
@@ -192,6 +221,7 @@ sum_pool(const struct query *query, unsigned number, struct query_pool *sum)
 		sum->served += from->served;
 		sum->replayed += from->replayed;
 		sum->requeued += from->requeued;
+		query_usage_add(&sum->usage, &from->usage);
 	}
 }
 
@@ -201,19 +231,47 @@ describe_pool(const struct query *query, const struct settings_pool *settings)
 	struct listener_pool *pool =
 		listener_pool_find(query->listener, settings->name);
 	struct query_pool sum;
+	json_t *json;
 
 	sum_pool(query, pool->number, &sum);
-	return json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"name", pool->name, "state",
-		control_pool_state_name(pool->state), "queued",
-		(json_int_t)sum.waiting, "queueLength",
-		(json_int_t)settings->queue_length, "active",
-		(json_int_t)sum.active, "accepted", (json_int_t)sum.accepted,
-		"rejected", (json_int_t)sum.rejected, "served",
-		(json_int_t)sum.served, "replayed", (json_int_t)sum.replayed,
-		"requeued", (json_int_t)sum.requeued, "workers",
-		describe_workers(query, pool->name));
+	json = json_pack(
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
+		pool->name, "state", control_pool_state_name(pool->state),
+		"queued", (json_int_t)sum.waiting, "queueLength",
+		(json_int_t)settings->queue_length, "accepted",
+		(json_int_t)sum.accepted, "rejected", (json_int_t)sum.rejected,
+		"served", (json_int_t)sum.served, "replayed",
+		(json_int_t)sum.replayed, "requeued", (json_int_t)sum.requeued,
+		"workers", describe_workers(query, pool->name));
+	describe_usage(json, &sum.usage);
+	add_number(json, "lostChannels", sum.usage.lost);
+	return json;
+}
+
+/* Of pools that are configured no more, too. */
+static json_t *
+describe_resources(const struct query *query)
+{
+	struct query_usage sum = { 0 };
+	json_t *json = json_object();
+	uint64_t requests = 0;
+
+	for (unsigned i = 0; i < query->listener->loop_count; i++) {
+		const struct query_part *part = query->parts[i];
+
+		if (part == NULL)
+			continue;
+		requests += part->request_count;
+		for (unsigned j = 0; j < part->pool_count; j++)
+			query_usage_add(&sum, &part->pools[j].usage);
+	}
+	json_object_set_new(json, "descriptors",
+			    json_integer(io_count_descriptors()));
+	add_number(json, "requests", requests);
+	add_number(json, "channels", sum.channels);
+	add_number(json, "lostChannels", sum.lost);
+	describe_usage(json, &sum);
+	return json;
 }
 
 static json_t *
@@ -337,6 +395,9 @@ finish(struct query *query)
 	json_t *body = query->requests ? describe_requests(query) :
 					 describe_counters(query);
 
+	if (query->resources)
+		json_object_set_new(body, "resources",
+				    describe_resources(query));
 	if (query->came < query->listener->loop_count)
 		json_object_set_new(body, "partial", json_true());
 	answer(query->listener, query->id, body);
@@ -392,6 +453,7 @@ query_start(struct listener *listener, uint32_t id, const char *what)
 	query->listener = listener;
 	query->id = id;
 	query->requests = strcmp(what, "requests") == 0;
+	query->resources = strcmp(what, "listener") == 0;
 	query->parts = mem_zalloc_array(listener->loop_count + 1,
 					sizeof(struct query_part *));
 	list_add_tail(&listener->queries, &query->link);

@@ -11,25 +11,40 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/channel/wire.h"
 #include "core/listener/task.h"
 
 struct listener;
 
-/* What: status, counters, pools, workers (all the same), requests, routes. */
+/* What: requests; routes; listener: counters and what the process has open;
+ * anything else: counters. */
 void query_start(struct listener *listener, uint32_t id, const char *what);
 
 /* ---- what a loop answers (query_loop.c) ---------------------------------------- */
+
+/* What channels have in use; sums of it. */
+struct query_usage {
+	uint32_t channels, lost; /* the lost ones are counted in both */
+	uint32_t slots, active; /* of those that are not lost */
+	uint32_t blocks[CHANNEL_BLOCK_CLASSES]; /* ours, allocated or sent */
+	uint32_t held; /* the worker's, not yet released */
+	uint32_t files; /* open descriptors */
+	uint32_t overflow; /* descriptors of the ring that have no room in it */
+	uint32_t segments;
+	uint64_t memory; /* bytes mapped */
+};
 
 struct query_pool {
 	uint32_t number;
 	uint32_t waiting, active;
 	uint64_t accepted, rejected, served, replayed, requeued;
+	struct query_usage usage;
 };
 
 struct query_channel {
-	uint32_t worker, index, slots, active;
+	uint32_t worker, index;
 	uint64_t served, sent, received, wakeups;
-	uint32_t blocks_in_use, blocks_held, segments;
+	struct query_usage usage;
 };
 
 struct query_request {
@@ -50,7 +65,7 @@ struct query_part {
 	struct task task;
 	uint32_t id; /* of the query */
 	unsigned loop;
-	uint32_t connections;
+	uint32_t connections, request_count;
 	uint64_t accepted, closed, requests, rejected, errors;
 	struct query_pool *pools;
 	unsigned pool_count;
@@ -64,5 +79,6 @@ struct query_part {
 void query_ask(struct listener *listener, unsigned loop, uint32_t id,
 	       bool requests, task_fn *done);
 void query_part_free(struct query_part *part);
+void query_usage_add(struct query_usage *sum, const struct query_usage *part);
 
 #endif

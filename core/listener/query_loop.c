@@ -53,17 +53,46 @@ copy_channel(const struct worker_channel *from, struct query_channel *to)
 	*to = (struct query_channel){
 		.worker = from->worker_id,
 		.index = from->index,
-		.slots = from->slot_count,
-		.active = from->active,
 		.served = from->served,
 		.sent = usage.sent,
 		.received = usage.received,
 		.wakeups = usage.wakeups,
-		.blocks_held = usage.held,
-		.segments = usage.segments,
+		.usage = {
+			.channels = 1,
+			.lost = from->lost,
+			.slots = from->lost ? 0 : from->slot_count,
+			.active = from->active,
+			.held = usage.held,
+			.files = usage.files_open,
+			.overflow = usage.overflow,
+			.segments = usage.segments,
+			.memory = usage.memory,
+		},
 	};
+	memcpy(to->usage.blocks, usage.in_use, sizeof(to->usage.blocks));
+}
+
+void
+query_usage_add(struct query_usage *sum, const struct query_usage *part)
+{
+	sum->channels += part->channels;
+	sum->lost += part->lost;
+	sum->slots += part->slots;
+	sum->active += part->active;
 	for (unsigned i = 0; i < CHANNEL_BLOCK_CLASSES; i++)
-		to->blocks_in_use += usage.in_use[i];
+		sum->blocks[i] += part->blocks[i];
+	sum->held += part->held;
+	sum->files += part->files;
+	sum->overflow += part->overflow;
+	sum->segments += part->segments;
+	sum->memory += part->memory;
+}
+
+static struct query_pool *
+pool_of(const struct query_part *part, const struct worker_channel *channel)
+{
+	ASSERT(channel->pool->shared->number < part->pool_count);
+	return &part->pools[channel->pool->shared->number];
 }
 
 static void
@@ -79,7 +108,18 @@ copy_channels(struct listener_loop *loop, struct query_part *part)
 	part->channels = mem_zalloc_array(count + 1, sizeof(*part->channels));
 	LIST_FOREACH(struct worker_channel, link, channel,
 		     &loop->worker_channels) {
-		copy_channel(channel, &part->channels[part->channel_count++]);
+		struct query_channel *to =
+			&part->channels[part->channel_count++];
+
+		copy_channel(channel, to);
+		query_usage_add(&pool_of(part, channel)->usage, &to->usage);
+	}
+	LIST_FOREACH(struct worker_channel, link, channel,
+		     &loop->lost_channels) {
+		struct query_channel lost;
+
+		copy_channel(channel, &lost);
+		query_usage_add(&pool_of(part, channel)->usage, &lost.usage);
 	}
 }
 
@@ -188,6 +228,7 @@ run_question(struct task *base, void *owner)
 	part->id = question->id;
 	part->loop = loop->index;
 	part->connections = loop->connection_count;
+	part->request_count = loop->request_count;
 	part->accepted = loop->counters.accepted;
 	part->closed = loop->counters.closed;
 	part->requests = loop->counters.requests;

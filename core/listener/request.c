@@ -63,6 +63,7 @@ request_new(struct listener_connection *connection)
 	memset(request, 0, offsetof(struct listener_request, parser));
 	request->magic = LISTENER_REQUEST_MAGIC;
 	request->id = ++loop->next_request_id;
+	loop->request_count++;
 	request->loop = loop;
 	request->connection = connection;
 	request->connection_id = connection->id;
@@ -109,6 +110,7 @@ request_free(struct listener_request *request)
 	MEM_FREE(request->user);
 	input_fini(request);
 	loop_snapshot_unref(&request->snapshot);
+	loop->request_count--;
 	give_spare(loop, request);
 	if (loop->draining)
 		loop_check_drained(loop);

@@ -100,6 +100,7 @@ worker_channel_unref(struct worker_channel **channel_p)
 	if (--channel->refs > 0)
 		return;
 	ASSERT(channel->lost);
+	list_remove(&channel->link);
 	channel->magic = 0;
 	channel_free(&channel->channel);
 	mem_free(channel->slots);
@@ -615,6 +616,7 @@ lose(struct worker_channel *channel, bool lied, const char *reason)
 	channel->lost = true;
 	shun(channel);
 	list_remove(&channel->link);
+	list_add_tail(&channel->loop->lost_channels, &channel->link);
 	pool->demanded = false;
 	again = mem_zalloc_array(channel->active + 1, sizeof(*again));
 	for (uint32_t i = 0; i < channel->slot_count; i++) {

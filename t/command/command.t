@@ -65,6 +65,16 @@ subtest 'what the answers contain' => sub {
 	my $text = JSON::PP->new->encode($listener);
 	like($text, qr{"path":"/other"}, 'listener show: routes');
 	like($text, qr/"accepted":/, 'and counters');
+	ok(await_condition(seconds(5), sub {
+		$listener = $server->command_json('listener', 'show');
+		$listener->{counters}{resources}{descriptors}
+			== Portico::Server::descriptor_count(
+			$server->pid_of('listener'));
+	}), 'and how many descriptors are open');
+	is($listener->{counters}{resources}{active}, 0, 'no slot is in use');
+	cmp_ok($listener->{counters}{resources}{slots}, '>', 0, 'of some');
+	is_deeply($listener->{counters}{resources}{blocksBySize},
+		{ '4KiB' => 0, '16KiB' => 0, '64KiB' => 0 }, 'nor a block');
 	$server->get('/count') for 1 .. 3;
 	my $client = $server->connect;
 	$client->send("GET /hold?visible HTTP/1.1\r\nHost: a\r\n\r\n");
