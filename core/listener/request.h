@@ -65,6 +65,7 @@ struct listener_request {
 	bool head_known; /* the parser was content with it */
 	bool expect_continue; /* the client waits for our 100 */
 	bool body_started; /* bytes of it went to a worker */
+	bool body_held; /* and all of those still lie in the input */
 	bool chunk_data; /* within a chunk: `chunked.remaining` bytes come */
 	bool body_starved; /* wants to receive, but there is no block */
 	bool aborted; /* the worker was told */
@@ -191,6 +192,17 @@ bool request_body_receive(struct listener_request *request);
 /* Once per tick, for a connection whose body is waited for: hand over what was
  * gathered. */
 void request_body_tick(struct listener_request *request);
+
+/* A worker is lost: whether the body can be given to another one, from its
+ * beginning. */
+static inline bool
+request_body_is_whole(const struct listener_request *request)
+{
+	return !request->body_started || request->body_held;
+}
+
+/* To be given to another one; only if it is whole. */
+void request_body_rewind(struct listener_request *request);
 
 /* There are blocks again. */
 void request_body_resume(struct listener_request *request);

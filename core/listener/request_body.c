@@ -2,8 +2,11 @@
  *
  * Request bodies, on demand: from the socket is read only what the worker's
  * window allows, straight into a block that goes to the worker.  Only bytes
- * that came together with the head, and the framing of chunks, pass through
- * the input buffer.
+ * that came together with the head, the framing of chunks, and what is small
+ * pass through the input buffer.
+ *
+ * A body that fits there behind its head stays there: should its worker die, it
+ * can be given to another one (`body_held`).
  */
 #include <errno.h>
 #include <string.h>
@@ -57,31 +60,65 @@ make_framing_room(struct listener_request *request)
 	input->capacity = capacity;
 }
 
-bool
-request_body_begin(struct listener_request *request)
+/* Nothing of it is used yet.  False: there is none. */
+static bool
+body_init(struct listener_request *request)
 {
 	const struct http_parsed_head *head = &request->head;
-	uint64_t most = request->pool->limits.max_request_body;
 
 	if (head->chunked) {
 		request->body = BODY_CHUNKED;
 		http_chunked_init(&request->chunked);
-		make_framing_room(request);
 	} else if (head->content_length != HTTP_LENGTH_NONE &&
 		   head->content_length > 0) {
 		request->body = BODY_SIZED;
 		request->body_left = head->content_length;
 	} else {
+		return false;
+	}
+	request->body_class = CHANNEL_BLOCK_16K;
+	request->body_held = true;
+	return true;
+}
+
+bool
+request_body_begin(struct listener_request *request)
+{
+	uint64_t most = request->pool->limits.max_request_body;
+
+	if (!body_init(request)) {
 		request->expect_continue = false;
 		return true;
 	}
-	request->body_class = CHANNEL_BLOCK_16K;
+	if (request->body == BODY_CHUNKED)
+		make_framing_room(request);
 	if (most == 0 || request->body != BODY_SIZED ||
 	    request->body_left <= most)
 		return true;
 	request->keep_alive = false;
 	request_fail(request, HTTP_REASON_ENTITY_TOO_LARGE, 0, NULL);
 	return false;
+}
+
+void
+request_body_rewind(struct listener_request *request)
+{
+	struct listener_connection *connection = request->connection;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	ASSERT(request_body_is_whole(request));
+	request->body_credit = 0;
+	request->body_starved = false;
+	request->body_pieces = 0;
+	/* The client is not waited for until another worker wants the rest;
+	 * a half-closed one has another timer. */
+	if (request_body_pending(request) && !connection->half_closed)
+		timers_clear(&connection->timer);
+	if (!request->body_started || !body_init(request))
+		return;
+	request->input.begin = request->head.length;
+	request->body_received = 0;
+	request->body_started = request->chunk_data = false;
 }
 
 /* ---- to the worker ------------------------------------------------------------ */
@@ -238,20 +275,30 @@ fill_input(struct listener_request *request)
 	struct request_input *input = &request->input;
 	uint32_t got;
 
-	if (input_rest(request) == 0)
+	if (input_rest(request) == 0 &&
+	    (!request->body_held || input->end == input->capacity)) {
 		input->begin = input->end = request->head.length;
+		request->body_held = false;
+	}
 	got = receive(request, input->data + input->end,
 		      input->capacity - input->end);
 	input->end += got;
 	return got > 0;
 }
 
-/* Bytes that may be received without looking at them; 0: framing comes. */
+/* Bytes that may be received without looking at them; 0: framing comes, or so
+ * few that they can be held. */
 static uint64_t
 direct_bytes(const struct listener_request *request)
 {
+	const struct request_input *input = &request->input;
+
 	if (request->body == BODY_SIZED)
-		return request->body_left;
+		return request->body_held &&
+				       request->body_left <=
+					       input->capacity - input->end ?
+			       0 :
+			       request->body_left;
 	return request->chunk_data && request->chunked.remaining >=
 					      CHUNK_DIRECT_BYTES ?
 		       request->chunked.remaining :
@@ -294,6 +341,7 @@ receive_direct(struct listener_request *request, uint64_t direct)
 		channel_block_cancel(channel, block);
 		return;
 	}
+	request->body_held = false;
 	adapt_class(request, got, size);
 	last = account(request, data, got);
 	hand_over(request, block, got, last);

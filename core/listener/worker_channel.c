@@ -543,7 +543,7 @@ static bool
 replayable(const struct listener_request *request)
 {
 	return request->pool->limits.replay && !request->replayed &&
-	       !request->aborted && !request->body_started &&
+	       !request->aborted && request_body_is_whole(request) &&
 	       !request->own_response && request->output.sent == 0 &&
 	       http_method_is_idempotent(
 		       (enum http_method)request->head.method);
@@ -562,7 +562,7 @@ recover(struct worker_channel *channel, struct listener_request *request,
 		request_lease_done(request);
 		return false;
 	}
-	/* What it had sent of a body is lost; early bytes are not. */
+	/* Nobody who has not started wants a body, unless he lies. */
 	again = again && !request->body_started;
 	if (!again && replayable(request)) {
 		request->pool->replayed++;
@@ -577,9 +577,8 @@ recover(struct worker_channel *channel, struct listener_request *request,
 		return false;
 	}
 	response_restart(request);
+	request_body_rewind(request);
 	request->lease = LEASE_NONE;
-	request->body_credit = 0;
-	request->body_starved = false;
 	worker_channel_unref(&request->channel);
 	return true;
 }

@@ -306,6 +306,113 @@ test_large_unread_body_ends_the_connection(void **state)
 	end(&stage, &worker, client);
 }
 
+/*
+ * A worker dies with a body that it has read.  What is small is still in the
+ * buffer of the head, so an idempotent request can be run again with it.
+ * `parts` are sent one after the other, each when the one before was read;
+ * `text` is the body.
+ */
+static void
+die_with_body(const char *head, const char *const *parts, const char *text,
+	      bool again)
+{
+	struct stage stage;
+	struct fake_worker first, second;
+	struct channel_descriptor request;
+	static char got[65536];
+	size_t length = strlen(text), used = 0;
+	bool last = false;
+	int client;
+
+	begin(&stage, &first, &client, &request, "", head);
+	want(&first, &request, length + 1);
+	for (; *parts != NULL; parts++) {
+		struct channel_descriptor body;
+
+		client_send(client, *parts);
+		fake_worker_receive(&first, &body);
+		assert_int_equal(body.type, CHANNEL_BODY);
+		used += body.refs[0].length;
+	}
+	assert_true(used > 0);
+	fake_worker_kill(&first);
+	json_decref(stage_await(&stage, "worker-lost"));
+	fake_worker_open(&second, &stage, 1);
+	if (again) {
+		fake_worker_take(&second, &request);
+		assert_int_equal(request.flags, CHANNEL_FLAG_HAS_BODY);
+		want(&second, &request, length + 1);
+		used = 0;
+		while (!last)
+			used += collect(&second, got + used, length - used,
+					&last);
+		assert_int_equal(used, length);
+		assert_memory_equal(got, text, length);
+		fake_worker_respond(&second, &request, 200, 2, "ok", done);
+		client_read(client, "\r\n\r\nok", NULL);
+		/* The connection is where it was. */
+		client_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+		fake_worker_take(&second, &request);
+		fake_worker_respond(&second, &request, 200, 2, "ok", done);
+		client_read(client, "\r\n\r\nok", NULL);
+	} else {
+		assert_non_null(strstr(client_read(client, "</html>\n", NULL),
+				       "HTTP/1.1 502 "));
+	}
+	assert_int_equal(stage_counter(&stage, "replayed"), again);
+	end(&stage, &second, client);
+}
+
+static void
+test_small_body_is_held(void **state)
+{
+	static const char *const nothing[] = { "", NULL };
+	static const char *const rest[] = { "01", "2345", "6789", NULL };
+	static const char *const chunks[] = { "4\r\n0123\r\n", "6\r\n456789",
+					      "\r\n0\r\n\r\n", NULL };
+
+	(void)state;
+	die_with_body("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n"
+		      "\r\n0123456789",
+		      nothing, "0123456789", true);
+	die_with_body("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n"
+		      "\r\n",
+		      rest, "0123456789", true);
+	die_with_body("PUT / HTTP/1.1\r\nHost: a\r\n"
+		      "Transfer-Encoding: chunked\r\n\r\n",
+		      chunks, "0123456789", true);
+	/* Read is not run; only the method decides here. */
+	die_with_body("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n"
+		      "\r\n0123456789",
+		      nothing, "0123456789", false);
+}
+
+static void
+test_large_body_is_not_held(void **state)
+{
+	static char text[8192 + 1], second[4096 + 1];
+	const char *const parts[] = { "01234567", second, NULL };
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	memset(second, 'y', sizeof(second) - 1);
+	die_with_body("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 8192\r\n"
+		      "\r\n",
+		      parts, text, false);
+	/* The same, in chunks that the buffer takes one by one. */
+	memset(second, 'z', sizeof(second) - 1);
+	memcpy(second, "3ea\r\n", 5);
+	memcpy(second + 5 + 0x3ea, "\r\n", 3);
+	{
+		const char *const chunks[] = { second, second, second,
+					       second, second, NULL };
+
+		die_with_body("PUT / HTTP/1.1\r\nHost: a\r\n"
+			      "Transfer-Encoding: chunked\r\n\r\n",
+			      chunks, text, false);
+	}
+}
+
 /* ---- responses ------------------------------------------------------------------ */
 
 static void
@@ -583,6 +690,8 @@ main(void)
 		cmocka_unit_test(test_continue_only_when_wanted),
 		cmocka_unit_test(test_bad_chunk_is_400),
 		cmocka_unit_test(test_body_larger_than_allowed),
+		cmocka_unit_test(test_small_body_is_held),
+		cmocka_unit_test(test_large_body_is_not_held),
 		cmocka_unit_test(test_unread_body_is_drained),
 		cmocka_unit_test(test_large_unread_body_ends_the_connection),
 		cmocka_unit_test(test_unknown_length_is_chunked),
