@@ -8,12 +8,15 @@ TEST_MODULE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
 check_LTLIBRARIES += \
 	t/worker/probe.la \
 	t/worker/stages.la \
+	t/worker/steps.la \
 	t/worker/who-loads.la \
 	t/worker/wrong-abi.la
 t_worker_probe_la_SOURCES = t/worker/probe.c
 t_worker_probe_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_stages_la_SOURCES = t/worker/stages.c
 t_worker_stages_la_LDFLAGS = $(TEST_MODULE_FLAGS)
+t_worker_steps_la_SOURCES = t/worker/steps.c t/worker/stop.h
+t_worker_steps_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_who_loads_la_SOURCES = t/worker/who_loads.c
 t_worker_who_loads_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_wrong_abi_la_SOURCES = t/worker/wrong_abi.c
@@ -23,10 +26,25 @@ noinst_HEADERS += t/worker/refuse_call.h
 check_PROGRAMS += t/worker/refuse-call
 t_worker_refuse_call_SOURCES = t/worker/refuse_call.c
 
+# portico-worker with stops where no module runs.
+check_PROGRAMS += t/worker/stopping-worker
+t_worker_stopping_worker_SOURCES = \
+	core/worker/main.c \
+	t/worker/stop.h \
+	t/worker/stopping.c
+t_worker_stopping_worker_LDADD = $(WORKER_LIBS)
+t_worker_stopping_worker_LDFLAGS = \
+	-Wl,--wrap=control_encode_ready \
+	-Wl,--wrap=channel_attach \
+	-Wl,--wrap=channel_claim_take \
+	-Wl,--wrap=channel_claim_start
+
 EXTRA_DIST += \
+	t/lib/Portico/Control.pm \
 	t/lib/Portico/Http.pm \
 	t/lib/Portico/Limits.pm \
 	t/lib/Portico/Server.pm \
+	t/lib/Portico/Stops.pm \
 	t/lib/Portico/Wait.pm
 
 SYSTEM_TESTS += \
@@ -41,6 +59,7 @@ SYSTEM_TESTS += \
 	t/listener/descriptors.t \
 	t/listener/http1.t \
 	t/listener/log-trouble.t \
+	t/listener/lease-states.t \
 	t/listener/logs.t \
 	t/listener/malformed.t \
 	t/listener/queue.t \

@@ -172,8 +172,9 @@ static const struct config_field pool_fields[] = {
 			.prose = "How long a response may stand still. 0: no "
 				 "limit."),
 	CONFIG_BOOL(struct raw_pool, replay, "replay", .fallback = "true",
-		    .prose = "Whether a safe request whose worker died is run "
-			     "once more on another one."),
+		    .prose =
+			    "Whether a safe or idempotent request whose worker "
+			    "died is run once more on another one."),
 	CONFIG_BOOL(struct raw_pool, rapid_fail_protection,
 		    "rapidFailProtection", .fallback = "true",
 		    .prose =

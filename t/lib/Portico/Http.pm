@@ -205,8 +205,8 @@ sub read_chunked
 		$response->{body} .= $data;
 		$response->{chunks}++;
 		my $end = $self->take_line($deadline);
-		die "no CRLF after a chunk\n"
-			unless defined $end && $end eq '';
+		return unless defined $end;
+		die "no CRLF after a chunk\n" unless $end eq '';
 	}
 	while (1) {
 		my $line = $self->take_line($deadline);

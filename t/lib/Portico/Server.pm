@@ -105,7 +105,8 @@ sub free_port
 # Options: applications, pools, listener, bindings (of the site "main"),
 # sites, modules, top (any keys of portico.json), configuration (the whole
 # file as text or data instead), wrapper (command prefix), environment, allow
-# (expected warnings, as regular expressions), keep (directory is kept).
+# (expected warnings, as regular expressions), keep (directory is kept), worker
+# (a program of the build tree that is run as portico-worker).
 sub new
 {
 	my ($class, %options) = @_;
@@ -118,8 +119,21 @@ sub new
 	$self->{port} = free_port();
 	make_path(map { "$self->{directory}/$_" } qw(root modules));
 	$self->link_modules;
+	$self->stand_in($self->{worker}) if $self->{worker};
 	$self->write_configuration;
 	return $self;
+}
+
+# Another program in the place of portico-worker.
+sub stand_in
+{
+	my ($self, $program) = @_;
+	my $directory = "$self->{directory}/bin";
+
+	make_path($directory);
+	symlink program('portico-listener'), "$directory/portico-listener";
+	open_copy(build_directory() . "/$program", "$directory/portico-worker");
+	$self->{environment}{PORTICO_LIBEXEC_DIR} = $directory;
 }
 
 sub directory { return "$_[0]{directory}" }
