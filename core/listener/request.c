@@ -128,8 +128,6 @@ request_drop(struct listener_request *request)
 static void
 request_end(struct listener_request *request)
 {
-	if (request->reason != HTTP_REASON_NONE)
-		error_log_request(request);
 	if (request->application != NULL)
 		access_log_request(request);
 	request_free(request);
@@ -152,6 +150,9 @@ request_wire_done(struct listener_request *request)
 	request->finished = loop_now(request->loop);
 	request->connection = NULL;
 	list_remove(&request->written_link);
+	/* Now: a worker that hangs may keep its half for ever. */
+	if (request->reason != HTTP_REASON_NONE)
+		error_log_request(request);
 	if (!output_empty(&request->output))
 		output_discard(&request->output,
 			       worker_channel_get(request->channel), &window);

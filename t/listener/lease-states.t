@@ -30,6 +30,7 @@ my $server = Portico::Server->new(
 		main => { %pool },
 		careful => { %pool, replay => JSON::PP::false },
 		hurry => { %pool, queueTimeout => '2s' },
+		short => { %pool, executionTimeout => '300ms' },
 	},
 	applications => {
 		'/files' => { modules => ['static'], handlers =>
@@ -39,7 +40,7 @@ my $server = Portico::Server->new(
 				handlers => [
 					{ path => '/steps', module => 'steps' },
 					{ path => '*', module => 'probe' } ] })
-		} qw(main careful hurry)
+		} qw(main careful hurry short)
 	},
 	allow => [qr/worker|channel/],
 );
@@ -57,7 +58,7 @@ sub worker_of
 # What is in use when nothing is in progress, with one worker in each pool.
 sub quiet
 {
-	worker_of($_) for qw(main careful hurry);
+	worker_of($_) for qw(main careful hurry short);
 	my $all = figures()->{resources};
 	return { map { $_ => $all->{$_} } qw(active blocks blocksBySize channels
 		descriptors files held lostChannels overflow requests slots) };
@@ -297,6 +298,23 @@ subtest 'it keeps its deadline' => sub {
 	cmp_ok($took, '<', 1.3 + 2, 'which is less than anew');
 	is($stops->runs($id), 0, 'it was never run');
 	ok($stops->go, 'the next worker attaches');
+	$client->close;
+	is_quiet_again($before, 'all is as before');
+};
+
+subtest 'the reason is logged while the worker still has the request' => sub {
+	my $before = quiet();
+	my $id = ++$number;
+
+	$stops->arm('start');
+	my $client = send_request($id, { pool => 'short', method => 'GET' });
+	ok($stops->await('start'), 'taken');
+	my $response = $client->read_response;
+	is($response && $response->{status}, 504, 'it gets 504');
+	ok($server->await_error_log(qr{id=$id\b\S* 504 \d+ Timer_Response}),
+		'Timer_Response in the error log');
+	is(pool('short')->{active}, 1, 'the slot is the worker\'s');
+	ok($stops->go, 'it goes on');
 	$client->close;
 	is_quiet_again($before, 'all is as before');
 };
