@@ -149,6 +149,12 @@ worker_link_open(struct listener *listener,
 	status = offer_channels(worker, &err);
 	if (status == PORTICO_OK)
 		return;
+	/* It has ended already, which is no fault here. */
+	if (status == PORTICO_CLOSED) {
+		worker_link_end(worker, "it hung up before it had channels",
+				false);
+		return;
+	}
 	worker->exhausted = io_is_exhaustion(err.os_error) ||
 			    status == PORTICO_FULL ||
 			    status == PORTICO_NO_MEMORY;

@@ -382,6 +382,36 @@ test_hang_up(void **state)
 	hang_up_at(AT_STARTED, "POST", false);
 }
 
+/* It may have ended before it is offered anything. */
+static void
+test_gone_before_it_was_offered_channels(void **state)
+{
+	struct stage stage;
+	struct portico_error err;
+	json_t *lost;
+	int pair[2];
+
+	(void)state;
+	stage_open(&stage, "", "");
+	assert_int_equal(io_seqpacket_pair(pair, false, &err), PORTICO_OK);
+	io_close(&pair[0]);
+	stage_send(&stage,
+		   json_pack("{s:s, s:s, s:i, s:i, s:i, s:i}", "type", "worker",
+			     "pool", "main", "worker", 77, "pid", (int)getpid(),
+			     "loops", 1, "generation", 1),
+		   pair[1]);
+	io_close(&pair[1]);
+	lost = stage_await(&stage, "worker-lost");
+	assert_int_equal(json_integer_value(json_object_get(lost, "worker")),
+			 77);
+	assert_non_null(
+		strstr(json_string_value(json_object_get(lost, "reason")),
+		       "hung up before it had channels"));
+	assert_false(json_is_true(json_object_get(lost, "lied")));
+	json_decref(lost);
+	stage_close(&stage);
+}
+
 /* What one channel of a worker gives back is not for the worker's others. */
 static void
 test_not_to_the_same_worker(void **state)
@@ -560,6 +590,7 @@ main(void)
 		cmocka_unit_test(test_death_after_the_response),
 		cmocka_unit_test(test_replay_only_once),
 		cmocka_unit_test(test_hang_up),
+		cmocka_unit_test(test_gone_before_it_was_offered_channels),
 		cmocka_unit_test(test_not_to_the_same_worker),
 		cmocka_unit_test(test_front_of_the_queue),
 		cmocka_unit_test(test_offer_goes_to_another_worker),
