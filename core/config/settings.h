@@ -80,6 +80,7 @@ struct settings_listener {
 	uint64_t entity_body_timeout; /* between two reads of a body */
 	uint64_t drain_entity_body_timeout;
 	uint64_t min_send_rate; /* bytes per second */
+	uint64_t min_receive_rate; /* bytes per second, of a body */
 	uint32_t backlog; /* of listen() */
 	struct settings_access_log access_log;
 	struct settings_error_log error_log;
@@ -111,6 +112,7 @@ struct settings_pool {
 	uint64_t activation_timeout;
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
+	uint64_t revoke_after; /* 0 = never */
 	bool replay;
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;

@@ -33,6 +33,7 @@ struct raw_listener {
 	uint64_t entity_body_timeout;
 	uint64_t drain_entity_body_timeout;
 	uint64_t min_send_rate;
+	uint64_t min_receive_rate;
 	uint32_t backlog;
 	struct raw_access_log access_log;
 	struct raw_error_log error_log;
@@ -58,6 +59,7 @@ struct raw_pool {
 	uint64_t activation_timeout;
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
+	uint64_t revoke_after;
 	bool replay;
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;

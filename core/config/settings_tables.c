@@ -92,6 +92,11 @@ static const struct config_field listener_fields[] = {
 		       .fallback = "240", .min = 0, .max = 1000000000,
 		       .prose = "Slowest client that is still served, in bytes "
 				"per second. 0: no limit."),
+	CONFIG_INTEGER(struct raw_listener, min_receive_rate, "minReceiveRate",
+		       .fallback = "240", .min = 0, .max = 1000000000,
+		       .prose = "Slowest request body that is still waited "
+				"for, in bytes per second, on the average of "
+				"entityBodyTimeout (or 120 s). 0: no limit."),
 	CONFIG_INTEGER(struct raw_listener, backlog, "backlog",
 		       .fallback = "511", .min = 1, .max = 65535,
 		       .prose = "Connections that the kernel keeps until they "
@@ -152,25 +157,38 @@ static const struct config_field pool_fields[] = {
 			.prose = "How long a worker may take to finish its "
 				 "requests before it is killed."),
 	CONFIG_DURATION(struct raw_pool, queue_timeout, "queueTimeout",
-			.fallback = "0", .flags = CONFIG_ZERO,
+			.fallback = "120s", .flags = CONFIG_ZERO,
 			.min = SECOND / 1000, .max = DAY,
-			.prose = "How long a request may wait in the queue. 0: "
-				 "no limit."),
+			.prose = "How long after its head a request may still "
+				 "wait for a worker to take it; then 503 "
+				 "Timer_ReqQueue. 0: no limit."),
 	CONFIG_DURATION(struct raw_pool, activation_timeout,
 			"activationTimeout", .fallback = "90s",
 			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
-			.prose = "How long a request may wait while no worker "
-				 "of the pool is ready. 0: no limit."),
+			.prose = "How long after its head a request may still "
+				 "wait while no worker of the pool is ready; "
+				 "then 503 Timer_AppPool. 0: no limit."),
 	CONFIG_DURATION(struct raw_pool, execution_timeout, "executionTimeout",
 			.fallback = "0", .flags = CONFIG_ZERO,
 			.min = SECOND / 1000, .max = 365 * DAY,
-			.prose = "How long a worker may work on a request, in "
-				 "all. 0: no limit."),
+			.prose = "How long after its head the last of a "
+				 "request's response may come from the worker, "
+				 "whatever it did meanwhile; then 504 "
+				 "Timer_Response. 0: no limit."),
 	CONFIG_DURATION(struct raw_pool, response_idle_timeout,
-			"responseIdleTimeout", .fallback = "0",
+			"responseIdleTimeout", .fallback = "120s",
 			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
-			.prose = "How long a response may stand still. 0: no "
-				 "limit."),
+			.prose =
+				"How long a worker that has a request, and "
+				"does not wait for the client, may let nothing "
+				"be heard of it; then 504 Timer_ResponseIdle. "
+				"0: no limit."),
+	CONFIG_DURATION(struct raw_pool, revoke_after, "revokeAfter",
+			.fallback = "50ms", .flags = CONFIG_ZERO,
+			.min = SECOND / 1000, .max = DAY,
+			.prose = "How long a worker may leave a request that "
+				 "it was given untouched until another worker "
+				 "gets it; looked at every 25 ms. 0: never."),
 	CONFIG_BOOL(struct raw_pool, replay, "replay", .fallback = "true",
 		    .prose =
 			    "Whether a safe or idempotent request whose worker "

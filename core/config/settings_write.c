@@ -59,6 +59,7 @@ write_listener(const struct settings_listener *listener)
 	put_duration(json, "drainEntityBodyTimeout",
 		     listener->drain_entity_body_timeout);
 	put_number(json, "minSendRate", listener->min_send_rate);
+	put_number(json, "minReceiveRate", listener->min_receive_rate);
 	put_number(json, "backlog", listener->backlog);
 	for (size_t i = 0; i < listener->access_log.field_count; i++)
 		json_array_append_new(fields,
@@ -97,6 +98,7 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 	put_duration(json, "activationTimeout", pool->activation_timeout);
 	put_duration(json, "executionTimeout", pool->execution_timeout);
 	put_duration(json, "responseIdleTimeout", pool->response_idle_timeout);
+	put_duration(json, "revokeAfter", pool->revoke_after);
 	json_object_set_new(json, "replay", json_boolean(pool->replay));
 	json_object_set_new(json, "rapidFailProtection",
 			    json_boolean(pool->rapid_fail_protection));

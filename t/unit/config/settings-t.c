@@ -26,13 +26,16 @@ static const char whole[] =
 	"  // the shop\n"
 	"  \"moduleDirectory\": \"modules\",\n"
 	"  \"runtimeDirectory\": \"/run/p\",\n"
-	"  \"listener\": { \"threads\": 2, \"maxRequestBytes\": \"8KiB\",\n"
+	"  \"listener\": { \"threads\": 2, \"maxRequestBytes\": \"8KiB\", "
+	"\"minReceiveRate\": 99,\n"
 	"    \"accessLog\": { \"fields\": [\"date\", \"cs(Referer)\"] } },\n"
 	"  \"poolDefaults\": { \"queueLength\": 77 },\n"
 	"  \"pools\": { \"shop\": { \"workers\": 3, \"startMode\": "
 	"\"AlwaysRunning\",\n"
 	"      \"environment\": { \"SECRET\": \"x\" },\n"
-	"      \"startupTimeLimit\": \"5s\", \"maxRequestBody\": \"1MiB\" },\n"
+	"      \"startupTimeLimit\": \"5s\", \"maxRequestBody\": \"1MiB\", "
+	"\"queueTimeout\": \"7s\", \"revokeAfter\": \"70ms\", "
+	"\"responseIdleTimeout\": 0 },\n"
 	"    \"other\": {} },\n"
 	"  \"sites\": {\n"
 	"    \"a\": { \"bindings\": [ \"http://*:8080\", { \"url\": "
@@ -145,13 +148,19 @@ test_defaults(void **state)
 	assert_int_equal(pool->queue_length, 1000);
 	assert_int_equal(pool->max_concurrent_requests, 5000);
 	assert_true(pool->shutdown_time_limit == 90000000000ull);
-	assert_true(pool->queue_timeout == 0);
+	/* By default nobody waits for ever. */
+	assert_true(pool->queue_timeout == 120000000000ull);
+	assert_true(pool->activation_timeout == 90000000000ull);
+	assert_true(pool->execution_timeout == 0);
+	assert_true(pool->response_idle_timeout == 120000000000ull);
+	assert_true(pool->revoke_after == 50000000ull);
 	assert_true(pool->max_request_body == 30000000);
 	assert_true(pool->replay);
 	assert_null(pool->user);
 	assert_in_range(settings->listener.threads, 1, 4);
 	assert_int_equal(settings->listener.backlog, 511);
 	assert_true(settings->listener.min_send_rate == 240);
+	assert_true(settings->listener.min_receive_rate == 240);
 	assert_int_equal(settings->listener.access_log.field_count, 17);
 	settings_unref(&settings);
 }
@@ -200,6 +209,10 @@ test_hand_on(void **state)
 	assert_int_equal(copy->pools[0].environment_count, 0);
 	assert_int_equal(copy->sites[0].applications[1].section_count, 0);
 	assert_true(copy->listener.max_request_bytes == 8192);
+	assert_true(copy->listener.min_receive_rate == 99);
+	assert_true(copy->pools[0].queue_timeout == 7000000000ull);
+	assert_true(copy->pools[0].revoke_after == 70000000ull);
+	assert_true(copy->pools[0].response_idle_timeout == 0);
 	assert_int_equal(copy->listener.access_log.field_count, 2);
 	settings_unref(&copy);
 	io_close(&fd);
