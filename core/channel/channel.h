@@ -108,6 +108,12 @@ enum portico_status channel_receive(struct channel *channel,
 				    struct channel_descriptor *descriptor_r);
 
 /*
+ * How many descriptors the other side has read so far, as it says itself: to
+ * see whether it reads, and for nothing else.
+ */
+uint64_t channel_peer_position(const struct channel *channel);
+
+/*
  * Before blocking: say that this side sleeps, then look again.  True: block
  * on channel_wake_fd.  False: something is there, go on with channel_receive.
  */

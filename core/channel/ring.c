@@ -412,6 +412,14 @@ channel_receive(struct channel *channel,
 	}
 }
 
+uint64_t
+channel_peer_position(const struct channel *channel)
+{
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	return atomic_load_explicit(&channel->in->consumer.head,
+				    memory_order_relaxed);
+}
+
 void
 channel_on_room(struct channel *channel, channel_room_fn *fn, void *arg)
 {

@@ -25,6 +25,8 @@ descriptors_arrive_in_order_and_whole(void **state)
 		assert_int_equal(channel_receive(pair.worker, &descriptor),
 				 PORTICO_OK);
 		assert_memory_equal(&descriptor, &sent, sizeof(sent));
+		/* And the sender sees that it was read. */
+		assert_int_equal(channel_peer_position(pair.listener), i + 1);
 	}
 	assert_int_equal(channel_receive(pair.worker, &descriptor),
 			 PORTICO_AGAIN);
