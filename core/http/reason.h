@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Why a request ended in the listener: the vocabulary of the error log.
- * The names are HTTP.sys's, so tools that read its HTTPERR log read ours.
+ * The names are HTTP.sys's, so tools that read its HTTPERR log read ours; it
+ * has no word for Timer_ResponseIdle.
  */
 #ifndef CORE_HTTP_REASON_H
 #define CORE_HTTP_REASON_H
@@ -52,7 +53,8 @@
 	X(TIMER_REQ_QUEUE, "Timer_ReqQueue", 503)                              \
 	X(TIMER_MIN_BYTES_PER_SECOND, "Timer_MinBytesPerSecond", 0)            \
 	X(TIMER_SSL_RENEGOTIATION, "Timer_SslRenegotiation", 0)                \
-	X(TIMER_RESPONSE, "Timer_Response", 504)
+	X(TIMER_RESPONSE, "Timer_Response", 504)                               \
+	X(TIMER_RESPONSE_IDLE, "Timer_ResponseIdle", 504)
 
 enum http_reason {
 	HTTP_REASON_NONE = 0,

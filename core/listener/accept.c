@@ -90,6 +90,25 @@ find(struct listener_loop *loop, const char *address, uint16_t real_port)
 	return NULL;
 }
 
+/* A host that vanished says nothing; without this a request for which nothing
+ * is sent would not notice.  Accepted sockets inherit it. */
+static void
+keep_alive(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS },
+		{ IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name,
+				 &options[i].value, sizeof(int));
+}
+
 void
 acceptor_open(struct listener_loop *loop, int fd, const char *address,
 	      uint16_t port, uint16_t real_port, bool tls, unsigned mark)
@@ -118,6 +137,8 @@ acceptor_open(struct listener_loop *loop, int fd, const char *address,
 	/* Accepted sockets inherit it. */
 	acceptor->tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 				   sizeof(one)) == 0;
+	if (acceptor->tcp)
+		keep_alive(fd);
 	status = uv_poll_init(&loop->uv, &acceptor->poll, fd);
 	if (status != 0) {
 		log_error(2001, NULL, "watching socket %s port %u: %s", address,

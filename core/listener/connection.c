@@ -7,9 +7,7 @@
  * that nobody wants yet.
  *
  * A client that closes while its request is in progress may have closed its
- * sending side only, and wait for the answer.  Nothing tells that apart from
- * one that is gone, before something is sent to it.  So it gets its answer if
- * that begins soon; if not, it counts as gone and the worker is told to stop.
+ * sending side only, and wait for the answer: half_close.c finds out.
  */
 #include "core/listener/connection.h"
 
@@ -25,6 +23,7 @@
 #include "core/listener/accept.h"
 #include "core/listener/address.h"
 #include "core/listener/error_log.h"
+#include "core/listener/half_close.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
@@ -115,6 +114,7 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 				      (struct sockaddr *)&local);
 	timer_entry_init(&connection->timer);
 	list_init(&connection->blocked_link);
+	list_init(&connection->awaiting_link);
 	list_add_tail(&loop->connections, &connection->link);
 	loop->connection_count++;
 	loop->counters.accepted++;
@@ -150,6 +150,7 @@ connection_close(struct listener_connection *connection,
 	connection->fd = -1;
 	timers_clear(&connection->timer);
 	list_remove(&connection->blocked_link);
+	list_remove(&connection->awaiting_link);
 	list_remove(&connection->link);
 	connection->request = NULL;
 	if (request != NULL && state == CONNECTION_REQUEST)
@@ -304,8 +305,9 @@ read_head(struct listener_connection *connection)
 	got = io_recv(connection->fd, input->data + input->end,
 		      input->capacity - input->end, 0);
 	if (got > 0) {
+		connection->received = loop_now(connection->loop);
 		if (input->end == 0)
-			request->first_byte = loop_now(connection->loop);
+			request->first_byte = connection->received;
 		input->end += (uint32_t)got;
 		connection_process(connection);
 		return;
@@ -324,20 +326,6 @@ read_head(struct listener_connection *connection)
 
 /* ---- while a request is in progress --------------------------------------------- */
 
-/* The client has said that it sends no more. */
-static void
-half_close(struct listener_connection *connection)
-{
-	struct listener_loop *loop = connection->loop;
-	struct listener_request *request = connection->request;
-
-	connection->half_closed = true;
-	connection_watch_input(connection, false);
-	if (!request->response_seen && !request->drain)
-		timers_set(&loop->timers, &connection->timer, TIMER_HALF_CLOSED,
-			   loop_now(loop));
-}
-
 /* The request is received; what comes now is the next one, or the end. */
 static void
 read_ahead(struct listener_connection *connection)
@@ -352,12 +340,14 @@ read_ahead(struct listener_connection *connection)
 	}
 	got = io_recv(connection->fd, input->data + input->end,
 		      input->capacity - input->end, 0);
-	if (got > 0)
+	if (got > 0) {
+		connection->received = loop_now(connection->loop);
 		input->end += (uint32_t)got;
-	else if (got == 0)
-		half_close(connection);
-	else if (errno != EAGAIN && errno != EINTR)
+	} else if (got == 0) {
+		half_close_seen(connection);
+	} else if (errno != EAGAIN && errno != EINTR) {
 		connection_close(connection, HTTP_REASON_CONNECTION_DROPPED);
+	}
 }
 
 static void
@@ -419,7 +409,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 		on_readable(connection);
 	else if ((events & UV_DISCONNECT) != 0 &&
 		 connection->state == CONNECTION_REQUEST)
-		half_close(connection);
+		half_close_seen(connection);
 }
 
 /* ---- between requests ------------------------------------------------------------ */
@@ -462,6 +452,8 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 	connection->request = NULL;
 	connection->half_closed = false;
 	connection->bytes_sent += request->output.sent;
+	connection->awaited = connection->body_bytes = 0;
+	list_remove(&connection->awaiting_link);
 	timers_clear(&connection->timer);
 	if (keep_alive && !loop->draining) {
 		connection->state = CONNECTION_IDLE;

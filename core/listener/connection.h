@@ -35,6 +35,9 @@ struct listener_connection {
 	bool tls;
 	bool processing; /* connection_process is at work */
 	bool half_closed; /* the client sends no more; not while we read */
+	/* See half_close.h. */
+	bool fin_seen;
+	bool asked;
 	int fd;
 	uint16_t route_port; /* as configured */
 	uint32_t lingered; /* bytes thrown away */
@@ -50,6 +53,13 @@ struct listener_connection {
 	uint64_t rate_since; /* ns */
 	uint64_t rate_acked; /* bytes that the client had then */
 	uint64_t bytes_sent; /* before the current request */
+	uint64_t fin_sent; /* bytes sent when its end was seen first */
+	uint64_t received; /* ns: the last bytes */
+	/* For the minimum receive rate, of the current request's body. */
+	struct list awaiting_link; /* in loop.awaiting: we wait for some */
+	uint64_t await_since; /* ns, while linked */
+	uint64_t awaited; /* ns, before that */
+	uint64_t body_bytes; /* that came in that time */
 	struct http_address client, server;
 	uv_poll_t poll;
 };
@@ -79,7 +89,20 @@ void connection_process(struct listener_connection *connection);
 void connection_watch_input(struct listener_connection *connection, bool on);
 void connection_watch_output(struct listener_connection *connection, bool on);
 
-/* Once per tick: time-outs and send rates of all connections of a loop. */
+/* The client's time for the next bytes of a body begins, or stops. */
+void connection_await_body(struct listener_connection *connection, bool on);
+
+/* The socket's buffers have taken so much since it was accepted. */
+uint64_t connection_sent(const struct listener_connection *connection);
+
+/* And so much of it has not reached the client. */
+uint64_t
+connection_unacknowledged(const struct listener_connection *connection);
+
+/* Time-outs of all connections of a loop. */
+void connection_expire(struct listener_loop *loop);
+
+/* The same and rates, once per tick. */
 void connection_sweep(struct listener_loop *loop);
 
 #endif

@@ -5,6 +5,9 @@
 #include "core/listener/dispatch.h"
 
 #include "core/base/check.h"
+#include "core/listener/connection.h"
+#include "core/listener/deadline.h"
+#include "core/listener/half_close.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
@@ -51,26 +54,6 @@ choose(struct loop_pool *pool)
 	return best;
 }
 
-static uint64_t
-deadline(uint64_t now, uint64_t timeout)
-{
-	return timeout == 0 ? 0 : now + timeout;
-}
-
-/* Once for each request, before anything else can happen to it. */
-static void
-stamp_deadlines(struct listener_request *request)
-{
-	const struct pool_limits *limits = &request->pool->limits;
-	uint64_t now = loop_now(request->loop);
-
-	request->queued = now;
-	request->queue_deadline = deadline(now, limits->queue_timeout);
-	request->activation_deadline =
-		deadline(now, limits->activation_timeout);
-	request->execution_deadline = deadline(now, limits->execution_timeout);
-}
-
 /* What a pool in this state answers; NONE: it takes requests. */
 static enum http_reason
 refusal(const struct loop_pool *pool)
@@ -94,6 +77,8 @@ demand(struct loop_pool *pool)
 	if (pool->demanded || !list_empty(&pool->channels))
 		return;
 	pool->demanded = true;
+	/* activationTimeout counts now, and may be over for some. */
+	deadline_look_at(pool->loop, loop_now(pool->loop));
 	listener_demand(pool->loop->listener, pool->shared);
 }
 
@@ -111,7 +96,7 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 		request_fail(request, reason, 0, NULL);
 		return;
 	}
-	stamp_deadlines(request);
+	deadline_stamp(request);
 	/* Nobody overtakes. */
 	if (list_empty(&pool->queue)) {
 		channel = choose(pool);
@@ -124,10 +109,11 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 		request_fail(request, HTTP_REASON_QUEUE_FULL, 0, NULL);
 		return;
 	}
+	deadline_watch(request);
 	demand(pool);
 }
 
-/* False: no worker took it. */
+/* False: it is the first still, no worker took it. */
 static bool
 assign_first(struct loop_pool *pool, struct listener_request *request)
 {
@@ -137,6 +123,11 @@ assign_first(struct loop_pool *pool, struct listener_request *request)
 
 	if (channel == NULL)
 		return false;
+	if (half_close_is_gone(request->connection)) {
+		connection_close(request->connection,
+				 HTTP_REASON_CONNECTION_DROPPED);
+		return true;
+	}
 	/* It was cooked without a fault before, from the same bytes. */
 	if (dispatch_cook(request, &path, &url) != HTTP_REASON_NONE)
 		UNREACHABLE();
@@ -177,6 +168,7 @@ dispatch_return(struct loop_pool *pool, struct listener_request **requests,
 
 		pool->requeued++;
 		pool_queue_add_front(request);
+		deadline_watch(request);
 	}
 	if (reason != HTTP_REASON_NONE)
 		dispatch_state_changed(pool);
@@ -200,67 +192,5 @@ dispatch_state_changed(struct loop_pool *pool)
 
 		pool->rejected++;
 		request_fail(request, reason, 0, NULL);
-	}
-}
-
-/* ---- deadlines ------------------------------------------------------------------ */
-
-/* What has expired for a request, or NONE. */
-static enum http_reason
-expired(const struct listener_request *request, uint64_t now, bool no_worker)
-{
-	const struct pool_limits *limits = &request->pool->limits;
-
-	if (request->wire_done || request->own_response)
-		return HTTP_REASON_NONE;
-	if (request->lease == LEASE_QUEUED) {
-		if (request->queue_deadline != 0 &&
-		    request->queue_deadline <= now)
-			return HTTP_REASON_TIMER_REQ_QUEUE;
-		if (no_worker && request->activation_deadline != 0 &&
-		    request->activation_deadline <= now)
-			return HTTP_REASON_APP_POOL_TIMER;
-	}
-	if (request->execution_deadline != 0 &&
-	    request->execution_deadline <= now && !request->response_last)
-		return HTTP_REASON_TIMER_RESPONSE;
-	if (limits->response_idle_timeout != 0 && request->progress != 0 &&
-	    !request->response_last && output_empty(&request->output) &&
-	    now - request->progress > limits->response_idle_timeout)
-		return HTTP_REASON_TIMER_RESPONSE;
-	return HTTP_REASON_NONE;
-}
-
-static void
-sweep_pool(struct loop_pool *pool, uint64_t now)
-{
-	bool no_worker = list_empty(&pool->channels);
-
-	LIST_FOREACH_SAFE(struct listener_request, pool_link, request,
-			  &pool->requests) {
-		enum http_reason reason = expired(request, now, no_worker);
-
-		if (reason != HTTP_REASON_NONE)
-			request_fail(request, reason, 0, NULL);
-	}
-}
-
-void
-dispatch_sweep(struct listener_loop *loop)
-{
-	uint64_t now = loop_now(loop);
-
-	for (unsigned i = 0; i < loop->pool_count; i++) {
-		struct loop_pool *pool = loop->pools[i];
-		const struct pool_limits *limits = &pool->limits;
-
-		if (list_empty(&pool->requests))
-			continue;
-		/* Without a deadline only the queue has to be looked at. */
-		if (limits->execution_timeout == 0 &&
-		    limits->response_idle_timeout == 0 &&
-		    list_empty(&pool->queue))
-			continue;
-		sweep_pool(pool, now);
 	}
 }

@@ -11,7 +11,6 @@
 
 #include "core/http/url.h"
 
-struct listener_loop;
 struct listener_request;
 struct loop_pool;
 
@@ -34,8 +33,5 @@ void dispatch_return(struct loop_pool *pool, struct listener_request **requests,
 
 /* The pool's state has changed: what waits may have to be refused. */
 void dispatch_state_changed(struct loop_pool *pool);
-
-/* Once per tick: deadlines of the requests of all pools. */
-void dispatch_sweep(struct listener_loop *loop);
 
 #endif

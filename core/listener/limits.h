@@ -24,6 +24,11 @@
 #define PRESSURE_FORGET_NS (60 * CLOCK_NS_PER_S)
 #define PRESSURE_CHECK_MS 200
 
+/* TCP asks a silent client whether its host is there: two minutes in all. */
+#define KEEPALIVE_IDLE_SECONDS 60
+#define KEEPALIVE_INTERVAL_SECONDS 10
+#define KEEPALIVE_PROBES 6
+
 /* A connection borrows this while it has bytes; most heads fit. */
 #define INPUT_SMALL_BYTES 4096
 /* Raw head and cooked path together; the rest of a block of 64 KiB is for the
@@ -53,15 +58,23 @@
 /* And before a connection is closed, so that the answer is not lost. */
 #define LINGER_BYTES_MAX (4 * 1024 * 1024)
 #define LINGER_TIMEOUT_NS (5 * CLOCK_NS_PER_S)
-/* A client that has closed its side may still wait for its answer, or may be
- * gone: so long it is believed to wait. */
+/* A client that closes its side right after its request most likely waits for
+ * the answer: so long it is not asked whether it does. */
+#define HALF_CLOSE_PATIENCE_NS (30 * CLOCK_NS_PER_MS)
+/* What cannot be asked is believed so long; so is one that does not react. */
 #define HALF_CLOSED_TIMEOUT_NS (2 * CLOCK_NS_PER_S)
+/* Its second leave would not be heard of: who was there is asked again. */
+#define HALF_CLOSED_AGAIN_NS (5 * CLOCK_NS_PER_S)
 
 /* Descriptors taken from one channel before others get a turn. */
 #define CHANNEL_TURN_DESCRIPTORS 512
-/* An offer that a worker leaves lying so long goes to another. */
-#define REVOKE_AFTER_NS (50 * CLOCK_NS_PER_MS)
+/* How often offers are looked at that a worker leaves lying. */
 #define REVOKE_CHECK_MS 25
+/* Where no other worker has room, they go back to the queue when the worker has
+ * read nothing for so long: then it hangs, and is not merely late. */
+#define REVOKE_ALONE_NS (CLOCK_NS_PER_S)
+/* Deadlines of all requests are looked at no more often than this. */
+#define DEADLINE_DISTANCE_NS (10 * CLOCK_NS_PER_MS)
 
 /* Response body beyond the window before it counts as a lie. */
 #define WINDOW_SLACK_BYTES (64 * 1024)
@@ -83,6 +96,8 @@
 #define TICK_MS 250
 /* The minimum send rate is judged over this. */
 #define SEND_RATE_WINDOW_NS (120 * CLOCK_NS_PER_S)
+/* That of receiving over entityBodyTimeout; over this where there is none. */
+#define RECEIVE_RATE_WINDOW_NS (120 * CLOCK_NS_PER_S)
 /* Memory of channels goes back this often. */
 #define TRIM_TICKS 20
 

@@ -11,6 +11,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/connection.c \
 	core/listener/connection.h \
 	core/listener/control.c \
+	core/listener/deadline.c \
+	core/listener/deadline.h \
 	core/listener/dispatch.c \
 	core/listener/dispatch.h \
 	core/listener/drain.c \
@@ -19,6 +21,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/error_log.h \
 	core/listener/error_page.c \
 	core/listener/error_page.h \
+	core/listener/half_close.c \
+	core/listener/half_close.h \
 	core/listener/limits.h \
 	core/listener/listener.c \
 	core/listener/listener.h \
@@ -80,6 +84,10 @@ t_unit_listener_libstage_la_SOURCES = \
 UNIT_TESTS += t/unit/listener/body-t
 t_unit_listener_body_t_SOURCES = t/unit/listener/body-t.c
 t_unit_listener_body_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/deadline-t
+t_unit_listener_deadline_t_SOURCES = t/unit/listener/deadline-t.c
+t_unit_listener_deadline_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/hostile-t
 t_unit_listener_hostile_t_SOURCES = t/unit/listener/hostile-t.c

@@ -13,6 +13,7 @@
 #include "core/base/memory.h"
 #include "core/listener/accept.h"
 #include "core/listener/connection.h"
+#include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
@@ -61,10 +62,8 @@ on_tick(uv_timer_t *timer)
 	CHECK(loop, LISTENER_LOOP_MAGIC);
 	loop->now = 0;
 	loop->realtime_offset = clock_realtime_ns() - loop_now(loop);
-	if (loop->snapshot != NULL) {
+	if (loop->snapshot != NULL)
 		connection_sweep(loop);
-		dispatch_sweep(loop);
-	}
 	flush_log(loop, &loop->access_log);
 	flush_log(loop, &loop->error_log);
 	if (++loop->ticks % TRIM_TICKS != 0)
@@ -118,15 +117,20 @@ spare_free(struct spare *spare)
 static void
 set_timeouts(struct listener_loop *loop, const struct settings_listener *from)
 {
-	struct timers *timers = &loop->timers;
+	const uint64_t durations[TIMER_KINDS] = {
+		[TIMER_IDLE] = from->connection_timeout,
+		[TIMER_HEADER] = from->header_wait_timeout,
+		[TIMER_BODY] = from->entity_body_timeout,
+		[TIMER_DRAIN] = from->drain_entity_body_timeout,
+		[TIMER_LINGER] = LINGER_TIMEOUT_NS,
+		[TIMER_ASK] = HALF_CLOSE_PATIENCE_NS,
+		[TIMER_HALF_CLOSED] = HALF_CLOSED_TIMEOUT_NS,
+		[TIMER_ASK_AGAIN] = HALF_CLOSED_AGAIN_NS,
+	};
 
-	timers_set_duration(timers, TIMER_IDLE, from->connection_timeout);
-	timers_set_duration(timers, TIMER_HEADER, from->header_wait_timeout);
-	timers_set_duration(timers, TIMER_BODY, from->entity_body_timeout);
-	timers_set_duration(timers, TIMER_DRAIN,
-			    from->drain_entity_body_timeout);
-	timers_set_duration(timers, TIMER_LINGER, LINGER_TIMEOUT_NS);
-	timers_set_duration(timers, TIMER_HALF_CLOSED, HALF_CLOSED_TIMEOUT_NS);
+	for (unsigned kind = 0; kind < TIMER_KINDS; kind++)
+		timers_set_duration(&loop->timers, (enum timer_kind)kind,
+				    durations[kind], loop_now(loop));
 }
 
 static void
@@ -208,10 +212,12 @@ loop_new(struct listener *listener, unsigned index)
 	loop->tick.data = loop;
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	revoke_init(loop);
+	deadline_init(loop);
 	list_init(&loop->acceptors);
 	list_init(&loop->connections);
 	list_init(&loop->written);
 	list_init(&loop->blocked);
+	list_init(&loop->awaiting);
 	list_init(&loop->worker_channels);
 	list_init(&loop->lost_channels);
 	timers_init(&loop->timers);
@@ -271,6 +277,7 @@ close_all(struct task *task, void *owner)
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
 	uv_close((uv_handle_t *)&loop->tick, NULL);
 	uv_close((uv_handle_t *)&loop->revoke, NULL);
+	uv_close((uv_handle_t *)&loop->deadline_timer, NULL);
 	channel_loop_free(&loop->channels);
 	mailbox_close(&loop->mailbox);
 }

@@ -52,6 +52,9 @@ struct listener_loop {
 	uv_prepare_t prepare;
 	uv_timer_t tick;
 	uv_timer_t revoke; /* active while offers may lie about */
+	uv_timer_t deadline_timer;
+	uint64_t deadline; /* what it is set to, ns; UINT64_MAX: it is not */
+	uint64_t deadline_looked; /* ns: when it fired last */
 	struct channel_loop *channels;
 
 	uint64_t now; /* ns, monotonic; 0: to be asked in this turn */
@@ -68,6 +71,7 @@ struct listener_loop {
 	uint32_t connection_count;
 	struct list written; /* requests with output for this turn's end */
 	struct list blocked; /* connections whose client is slow */
+	struct list awaiting; /* connections whose body we wait for */
 	struct list worker_channels;
 	struct list lost_channels; /* ended; requests still send from them */
 	uint32_t request_count; /* that exist */

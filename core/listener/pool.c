@@ -53,5 +53,6 @@ loop_pool_set_limits(struct loop_pool *pool,
 		.activation_timeout = settings->activation_timeout,
 		.execution_timeout = settings->execution_timeout,
 		.response_idle_timeout = settings->response_idle_timeout,
+		.revoke_after = settings->revoke_after,
 	};
 }

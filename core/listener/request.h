@@ -73,7 +73,8 @@ struct listener_request {
 	bool response_seen; /* a head came from the worker, or from us */
 	bool response_last; /* and all that belongs to it */
 	bool worker_head; /* the worker has sent a head */
-	bool chunk_begun; /* CHUNKED: a chunk was written */
+	bool chunk_begun; /* CHUNKED: the end of a chunk is to be written */
+	bool zero_sent; /* CHUNKED: a digit of the next one's size was */
 	bool own_response; /* an answer of the listener */
 	bool keep_alive; /* as said in the response */
 	bool cut; /* the connection has to be reset */
@@ -95,9 +96,11 @@ struct listener_request {
 	struct http_address client, server;
 	uint64_t first_byte, head_complete, realtime, queued, assigned;
 	uint64_t worker_ready; /* a worker had to be started */
-	uint64_t progress; /* the last of the response */
+	uint64_t progress; /* since then the worker has the next word */
 	uint64_t finished; /* the wire half */
+	/* See deadline.h; 0 = none.  response_idle is a span. */
 	uint64_t queue_deadline, activation_deadline, execution_deadline;
+	uint64_t response_idle;
 
 	struct request_input input;
 	struct http_chunked chunked;
@@ -203,6 +206,12 @@ request_body_is_whole(const struct listener_request *request)
 
 /* To be given to another one; only if it is whole. */
 void request_body_rewind(struct listener_request *request);
+
+/* Whether it is the client who has to send some now. */
+bool request_body_is_awaited(const struct listener_request *request);
+
+/* The client sends no more: whether what it has sent is less than it said. */
+bool request_body_is_cut_off(const struct listener_request *request);
 
 /* There are blocks again. */
 void request_body_resume(struct listener_request *request);

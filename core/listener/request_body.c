@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "core/base/check.h"
@@ -141,6 +142,8 @@ take_block(struct listener_request *request, uint64_t wanted, uint32_t *block_r,
 	if (data == NULL) {
 		request->body_starved = true;
 		request->channel->starved = true;
+		/* The worker has to return some. */
+		request->progress = loop_now(request->loop);
 	}
 	return data;
 }
@@ -170,6 +173,7 @@ hand_over(struct listener_request *request, uint32_t block, uint32_t length,
 {
 	request->body_received += length;
 	request->body_credit -= length;
+	request->progress = loop_now(request->loop);
 	if (length == 0)
 		channel_block_cancel(request->channel->channel, block);
 	if (last)
@@ -260,8 +264,11 @@ receive(struct listener_request *request, void *data, size_t size)
 {
 	ssize_t got = io_recv(request->connection->fd, data, size, 0);
 
-	if (got > 0)
+	if (got > 0) {
+		request->connection->received = loop_now(request->loop);
+		request->connection->body_bytes += (uint64_t)got;
 		return (uint32_t)got;
+	}
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))
 		connection_close(request->connection,
 				 HTTP_REASON_CONNECTION_DROPPED);
@@ -375,8 +382,8 @@ gathers(const struct listener_request *request)
 	       !(request->body == BODY_SIZED && rest >= request->body_left);
 }
 
-static bool
-may_receive(const struct listener_request *request)
+bool
+request_body_is_awaited(const struct listener_request *request)
 {
 	return request_body_pending(request) && request->body_credit > 0 &&
 	       !request->aborted && !request->body_starved &&
@@ -389,13 +396,8 @@ may_receive(const struct listener_request *request)
 static void
 set_timer(struct listener_request *request)
 {
-	struct listener_loop *loop = request->loop;
-	struct timer_entry *timer = &request->connection->timer;
-
-	if (may_receive(request))
-		timers_set(&loop->timers, timer, TIMER_BODY, loop_now(loop));
-	else
-		timers_clear(timer);
+	connection_await_body(request->connection,
+			      request_body_is_awaited(request));
 }
 
 bool
@@ -405,7 +407,7 @@ request_body_receive(struct listener_request *request)
 	bool received = false;
 
 	CHECK(request, LISTENER_REQUEST_MAGIC);
-	while (may_receive(request)) {
+	while (request_body_is_awaited(request)) {
 		uint64_t direct;
 
 		if (input_rest(request) > 0 && !gathers(request)) {
@@ -426,7 +428,8 @@ request_body_receive(struct listener_request *request)
 			return false;
 	}
 	set_timer(request);
-	return may_receive(request) || !request_body_pending(request);
+	return request_body_is_awaited(request) ||
+	       !request_body_pending(request);
 }
 
 void
@@ -458,7 +461,7 @@ void
 request_body_tick(struct listener_request *request)
 {
 	CHECK(request, LISTENER_REQUEST_MAGIC);
-	if (input_rest(request) > 0 && may_receive(request) &&
+	if (input_rest(request) > 0 && request_body_is_awaited(request) &&
 	    request->body_pieces < BODY_PIECES_MAX)
 		use_input(request);
 }
@@ -469,10 +472,25 @@ request_body_resume(struct listener_request *request)
 	struct listener_connection *connection = request->connection;
 
 	CHECK(request, LISTENER_REQUEST_MAGIC);
-	if (request->wire_done || !may_receive(request))
+	if (request->wire_done || !request_body_is_awaited(request))
 		return;
 	if (request_body_receive(request) && connection->request == request)
 		connection_watch_input(connection, true);
+}
+
+bool
+request_body_is_cut_off(const struct listener_request *request)
+{
+	uint64_t there = input_rest(request);
+	int unread = 0;
+
+	if (!request_body_pending(request) ||
+	    ioctl(request->connection->fd, FIONREAD, &unread) != 0)
+		return false;
+	there += (uint64_t)unread;
+	/* What chunks are worth shows when they are read. */
+	return request->body == BODY_SIZED ? request->body_left > there :
+					     there == 0;
 }
 
 /* ---- after the response ----------------------------------------------------------- */

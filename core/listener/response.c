@@ -36,6 +36,7 @@ finish(struct listener_request *request)
 	list_remove(&request->written_link);
 	if (pending && request->keep_alive && request_body_drainable(request)) {
 		request->drain = true;
+		connection_await_body(connection, false);
 		timers_set(&loop->timers, &connection->timer, TIMER_DRAIN,
 			   loop_now(loop));
 		connection_watch_output(connection, false);
@@ -190,6 +191,7 @@ begin_chunk(struct listener_request *request, uint64_t bytes)
 	size_t length = http_chunk_head_write(bytes, at);
 
 	request->chunk_begun = true;
+	request->zero_sent = false;
 	output_add_bytes(&request->output, text, (size_t)(at - text) + length);
 }
 
@@ -200,6 +202,30 @@ end_chunks(struct listener_request *request)
 		output_add_bytes(&request->output, "\r\n0\r\n\r\n", 7);
 	else
 		output_add_bytes(&request->output, "0\r\n\r\n", 5);
+}
+
+bool
+response_may_be_asked(const struct listener_request *request)
+{
+	return request->framing == HTTP_FRAMING_CHUNKED &&
+	       !request->own_response && !request->response_last &&
+	       output_empty(&request->output) &&
+	       (request->chunk_begun || !request->zero_sent);
+}
+
+void
+response_ask(struct listener_request *request)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	ASSERT(response_may_be_asked(request));
+	if (request->chunk_begun) {
+		output_add_bytes(&request->output, "\r\n", 2);
+	} else {
+		output_add_bytes(&request->output, "0", 1);
+		request->zero_sent = true;
+	}
+	request->chunk_begun = false;
+	flush(request);
 }
 
 /* Room for `bytes` more of body, from blocks or from a file.  NULL or the
@@ -471,6 +497,7 @@ response_restart(struct listener_request *request)
 		       &request->window_due);
 	request->response_seen = request->response_last = false;
 	request->worker_head = request->chunk_begun = false;
+	request->zero_sent = false;
 	request->keep_alive = request->head.keep_alive &&
 			      !request->loop->draining;
 	request->window_due = 0;
@@ -479,6 +506,15 @@ response_restart(struct listener_request *request)
 }
 
 /* ---- our own ----------------------------------------------------------------------- */
+
+/* Another moment may do: there are workers, or will be. */
+static bool
+may_come_again(unsigned reason)
+{
+	return reason == HTTP_REASON_QUEUE_FULL ||
+	       reason == HTTP_REASON_TIMER_REQ_QUEUE ||
+	       reason == HTTP_REASON_TIMER_APP_POOL;
+}
 
 void
 response_send_error(struct listener_request *request, unsigned status)
@@ -499,7 +535,7 @@ response_send_error(struct listener_request *request, unsigned status)
 		.keep_alive = request->keep_alive,
 		.head_only = request_is_head_method(request) &&
 			     request->head_known,
-		.retry_after = request->reason == HTTP_REASON_QUEUE_FULL,
+		.retry_after = may_come_again(request->reason),
 		.minor = request->head.minor,
 		.date = http_date_cached(
 			&loop->date,
@@ -529,8 +565,10 @@ response_send_continue(struct listener_request *request)
 		length = io_send(connection->fd, text, sizeof(text) - 1,
 				 MSG_NOSIGNAL);
 	while (length < 0 && errno == EINTR);
-	if (length == (ssize_t)sizeof(text) - 1)
+	if (length == (ssize_t)sizeof(text) - 1) {
+		connection->bytes_sent += (uint64_t)length;
 		return true;
+	}
 	/* These few bytes fit unless the client has not read for long. */
 	connection_close(connection, HTTP_REASON_CONNECTION_DROPPED);
 	return false;

@@ -34,6 +34,11 @@ void response_send_error(struct listener_request *request, unsigned status);
 /* "100 Continue".  False: the connection is gone. */
 bool response_send_continue(struct listener_request *request);
 
+/* Send what can be sent ahead of the next chunk, to see whether the client is
+ * there; only if it may be done now.  The connection may close. */
+bool response_may_be_asked(const struct listener_request *request);
+void response_ask(struct listener_request *request);
+
 /* The client takes more. */
 void response_writable(struct listener_request *request);
 

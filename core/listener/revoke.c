@@ -5,27 +5,37 @@
  * request.  Who takes a request is decided by the claim word alone: it never
  * runs twice.
  *
- * A channel that left offers lying while its worker's loop did not turn is
- * `stuck` and gets nothing more until there is a sign of life.
+ * A worker that has offers and has read nothing for `revokeAfter` hangs: its
+ * loop does not turn, or it does not read.  Where another worker has room, all
+ * that it has not taken goes back to the queue, and it is `stuck`: it gets
+ * nothing more until it reads.  Where no other has room that is done only when
+ * it has hung for longer, since the queue is shorter than what a worker takes
+ * and its pause may be that of a busy machine; queueTimeout counts all the
+ * same.  From a worker that reads but is late one goes to another that has
+ * half as much to do.
  */
 #include "core/listener/revoke.h"
 
 #include "core/base/check.h"
+#include "core/base/memory.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/limits.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 #include "core/listener/worker_channel.h"
 
-/* Whether another worker of the pool would be better off with a request: any
- * is, when this one hangs; one with half as much to do, when it is busy. */
+/* Whether another worker of the pool takes a request: any, when this one
+ * hangs; else one that has half as much to do, and that dispatch would choose
+ * before this one. */
 static bool
 has_better(const struct worker_channel *channel, bool hangs)
 {
 	LIST_FOREACH(struct worker_channel, pool_link, other,
 		     &channel->pool->channels) {
-		if (other != channel && worker_channel_has_room(other) &&
-		    (hangs || other->active < channel->active / 2))
+		if (other == channel || !worker_channel_has_room(other))
+			continue;
+		if (hangs || (other->generation >= channel->generation &&
+			      other->active < channel->active / 2))
 			return true;
 	}
 	return false;
@@ -47,39 +57,86 @@ oldest_offer(struct worker_channel *channel)
 					request->slot_generation) ==
 			    CHANNEL_CLAIM_OFFERED)
 			return request;
+		/* Taken, so from now on it is the worker's to go on. */
+		request->progress = loop_now(channel->loop);
 		list_remove(&request->queue_link);
 	}
 }
 
-static void
-take_back(struct worker_channel *channel, struct listener_request *request)
+/* False: the worker was faster. */
+static bool
+take_back(struct listener_request *request)
 {
-	if (!worker_channel_revoke(request))
-		return;
+	if (!worker_channel_revoke(request)) {
+		/* Whatever the word says next: it is asked only once. */
+		list_remove(&request->queue_link);
+		return false;
+	}
 	request->lease = LEASE_NONE;
 	request->body_credit = 0;
 	request->body_starved = false;
 	worker_channel_unref(&request->channel);
-	dispatch_return(channel->pool, &request, 1);
+	return true;
+}
+
+/* All that it has not taken, in order. */
+static void
+take_all_back(struct worker_channel *channel)
+{
+	struct loop_pool *pool = channel->pool;
+	struct listener_request **all = mem_zalloc_array(
+		channel->active, sizeof(struct listener_request *));
+	struct listener_request *request;
+	unsigned count = 0;
+
+	channel->stuck = true;
+	while ((request = oldest_offer(channel)) != NULL) {
+		if (take_back(request))
+			all[count++] = request;
+	}
+	dispatch_return(pool, all, count);
+	mem_free(all);
+}
+
+void
+revoke_look_again(struct worker_channel *channel)
+{
+	uint64_t position = channel_peer_position(channel->channel);
+
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (position == channel->position)
+		return;
+	channel->position = position;
+	channel->moved = loop_now(channel->loop);
+	if (!channel->stuck)
+		return;
+	channel->stuck = false;
+	dispatch_pump(channel->pool);
 }
 
 static void
 check_channel(struct worker_channel *channel, uint64_t now)
 {
-	uint64_t heartbeat = channel_heartbeat_get(channel->channel);
-	bool hangs = heartbeat == channel->heartbeat;
+	uint64_t after = channel->pool->limits.revoke_after;
 	struct listener_request *request;
+	uint64_t hung;
 
-	channel->heartbeat = heartbeat;
-	if (channel->stuck && !hangs) {
-		channel->stuck = false;
-		dispatch_pump(channel->pool);
+	revoke_look_again(channel);
+	request = oldest_offer(channel);
+	if (request == NULL || after == 0 || now - request->assigned < after)
+		return;
+	hung = now - (channel->moved > request->assigned ? channel->moved :
+							   request->assigned);
+	if (hung >= after) {
+		if (hung >= REVOKE_ALONE_NS || has_better(channel, true))
+			take_all_back(channel);
+		return;
 	}
-	while ((request = oldest_offer(channel)) != NULL &&
-	       now - request->assigned >= REVOKE_AFTER_NS &&
-	       has_better(channel, hangs)) {
-		channel->stuck = hangs;
-		take_back(channel, request);
+	while (request != NULL && now - request->assigned >= after &&
+	       has_better(channel, false)) {
+		if (take_back(request))
+			dispatch_return(channel->pool, &request, 1);
+		request = oldest_offer(channel);
 	}
 }
 

@@ -7,10 +7,14 @@
 #define CORE_LISTENER_REVOKE_H
 
 struct listener_loop;
+struct worker_channel;
 
 void revoke_init(struct listener_loop *loop);
 
 /* An offer was made: look after it. */
 void revoke_watch(struct listener_loop *loop);
+
+/* Something came from a worker that was stuck: it may read again, too. */
+void revoke_look_again(struct worker_channel *channel);
 
 #endif

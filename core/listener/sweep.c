@@ -1,61 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time-outs and minimum send rates of a loop's connections, once per tick.
+ * Time-outs and minimum rates of a loop's connections, once per tick.
  */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
 #include "core/base/check.h"
 #include "core/listener/connection.h"
+#include "core/listener/half_close.h"
 #include "core/listener/limits.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 
-static void
-expire(struct listener_connection *connection, enum timer_kind kind)
+uint64_t
+connection_sent(const struct listener_connection *connection)
 {
-	switch (kind) {
-	case TIMER_IDLE:
-		connection_close(connection, HTTP_REASON_TIMER_CONNECTION_IDLE);
-		break;
-	case TIMER_HEADER:
-		/* From here on it is a request, one that failed. */
-		connection->state = CONNECTION_REQUEST;
-		request_fail(connection->request, HTTP_REASON_TIMER_HEADER_WAIT,
-			     0, NULL);
-		break;
-	case TIMER_BODY:
-		connection->request->keep_alive = false;
-		request_fail(connection->request, HTTP_REASON_TIMER_ENTITY_BODY,
-			     0, NULL);
-		break;
-	case TIMER_HALF_CLOSED:
-		/* Sending has begun: that shows whether it is there. */
-		if (!connection->request->response_seen)
-			connection_close(connection,
-					 HTTP_REASON_CONNECTION_DROPPED);
-		break;
-	case TIMER_DRAIN:
-	case TIMER_LINGER:
-		connection_close(connection, HTTP_REASON_NONE);
-		break;
-	case TIMER_KINDS:
-		break;
-	}
+	uint64_t sent = connection->bytes_sent;
+
+	if (connection->request != NULL)
+		sent += connection->request->output.sent;
+	return sent;
 }
+
+uint64_t
+connection_unacknowledged(const struct listener_connection *connection)
+{
+	int unsent = 0;
+
+	if (ioctl(connection->fd, SIOCOUTQ, &unsent) != 0 || unsent < 0)
+		return 0;
+	return (uint64_t)unsent;
+}
+
+/* ---- rates ---------------------------------------------------------------------- */
 
 /* Bytes that the client has acknowledged since the connection began. */
 static uint64_t
 acknowledged(const struct listener_connection *connection)
 {
-	uint64_t sent = connection->bytes_sent;
-	int unsent = 0;
+	uint64_t sent = connection_sent(connection);
+	uint64_t unsent = connection_unacknowledged(connection);
 
-	if (connection->request != NULL)
-		sent += connection->request->output.sent;
-	if (ioctl(connection->fd, SIOCOUTQ, &unsent) != 0 || unsent < 0)
-		return sent;
-	return sent > (uint64_t)unsent ? sent - (uint64_t)unsent : 0;
+	return sent > unsent ? sent - unsent : 0;
 }
 
 /*
@@ -85,25 +71,107 @@ check_rate(struct listener_connection *connection, uint64_t rate, uint64_t now)
 	connection->rate_acked = acked;
 }
 
-static void
-tick_bodies(struct listener_loop *loop)
+void
+connection_await_body(struct listener_connection *connection, bool on)
 {
-	LIST_FOREACH_SAFE(struct timer_entry, link, entry,
-			  &loop->timers.lists[TIMER_BODY]) {
-		struct listener_connection *connection =
-			CONTAINER_OF(entry, struct listener_connection, timer);
+	struct listener_loop *loop = connection->loop;
+	uint64_t now = loop_now(loop);
 
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	if (on)
+		timers_set(&loop->timers, &connection->timer, TIMER_BODY, now);
+	if (on == list_linked(&connection->awaiting_link))
+		return;
+	if (on) {
+		connection->await_since = now;
+		list_add_tail(&loop->awaiting, &connection->awaiting_link);
+	} else {
+		connection->awaited += now - connection->await_since;
+		list_remove(&connection->awaiting_link);
+		timers_clear(&connection->timer);
+	}
+}
+
+/*
+ * A client that sends a byte now and then never lets entityBodyTimeout pass.
+ * Only the time counts in which we waited for it, and as much of it at once as
+ * it may stand still.
+ */
+static void
+check_receive_rate(struct listener_connection *connection,
+		   const struct settings_listener *settings, uint64_t now)
+{
+	uint64_t span = settings->entity_body_timeout != 0 ?
+				settings->entity_body_timeout :
+				RECEIVE_RATE_WINDOW_NS;
+	uint64_t waited = connection->awaited + (now - connection->await_since);
+
+	if (settings->min_receive_rate == 0 || waited < span)
+		return;
+	if (connection->body_bytes <
+	    waited / CLOCK_NS_PER_MS * settings->min_receive_rate / 1000) {
+		connection->request->keep_alive = false;
+		request_fail(connection->request, HTTP_REASON_TIMER_ENTITY_BODY,
+			     0, "MinReceiveRate");
+		return;
+	}
+	connection->awaited = 0;
+	connection->await_since = now;
+	connection->body_bytes = 0;
+}
+
+static void
+tick_bodies(struct listener_loop *loop,
+	    const struct settings_listener *settings, uint64_t now)
+{
+	LIST_FOREACH_SAFE(struct listener_connection, awaiting_link, connection,
+			  &loop->awaiting) {
 		CHECK(connection, LISTENER_CONNECTION_MAGIC);
 		request_body_tick(connection->request);
+		if (list_linked(&connection->awaiting_link) &&
+		    request_body_is_awaited(connection->request))
+			check_receive_rate(connection, settings, now);
+	}
+}
+
+/* ---- time-outs --------------------------------------------------------------------- */
+
+static void
+expire(struct listener_connection *connection, enum timer_kind kind)
+{
+	switch (kind) {
+	case TIMER_IDLE:
+		connection_close(connection, HTTP_REASON_TIMER_CONNECTION_IDLE);
+		break;
+	case TIMER_HEADER:
+		/* From here on it is a request, one that failed. */
+		connection->state = CONNECTION_REQUEST;
+		request_fail(connection->request, HTTP_REASON_TIMER_HEADER_WAIT,
+			     0, NULL);
+		break;
+	case TIMER_BODY:
+		connection->request->keep_alive = false;
+		request_fail(connection->request, HTTP_REASON_TIMER_ENTITY_BODY,
+			     0, NULL);
+		break;
+	case TIMER_ASK:
+	case TIMER_HALF_CLOSED:
+	case TIMER_ASK_AGAIN:
+		half_close_expired(connection, kind);
+		break;
+	case TIMER_DRAIN:
+	case TIMER_LINGER:
+		connection_close(connection, HTTP_REASON_NONE);
+		break;
+	case TIMER_KINDS:
+		break;
 	}
 }
 
 void
-connection_sweep(struct listener_loop *loop)
+connection_expire(struct listener_loop *loop)
 {
 	uint64_t now = loop_now(loop);
-	uint64_t rate =
-		loop->snapshot->shared->settings->listener.min_send_rate;
 
 	for (unsigned kind = 0; kind < TIMER_KINDS; kind++) {
 		struct timer_entry *entry;
@@ -118,11 +186,21 @@ connection_sweep(struct listener_loop *loop)
 			expire(connection, (enum timer_kind)kind);
 		}
 	}
-	tick_bodies(loop);
-	if (rate == 0)
+}
+
+void
+connection_sweep(struct listener_loop *loop)
+{
+	const struct settings_listener *settings =
+		&loop->snapshot->shared->settings->listener;
+	uint64_t now = loop_now(loop);
+
+	connection_expire(loop);
+	tick_bodies(loop, settings, now);
+	if (settings->min_send_rate == 0)
 		return;
 	LIST_FOREACH_SAFE(struct listener_connection, blocked_link, connection,
 			  &loop->blocked) {
-		check_rate(connection, rate, now);
+		check_rate(connection, settings->min_send_rate, now);
 	}
 }

@@ -15,9 +15,22 @@ timers_init(struct timers *timers)
 
 void
 timers_set_duration(struct timers *timers, enum timer_kind kind,
-		    uint64_t duration)
+		    uint64_t duration, uint64_t now)
 {
+	bool shorter = duration == 0 || duration < timers->durations[kind];
+
 	timers->durations[kind] = duration;
+	if (!shorter)
+		return;
+	/* What is capped stays in order, and nobody waits behind an entry
+	 * that was set for longer. */
+	LIST_FOREACH_SAFE(struct timer_entry, link, entry,
+			  &timers->lists[kind]) {
+		if (duration == 0)
+			list_remove(&entry->link);
+		else if (entry->deadline > now + duration)
+			entry->deadline = now + duration;
+	}
 }
 
 struct timer_entry *

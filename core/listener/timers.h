@@ -17,7 +17,9 @@ enum timer_kind {
 	TIMER_BODY, /* request body is wanted */
 	TIMER_DRAIN, /* request body is thrown away */
 	TIMER_LINGER, /* the client is told that we close */
-	TIMER_HALF_CLOSED, /* it has closed, and its answer has not begun */
+	TIMER_ASK, /* it has closed its side, and may not mean it */
+	TIMER_HALF_CLOSED, /* it has, and has not shown that it is there */
+	TIMER_ASK_AGAIN, /* it had, then */
 	TIMER_KINDS
 };
 
@@ -34,9 +36,10 @@ struct timer_entry {
 
 void timers_init(struct timers *timers);
 
-/* For entries set from now on. */
+/* For entries set from now on; none that is set already lasts longer than
+ * that from now.  0 clears them. */
 void timers_set_duration(struct timers *timers, enum timer_kind kind,
-			 uint64_t duration);
+			 uint64_t duration, uint64_t now);
 
 static inline void
 timer_entry_init(struct timer_entry *entry)

@@ -14,6 +14,7 @@
 #include "core/channel/channel_loop.h"
 #include "core/http/log_record.h"
 #include "core/listener/connection.h"
+#include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
@@ -212,8 +213,7 @@ fill_source(const struct worker_channel *channel,
 		request->activation_deadline;
 	source->deadlines[HTTP_DEADLINE_EXECUTION] =
 		request->execution_deadline;
-	source->deadlines[HTTP_DEADLINE_RESPONSE_IDLE] =
-		request->pool->limits.response_idle_timeout;
+	source->deadlines[HTTP_DEADLINE_RESPONSE_IDLE] = request->response_idle;
 	if (request->replayed)
 		source->flags |= HTTP_REQUEST_REPLAY;
 	if (request->body == BODY_SIZED && early >= request->body_left)
@@ -303,6 +303,7 @@ worker_channel_assign(struct worker_channel *channel,
 	request->lease = LEASE_ASSIGNED;
 	request->assigned = source.times[HTTP_TIME_ASSIGNED];
 	list_add_tail(&channel->offered, &request->queue_link);
+	deadline_watch(request);
 	revoke_watch(channel->loop);
 	return true;
 }
@@ -503,10 +504,8 @@ on_descriptor(struct channel *from, const struct channel_descriptor *descriptor,
 	bool end;
 
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
-	if (channel->stuck) {
-		channel->stuck = false;
-		dispatch_pump(channel->pool);
-	}
+	if (channel->stuck)
+		revoke_look_again(channel);
 	if (descriptor->type == CHANNEL_FILE_CLOSE)
 		return;
 	slot = &channel->slots[descriptor->slot];
@@ -518,6 +517,7 @@ on_descriptor(struct channel *from, const struct channel_descriptor *descriptor,
 	}
 	/* It speaks of the request, so it has it: no longer an offer. */
 	list_remove(&slot->request->queue_link);
+	slot->request->progress = loop_now(channel->loop);
 	lie = take(channel, slot->request, descriptor, &end);
 	if (lie != NULL)
 		channel_accuse(from, lie);

@@ -51,7 +51,8 @@ struct worker_channel {
 	bool no_room; /* no block for a head; until on_room */
 	bool starved; /* some body waits for a block */
 	bool stuck; /* it leaves offers lying; see revoke.c */
-	uint64_t heartbeat; /* the worker's count at the last look */
+	uint64_t position; /* what the worker had read at the last look */
+	uint64_t moved; /* ns: when that was seen to be more */
 	struct list offered; /* of listener_request.queue_link, by age: those
 				that were not seen taken yet */
 	bool lost;

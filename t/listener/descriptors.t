@@ -121,8 +121,8 @@ subtest 'a worker for which there are no channels' => sub {
 	my $took = time - $start;
 	is($response->{status}, 503, 'its request gets 503');
 	cmp_ok($took, '>', 0.9, 'after activationTimeout');
-	ok($server->await_error_log(qr/ AppPoolTimer refused\b/),
-		'AppPoolTimer in the error log');
+	ok($server->await_error_log(qr/ Timer_AppPool refused\b/),
+		'Timer_AppPool in the error log');
 	like($server->await_log(qr/\[P5230\]/, 5) // '',
 		qr/pool "refused" cannot.*channel.*Too many open files/,
 		'the log says why there is none');

@@ -330,9 +330,10 @@ subtest 'a client that closes its sending side' => sub {
 	my $client = $server->connect;
 	$client->send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
 	$client->finish;
+	$client->close;
 	ok(await_condition(seconds(6), sub {
 		$server->get_json('/count')->{aborts} == $before + 1;
-	}), 'but nobody works for it for ever');
+	}), 'but nobody works for one that is gone');
 	$client = $server->connect;
 	$client->send("POST /body HTTP/1.1\r\nHost: a\r\n"
 		. "Content-Length: 100\r\n\r\nhalf");

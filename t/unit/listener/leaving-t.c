@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "core/base/clock.h"
 #include "t/unit/listener/stage.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -42,7 +44,7 @@ assert_abort(struct fake_worker *worker,
 	assert_int_equal(abort.generation, request->generation);
 }
 
-/* Reading went on for a moment after the client had closed its side. */
+/* Chunks that do not end; that shows when the last of them is read. */
 static void
 test_half_closed_in_the_body(void **state)
 {
@@ -58,20 +60,49 @@ test_half_closed_in_the_body(void **state)
 	fake_worker_open(&worker, &stage, 1);
 	client = client_connect(&stage);
 	client_send(client, "POST / HTTP/1.1\r\nHost: a\r\n"
-			    "Content-Length: 10\r\n\r\nabc");
+			    "Transfer-Encoding: chunked\r\n\r\n"
+			    "a\r\nabc");
 	shutdown(client, SHUT_WR);
 	fake_worker_take(&worker, &request);
-	/* Seen by now: the end came with the bytes. */
-	assert_int_equal(stage_counter(&stage, "active"), 1);
-	assert_int_equal(stage_counter(&stage, "active"), 1);
+	/* Asked, and there. */
+	client_read(client, "HTTP/1.1 100 Continue\r\n\r\n", NULL);
 	window.slot = request.slot;
 	window.generation = request.generation;
-	fake_worker_send(&worker, &window);
-	fake_worker_receive(&worker, &body);
-	assert_int_equal(body.type, CHANNEL_BODY);
-	channel_release(worker.channel, body.refs[0].block);
-	/* It wants no more, and the rest will never come. */
+	for (unsigned i = 0; i < 2; i++) {
+		fake_worker_send(&worker, &window);
+		fake_worker_receive(&worker, &body);
+		assert_int_equal(body.type, CHANNEL_BODY);
+		assert_int_equal(body.refs[0].length, 2 - i);
+		channel_release(worker.channel, body.refs[0].block);
+	}
 	assert_abort(&worker, &request);
+	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
+	stage_await_counter(&stage, "active", 0);
+	close(client);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+/* What it has sent is less than it said: nothing is to be waited for. */
+static void
+test_cut_off_body(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "POST / HTTP/1.1\r\nHost: a\r\n"
+			    "Content-Length: 10\r\n\r\n");
+	fake_worker_take(&worker, &request);
+	client_send(client, "abc");
+	shutdown(client, SHUT_WR);
+	assert_abort(&worker, &request);
+	assert_string_equal(client_read(client, NULL, NULL), "");
 	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
 	stage_await_counter(&stage, "active", 0);
 	close(client);
@@ -103,6 +134,165 @@ test_reset_after_half_close(void **state)
 	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
 	stage_await_counter(&stage, "active", 0);
 	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+/* The worker says more of a chunked response, or the end of it. */
+static void
+go_on(struct fake_worker *worker, const struct channel_descriptor *request,
+      const char *text, unsigned flags)
+{
+	struct channel_descriptor body = {
+		.type = CHANNEL_BODY,
+		.flags = (uint8_t)flags,
+		.count = text[0] != '\0',
+		.slot = request->slot,
+		.generation = request->generation,
+	};
+
+	if (body.count > 0)
+		body.refs[0] = fake_worker_block(worker, text, strlen(text));
+	fake_worker_send(worker, &body);
+}
+
+/* Half closed in the middle of a chunked response: what is sent to see whether
+ * it is there belongs to the response, which stays one. */
+static void
+asked_in_the_response(const char *begin, const char *asked, const char *more,
+		      const char *rest)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	const char *text;
+	int client;
+
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/"));
+	fake_worker_take(&worker, &request);
+	fake_worker_respond(&worker, &request, 200, -1, begin, 0);
+	client_read(client, "\r\n\r\n", NULL);
+	if (begin[0] != '\0')
+		client_read(client, begin, NULL);
+	shutdown(client, SHUT_WR);
+	client_read(client, asked, NULL);
+	go_on(&worker, &request, more, done);
+	text = client_read(client, "0\r\n\r\n", NULL);
+	if (strcmp(text, rest) != 0)
+		fail_msg("after \"%s\": \"%s\"", asked, text);
+	/* It was there, and kept its connection until it had all. */
+	assert_string_equal(client_read(client, NULL, NULL), "");
+	close(client);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+static void
+test_asked_in_the_response(void **state)
+{
+	(void)state;
+	asked_in_the_response("begin", "\r\n", "more",
+			      "4\r\nmore\r\n0\r\n\r\n");
+	asked_in_the_response("begin", "\r\n", "", "0\r\n\r\n");
+	asked_in_the_response("", "0", "more", "4\r\nmore\r\n0\r\n\r\n");
+	asked_in_the_response("", "0", "", "0\r\n\r\n");
+}
+
+static uint64_t
+now_ms(void)
+{
+	return clock_monotonic_ns() / CLOCK_NS_PER_MS;
+}
+
+/* A length was announced and nothing comes: nothing can be sent ahead, so it is
+ * believed for two seconds. */
+static void
+test_closed_in_a_sized_response(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	uint64_t start;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/"));
+	fake_worker_take(&worker, &request);
+	fake_worker_respond(&worker, &request, 200, 100, "begin", 0);
+	client_read(client, "begin", NULL);
+	start = now_ms();
+	close(client);
+	assert_abort(&worker, &request);
+	assert_true(now_ms() - start >= 1900);
+	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
+/* Its worker dies and another gets it: the time runs on. */
+static void
+test_half_closed_and_replayed(void **state)
+{
+	struct stage stage;
+	struct fake_worker first, second;
+	struct channel_descriptor request;
+	uint64_t start;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&first, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "GET / HTTP/1.0\r\n\r\n");
+	fake_worker_take(&first, &request);
+	shutdown(client, SHUT_WR);
+	start = now_ms();
+	while (now_ms() < start + 1000)
+		assert_int_equal(stage_counter(&stage, "active"), 1);
+	fake_worker_kill(&first);
+	json_decref(stage_await(&stage, "worker-lost"));
+	fake_worker_open(&second, &stage, 1);
+	fake_worker_take(&second, &request);
+	assert_abort(&second, &request);
+	assert_true(now_ms() - start >= 1900);
+	assert_true(now_ms() - start < 2900);
+	close(client);
+	fake_worker_kill(&second);
+	stage_close(&stage);
+}
+
+/* The socket of a host that vanishes without a word is asked by TCP. */
+static void
+test_keep_alive_is_on(void **state)
+{
+	struct stage stage;
+	struct sockaddr_in mine, peer;
+	socklen_t length = sizeof(mine);
+	int client, on = 0;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	client = client_connect(&stage);
+	client_send(client, GET("/"));
+	stage_await_counter(&stage, "queued", 1);
+	getsockname(client, (struct sockaddr *)&mine, &length);
+	/* The listener is in this process: find its end. */
+	for (int fd = 0; fd < 1000 && !on; fd++) {
+		length = sizeof(peer);
+		if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 ||
+		    peer.sin_family != AF_INET ||
+		    peer.sin_port != mine.sin_port)
+			continue;
+		length = sizeof(on);
+		getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &length);
+	}
+	assert_int_equal(on, 1);
+	close(client);
 	stage_close(&stage);
 }
 
@@ -246,7 +436,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_half_closed_in_the_body),
+		cmocka_unit_test(test_cut_off_body),
 		cmocka_unit_test(test_reset_after_half_close),
+		cmocka_unit_test(test_asked_in_the_response),
+		cmocka_unit_test(test_closed_in_a_sized_response),
+		cmocka_unit_test(test_half_closed_and_replayed),
+		cmocka_unit_test(test_keep_alive_is_on),
 		cmocka_unit_test(test_slot_of_a_departed_offer),
 		cmocka_unit_test(test_drained_by_a_departed_offer),
 		cmocka_unit_test(test_path_beyond_a_block),

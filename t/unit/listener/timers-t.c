@@ -18,7 +18,7 @@ test_order_and_reset(void **state)
 
 	(void)state;
 	timers_init(&timers);
-	timers_set_duration(&timers, TIMER_IDLE, 100);
+	timers_set_duration(&timers, TIMER_IDLE, 100, 0);
 	timer_entry_init(&a);
 	timer_entry_init(&b);
 	timer_entry_init(&c);
@@ -47,8 +47,8 @@ test_kinds_are_apart(void **state)
 
 	(void)state;
 	timers_init(&timers);
-	timers_set_duration(&timers, TIMER_HEADER, 5);
-	timers_set_duration(&timers, TIMER_BODY, 50);
+	timers_set_duration(&timers, TIMER_HEADER, 5, 0);
+	timers_set_duration(&timers, TIMER_BODY, 50, 0);
 	timer_entry_init(&entry);
 	timers_set(&timers, &entry, TIMER_HEADER, 0);
 	timers_set(&timers, &entry, TIMER_BODY, 0);
@@ -69,6 +69,35 @@ test_zero_is_never(void **state)
 	assert_null(timers_take_expired(&timers, TIMER_DRAIN, UINT64_MAX));
 }
 
+/* A reload: who waits already waits no longer than the new time, and nobody
+ * waits behind him. */
+static void
+test_shorter_and_off(void **state)
+{
+	struct timers timers;
+	struct timer_entry a, b;
+
+	(void)state;
+	timers_init(&timers);
+	timer_entry_init(&a);
+	timer_entry_init(&b);
+	timers_set_duration(&timers, TIMER_IDLE, 1000, 0);
+	timers_set(&timers, &a, TIMER_IDLE, 0);
+	timers_set_duration(&timers, TIMER_IDLE, 10, 100);
+	timers_set(&timers, &b, TIMER_IDLE, 105);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 109));
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 110), &a);
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 115), &b);
+	/* Longer: those that wait are not made to wait longer. */
+	timers_set(&timers, &a, TIMER_IDLE, 200);
+	timers_set_duration(&timers, TIMER_IDLE, 1000, 201);
+	timers_set(&timers, &b, TIMER_IDLE, 201);
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 210), &a);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 1200));
+	timers_set_duration(&timers, TIMER_IDLE, 0, 1200);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, UINT64_MAX));
+}
+
 int
 main(void)
 {
@@ -76,6 +105,7 @@ main(void)
 		cmocka_unit_test(test_order_and_reset),
 		cmocka_unit_test(test_kinds_are_apart),
 		cmocka_unit_test(test_zero_is_never),
+		cmocka_unit_test(test_shorter_and_off),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
