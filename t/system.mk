@@ -6,11 +6,14 @@
 TEST_MODULE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
 
 check_LTLIBRARIES += \
+	t/worker/marks.la \
 	t/worker/probe.la \
 	t/worker/stages.la \
 	t/worker/steps.la \
 	t/worker/who-loads.la \
 	t/worker/wrong-abi.la
+t_worker_marks_la_SOURCES = t/worker/marks.c
+t_worker_marks_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_probe_la_SOURCES = t/worker/probe.c
 t_worker_probe_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_stages_la_SOURCES = t/worker/stages.c
@@ -55,7 +58,9 @@ SYSTEM_TESTS += \
 	t/activation/under-load.t \
 	t/command/command.t \
 	t/docs/documents.t \
+	t/listener/abort.t \
 	t/listener/churn.t \
+	t/listener/deadlines.t \
 	t/listener/descriptors.t \
 	t/listener/http1.t \
 	t/listener/log-trouble.t \
