@@ -5,6 +5,7 @@
 #include "core/base/memory.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -147,4 +148,12 @@ void
 mem_free(void *memory)
 {
 	free(memory);
+}
+
+void
+mem_trim(void)
+{
+#if defined(__GLIBC__) && !defined(PORTICO_ASAN)
+	(void)malloc_trim(0);
+#endif
 }

@@ -53,6 +53,10 @@ void mem_free(void *memory);
 		(pointer) = NULL;                                              \
 	} while (0)
 
+/* What the heap keeps for later goes back to the system.  It takes the heap's
+ * locks and looks at all that is free: for the end of a burst. */
+void mem_trim(void);
+
 /*
  * For tests: the `countdown`-th `try` allocation from now fails (1 = the next
  * one), once.  0 switches it off.  mem_fault_hit() says whether it happened,

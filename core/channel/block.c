@@ -22,7 +22,7 @@ segment_init(struct space *space, uint32_t number, unsigned char *base,
 
 	ASSERT(segment->base == NULL && all <= CHANNEL_SEGMENT_BLOCKS_MAX);
 	segment->base = base;
-	segment->used = 0;
+	segment->used = segment->touched = 0;
 	segment->idle = false;
 	segment->notes = mem_zalloc(all * sizeof(*segment->notes));
 	space->bytes += segment->size;
@@ -34,7 +34,7 @@ segment_init(struct space *space, uint32_t number, unsigned char *base,
 		uint32_t first = segment->first[c];
 		uint32_t count = segment->first[c + 1] - first;
 
-		segment->free_count[c] = count;
+		segment->free_count[c] = segment->free_least[c] = count;
 		for (uint32_t i = 0; i < count; i++)
 			segment->free[first + i] =
 				(uint16_t)(first + count - 1 - i);
@@ -111,21 +111,25 @@ take_free(struct space *space, unsigned block_class, uint32_t *block_r)
 {
 	struct segment *segment;
 	struct block_note *note;
-	uint32_t index;
+	uint32_t index, left;
 	unsigned number;
 
 	if (space->room[block_class] == 0)
 		return false;
 	number = (unsigned)__builtin_ctzll(space->room[block_class]);
 	segment = &space->segments[number];
-	index = segment->free[segment->first[block_class] +
-			      --segment->free_count[block_class]];
-	if (segment->free_count[block_class] == 0)
+	left = --segment->free_count[block_class];
+	index = segment->free[segment->first[block_class] + left];
+	if (left == 0)
 		space->room[block_class] &= ~(UINT64_C(1) << number);
+	if (left < segment->free_least[block_class])
+		segment->free_least[block_class] = left;
 	note = &segment->notes[index];
 	ASSERT(note->state == BLOCK_FREE);
 	note->state = BLOCK_OWN;
 	note->generation++;
+	segment->touched += !note->touched;
+	note->touched = true;
 	segment->used++;
 	segment->idle = false;
 	space->in_use[block_class]++;

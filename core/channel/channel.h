@@ -183,7 +183,9 @@ void channel_get_usage(const struct channel *channel,
 
 /*
  * Give memory back: drop segments that have been wholly free since the last
- * call.  The loop calls it every few seconds.
+ * call and, for the worker, the pages of blocks that were.  Also looks for
+ * releases, which wake nobody.  The loop calls it every few seconds while
+ * blocks are in use or segments are there, and twice after.
  */
 void channel_trim(struct channel *channel);
 

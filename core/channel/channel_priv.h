@@ -28,6 +28,7 @@ enum block_state {
 struct block_note {
 	uint16_t generation;
 	uint8_t state; /* enum block_state */
+	bool touched; /* producer: its pages may be there */
 };
 
 struct segment {
@@ -41,6 +42,10 @@ struct segment {
 	/* Producer only. */
 	uint16_t *free; /* one stack per class, at first[class] */
 	uint32_t free_count[CHANNEL_BLOCK_CLASSES];
+	/* The least that was free since the last channel_trim: so many at the
+	 * bottom of the stack were not used. */
+	uint32_t free_least[CHANNEL_BLOCK_CLASSES];
+	uint32_t touched; /* blocks */
 	bool idle; /* not used since the last channel_trim */
 	/* The number may be used again when the other side is that far. */
 	uint64_t dropped_at;
@@ -132,6 +137,7 @@ struct channel {
 	/* Bits by class.  Worker: asked, refused.  Listener: owes an answer. */
 	uint8_t grow_asked, grow_refused, grow_owed;
 	bool grow_failed; /* listener: not again before the next trim */
+	bool pages_stay; /* they cannot be given back one by one */
 
 	struct channel_slot *claims;
 

@@ -26,11 +26,17 @@
 #define CHANNEL_OVERFLOW_RELEASES                                              \
 	(2u * CHANNEL_SEGMENTS_MAX * CHANNEL_SEGMENT_BLOCKS_MAX)
 
-/* Blocks in the first segment: 4 MiB, of which only what is used is there. */
-#define CHANNEL_FIRST_4K 512u
-#define CHANNEL_FIRST_16K 64u
-#define CHANNEL_FIRST_64K 16u
-#define CHANNEL_FIRST_BYTES (4u * 1024 * 1024)
+/*
+ * Blocks in the first segment, of which only what is used is there.  The
+ * worker gives back the pages of those that idle; the listener cannot, and so
+ * has few that stay.
+ */
+#define CHANNEL_FIRST_UP_4K 512u
+#define CHANNEL_FIRST_UP_16K 64u
+#define CHANNEL_FIRST_UP_64K 16u
+#define CHANNEL_FIRST_DOWN_4K 128u
+#define CHANNEL_FIRST_DOWN_16K 8u
+#define CHANNEL_FIRST_DOWN_64K 2u
 
 /* Spans of files that wait for slow clients, of all requests together. */
 #define CHANNEL_FILE_USES_MAX 65536u

@@ -32,6 +32,7 @@ UNIT_TESTS += \
 	t/unit/channel/region-t \
 	t/unit/channel/ring-t \
 	t/unit/channel/segment-t \
+	t/unit/channel/trim-t \
 	t/unit/channel/wakeup-t
 t_unit_channel_block_t_SOURCES = t/unit/channel/block-t.c
 t_unit_channel_block_t_LDADD = $(CHANNEL_UNIT_LIBS)
@@ -47,6 +48,8 @@ t_unit_channel_ring_t_SOURCES = t/unit/channel/ring-t.c
 t_unit_channel_ring_t_LDADD = $(CHANNEL_UNIT_LIBS)
 t_unit_channel_segment_t_SOURCES = t/unit/channel/segment-t.c
 t_unit_channel_segment_t_LDADD = $(CHANNEL_UNIT_LIBS)
+t_unit_channel_trim_t_SOURCES = t/unit/channel/trim-t.c
+t_unit_channel_trim_t_LDADD = $(CHANNEL_UNIT_LIBS)
 t_unit_channel_wakeup_t_SOURCES = t/unit/channel/wakeup-t.c
 t_unit_channel_wakeup_t_LDADD = $(CHANNEL_UNIT_LIBS)
 endif

@@ -66,20 +66,25 @@ default_ring(uint32_t slots)
 	return ring;
 }
 
-/* A region that may not grow to 8 MiB gets a smaller first segment. */
+/* A region that may not grow to twice its first segment gets a smaller one. */
 static void
-first_blocks(uint64_t memory_max, uint32_t counts[CHANNEL_BLOCK_CLASSES])
+first_blocks(uint64_t memory_max, bool up,
+	     uint32_t counts[CHANNEL_BLOCK_CLASSES])
 {
-	static const uint32_t full[CHANNEL_BLOCK_CLASSES] = {
-		CHANNEL_FIRST_4K, CHANNEL_FIRST_16K, CHANNEL_FIRST_64K
+	static const uint32_t full[2][CHANNEL_BLOCK_CLASSES] = {
+		{ CHANNEL_FIRST_DOWN_4K, CHANNEL_FIRST_DOWN_16K,
+		  CHANNEL_FIRST_DOWN_64K },
+		{ CHANNEL_FIRST_UP_4K, CHANNEL_FIRST_UP_16K,
+		  CHANNEL_FIRST_UP_64K },
 	};
-	uint64_t budget = memory_max / 2;
+	uint64_t budget = memory_max / 2, bytes = 0;
 
-	for (int i = 0; i < CHANNEL_BLOCK_CLASSES; i++) {
-		counts[i] = full[i];
-		if (budget < CHANNEL_FIRST_BYTES)
-			counts[i] = (uint32_t)(full[i] * budget /
-					       CHANNEL_FIRST_BYTES);
+	for (unsigned i = 0; i < CHANNEL_BLOCK_CLASSES; i++)
+		bytes += (uint64_t)full[up][i] * block_size(i);
+	for (unsigned i = 0; i < CHANNEL_BLOCK_CLASSES; i++) {
+		counts[i] = full[up][i];
+		if (budget < bytes)
+			counts[i] = (uint32_t)(full[up][i] * budget / bytes);
 		if (counts[i] < 1)
 			counts[i] = 1;
 	}
@@ -110,7 +115,7 @@ region_geometry(const struct channel_options *options, bool up,
 	g->ring_offset = at;
 	at += round_up(g->ring_size * sizeof(struct channel_descriptor),
 		       PAGE_SIZE_BYTES);
-	first_blocks(memory_max, g->block_count);
+	first_blocks(memory_max, up, g->block_count);
 	for (unsigned i = 0; i < CHANNEL_BLOCK_CLASSES; i++) {
 		g->block_offset[i] = at;
 		at += (uint64_t)g->block_count[i] * block_size(i);

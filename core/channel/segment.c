@@ -373,6 +373,76 @@ segment_drop(struct channel *channel, uint32_t number)
 	return true;
 }
 
+/* Pages of `count` neighbouring blocks, the first of which is `index`. */
+static bool
+pages_return(const struct segment *segment, uint32_t index, uint32_t count)
+{
+	size_t size = (size_t)count * block_size(segment_class(segment, index));
+
+	return madvise(segment_memory(segment, index), size, MADV_REMOVE) == 0;
+}
+
+/* Marks the touched blocks that were not used since the last trim. */
+static void
+blocks_mark_idle(struct segment *segment, unsigned block_class, bool *idle_r)
+{
+	uint32_t first = segment->first[block_class];
+
+	for (uint32_t i = 0; i < segment->free_least[block_class]; i++) {
+		uint32_t index = segment->free[first + i];
+
+		idle_r[index] = segment->notes[index].touched;
+	}
+	segment->free_least[block_class] = segment->free_count[block_class];
+}
+
+/*
+ * What is in use may be spread over a segment, and the first one is never
+ * dropped: so the pages of free blocks are given back one by one.  Only the
+ * worker can do that, since it may write to its region's files; those of the
+ * listener are sealed against every new writer, and the kernel counts this as
+ * one.  That is why the listener's first segment is small.
+ */
+static void
+segment_return_pages(struct channel *channel, struct segment *segment)
+{
+	bool idle[CHANNEL_SEGMENT_BLOCKS_MAX] = { false };
+
+	for (unsigned c = 0; c < CHANNEL_BLOCK_CLASSES; c++) {
+		uint32_t stop = segment->first[c + 1];
+
+		blocks_mark_idle(segment, c, idle);
+		for (uint32_t i = segment->first[c]; i < stop; i++) {
+			uint32_t from = i;
+
+			while (i < stop && idle[i])
+				i++;
+			if (i == from)
+				continue;
+			if (!pages_return(segment, from, i - from)) {
+				channel->pages_stay = true;
+				return;
+			}
+			segment->touched -= i - from;
+			for (; from < i; from++)
+				segment->notes[from].touched = false;
+		}
+	}
+}
+
+/* RELEASE alone wakes nobody: what has come meanwhile is taken in this turn. */
+static void
+look_for_releases(struct channel *channel)
+{
+	uint64_t tail = atomic_load_explicit(&channel->in->producer.tail,
+					     memory_order_relaxed);
+
+	if (tail == channel->head)
+		return;
+	channel_awake(channel, false);
+	channel_mark_dirty(channel);
+}
+
 void
 channel_trim(struct channel *channel)
 {
@@ -383,14 +453,20 @@ channel_trim(struct channel *channel)
 		return;
 	if (channel->grow_owed != 0)
 		grow_answer_owed(channel);
-	for (uint32_t i = 1; i < CHANNEL_SEGMENTS_MAX; i++) {
+	look_for_releases(channel);
+	for (uint32_t i = 0; i < CHANNEL_SEGMENTS_MAX; i++) {
 		struct segment *segment = &channel->own.segments[i];
 
-		if (segment->base == NULL || segment->used > 0)
+		if (segment->base == NULL)
 			continue;
-		if (!segment->idle)
-			segment->idle = true;
-		else if (!segment_drop(channel, i))
-			return;
+		if (i > 0 && segment->used == 0 && segment->idle) {
+			if (!segment_drop(channel, i))
+				return;
+			continue;
+		}
+		segment->idle = segment->used == 0;
+		if (!channel->pages_stay && !channel->listener &&
+		    segment->touched > segment->used)
+			segment_return_pages(channel, segment);
 	}
 }

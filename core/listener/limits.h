@@ -36,9 +36,14 @@
 #define HEAD_AND_PATH_BYTES_MAX (60 * 1024)
 /* Room that a chunked body needs behind the head for its framing. */
 #define INPUT_FRAMING_BYTES 1024
-/* Free buffers and requests that a loop keeps; a burst's rest is freed. */
+/* Free buffers and requests that a loop keeps; a burst's rest is freed at
+ * once, and these when they were not used between two trims, down to some. */
 #define LOOP_KEEP_BUFFERS 1024
 #define LOOP_KEEP_REQUESTS 1024
+#define LOOP_KEEP_IDLE 64
+/* When a trim has freed so many pieces, the heap is asked to give back what it
+ * holds; that takes its locks. */
+#define TRIM_HEAP_PIECES 256
 
 /* Per loop: output scratch, cooked URL, response head copy. */
 #define LOOP_OUTPUT_BYTES (96 * 1024)
@@ -98,8 +103,8 @@
 #define SEND_RATE_WINDOW_NS (120 * CLOCK_NS_PER_S)
 /* That of receiving over entityBodyTimeout; over this where there is none. */
 #define RECEIVE_RATE_WINDOW_NS (120 * CLOCK_NS_PER_S)
-/* Memory of channels goes back this often. */
-#define TRIM_TICKS 20
+/* Memory that idles goes back this often. */
+#define TRIM_TICKS 12
 
 /* A loop's part of a log, handed to the writer when full or at a tick. */
 #define LOG_CHUNK_BYTES (64 * 1024)

@@ -56,6 +56,7 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/routes.h \
 	core/listener/snapshot.c \
 	core/listener/snapshot.h \
+	core/listener/spare.h \
 	core/listener/sweep.c \
 	core/listener/task.c \
 	core/listener/task.h \

@@ -54,6 +54,22 @@ loop_log_reserve(struct listener_loop *loop, struct log_buffer *log)
 	return log_buffer_reserve(log, LOG_LINE_MAX);
 }
 
+/* What a burst has left behind goes back to the system. */
+static void
+trim(struct listener_loop *loop)
+{
+	unsigned freed;
+
+	LIST_FOREACH(struct worker_channel, link, channel,
+		     &loop->worker_channels) {
+		channel_trim(channel->channel);
+	}
+	freed = spare_trim(&loop->spare_buffers, LOOP_KEEP_IDLE) +
+		spare_trim(&loop->spare_requests, LOOP_KEEP_IDLE);
+	if (freed >= TRIM_HEAP_PIECES)
+		mem_trim();
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
@@ -66,12 +82,8 @@ on_tick(uv_timer_t *timer)
 		connection_sweep(loop);
 	flush_log(loop, &loop->access_log);
 	flush_log(loop, &loop->error_log);
-	if (++loop->ticks % TRIM_TICKS != 0)
-		return;
-	LIST_FOREACH(struct worker_channel, link, channel,
-		     &loop->worker_channels) {
-		channel_trim(channel->channel);
-	}
+	if (++loop->ticks % TRIM_TICKS == 0)
+		trim(loop);
 }
 
 /* ---- memory -------------------------------------------------------------------- */
@@ -79,37 +91,15 @@ on_tick(uv_timer_t *timer)
 char *
 loop_buffer_take(struct listener_loop *loop)
 {
-	char *buffer = loop->spare_buffers.first;
+	char *buffer = spare_take(&loop->spare_buffers);
 
-	if (buffer == NULL)
-		return mem_alloc(INPUT_SMALL_BYTES);
-	memcpy(&loop->spare_buffers.first, buffer, sizeof(void *));
-	loop->spare_buffers.count--;
-	return buffer;
+	return buffer != NULL ? buffer : mem_alloc(INPUT_SMALL_BYTES);
 }
 
 void
 loop_buffer_give(struct listener_loop *loop, char *buffer)
 {
-	if (loop->spare_buffers.count >= LOOP_KEEP_BUFFERS) {
-		mem_free(buffer);
-		return;
-	}
-	memcpy(buffer, &loop->spare_buffers.first, sizeof(void *));
-	loop->spare_buffers.first = buffer;
-	loop->spare_buffers.count++;
-}
-
-static void
-spare_free(struct spare *spare)
-{
-	while (spare->first != NULL) {
-		void *first = spare->first;
-
-		memcpy(&spare->first, first, sizeof(void *));
-		mem_free(first);
-	}
-	spare->count = 0;
+	spare_give(&loop->spare_buffers, buffer, LOOP_KEEP_BUFFERS);
 }
 
 /* ---- configuration --------------------------------------------------------------- */
@@ -304,8 +294,9 @@ loop_free(struct listener_loop *loop)
 	mem_free(loop->output);
 	mem_free(loop->discard);
 	mem_free(loop->path);
-	spare_free(&loop->spare_buffers);
-	spare_free(&loop->spare_requests);
+	loop->spare_buffers.least = loop->spare_requests.least = UINT_MAX;
+	spare_trim(&loop->spare_buffers, 0);
+	spare_trim(&loop->spare_requests, 0);
 	log_buffer_fini(&loop->access_log);
 	log_buffer_fini(&loop->error_log);
 	loop->magic = 0;

@@ -21,6 +21,7 @@
 #include "core/listener/log_text.h"
 #include "core/listener/pool.h"
 #include "core/listener/snapshot.h"
+#include "core/listener/spare.h"
 #include "core/listener/task.h"
 #include "core/listener/timers.h"
 
@@ -34,12 +35,6 @@ struct loop_counters {
 	uint64_t requests; /* heads that were complete */
 	uint64_t rejected; /* connections beyond the limit */
 	uint64_t errors; /* lines in the error log */
-};
-
-/* A free list of equal pieces, singly linked through their first bytes. */
-struct spare {
-	void *first;
-	unsigned count;
 };
 
 struct listener_loop {

@@ -30,36 +30,14 @@ _Static_assert(sizeof(struct http_request_head) +
 
 /* ---- memory ----------------------------------------------------------------- */
 
-static struct listener_request *
-take_spare(struct listener_loop *loop)
-{
-	struct listener_request *request = loop->spare_requests.first;
-
-	if (request == NULL)
-		return mem_alloc(sizeof(*request));
-	memcpy(&loop->spare_requests.first, request, sizeof(void *));
-	loop->spare_requests.count--;
-	return request;
-}
-
-static void
-give_spare(struct listener_loop *loop, struct listener_request *request)
-{
-	if (loop->spare_requests.count >= LOOP_KEEP_REQUESTS) {
-		mem_free(request);
-		return;
-	}
-	memcpy(request, &loop->spare_requests.first, sizeof(void *));
-	loop->spare_requests.first = request;
-	loop->spare_requests.count++;
-}
-
 struct listener_request *
 request_new(struct listener_connection *connection)
 {
 	struct listener_loop *loop = connection->loop;
-	struct listener_request *request = take_spare(loop);
+	struct listener_request *request = spare_take(&loop->spare_requests);
 
+	if (request == NULL)
+		request = mem_alloc(sizeof(*request));
 	memset(request, 0, offsetof(struct listener_request, parser));
 	request->magic = LISTENER_REQUEST_MAGIC;
 	request->id = ++loop->next_request_id;
@@ -111,7 +89,7 @@ request_free(struct listener_request *request)
 	input_fini(request);
 	loop_snapshot_unref(&request->snapshot);
 	loop->request_count--;
-	give_spare(loop, request);
+	spare_give(&loop->spare_requests, request, LOOP_KEEP_REQUESTS);
 	if (loop->draining)
 		loop_check_drained(loop);
 }

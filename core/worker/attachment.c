@@ -290,10 +290,17 @@ attachment_request_ended(struct attachment *attachment)
 		free_now(attachment);
 }
 
-void
+bool
 attachment_trim(struct attachment *attachment)
 {
+	struct channel_usage usage;
+	uint32_t in_use = 0;
+
 	CHECK(attachment, ATTACHMENT_MAGIC);
 	file_table_trim(attachment);
 	channel_trim(attachment->channel);
+	channel_get_usage(attachment->channel, &usage);
+	for (unsigned i = 0; i < CHANNEL_BLOCK_CLASSES; i++)
+		in_use += usage.in_use[i];
+	return in_use == 0;
 }

@@ -59,7 +59,8 @@ void attachment_receive(struct attachment *attachment,
 /* A request of it has ended. */
 void attachment_request_ended(struct attachment *attachment);
 
-/* Every few seconds: give memory and files back. */
-void attachment_trim(struct attachment *attachment);
+/* Every few seconds: give memory and files back.  False: blocks are still with
+ * the listener, so there will be more to give. */
+bool attachment_trim(struct attachment *attachment);
 
 #endif

@@ -11,6 +11,10 @@
 
 /* Request objects that a loop keeps for the next requests. */
 #define REQUEST_SPARE_MAX 512
+#define REQUEST_SPARE_IDLE 32 /* that stay though nobody needs them */
+/* When a trim has freed so many, the heap is asked to give back what it holds;
+ * that takes its locks. */
+#define TRIM_HEAP_REQUESTS 128
 
 /* Response fields: in the request itself, and in all. */
 #define RESPONSE_FIELDS_INLINE 12

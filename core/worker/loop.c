@@ -130,22 +130,23 @@ on_prepare(uv_prepare_t *prepare)
 	}
 }
 
-/* Segments are dropped by the second trim that finds them free, so two more
- * follow the last request; then an idle loop is not woken any more. */
+/* What is trimmed only when it has not been used since the last trim needs
+ * two more after the last use; then an idle loop is not woken any more.  Blocks
+ * that a slow client still has are in use, though their request has ended. */
 static void
 on_trim(uv_timer_t *timer)
 {
 	struct worker_loop *loop = timer->data;
 	uint64_t served = atomic_load(&loop->served);
+	bool idle = served == loop->trimmed_at &&
+		    atomic_load(&loop->active) == 0;
 
 	LIST_FOREACH(struct attachment, link, attachment, &loop->attachments) {
 		if (!attachment->dead)
-			attachment_trim(attachment);
+			idle = attachment_trim(attachment) && idle;
 	}
-	loop->idle_trims = served == loop->trimmed_at &&
-					   atomic_load(&loop->active) == 0 ?
-				   loop->idle_trims + 1 :
-				   0;
+	request_trim_spare(loop);
+	loop->idle_trims = idle ? loop->idle_trims + 1 : 0;
 	loop->trimmed_at = served;
 	if (loop->idle_trims >= 3)
 		uv_timer_stop(timer);

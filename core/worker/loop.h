@@ -47,6 +47,7 @@ struct worker_loop {
 	struct list attachments;
 	struct list spare; /* request objects */
 	uint32_t spare_count;
+	uint32_t spare_least; /* of them, since the last trim */
 	struct list spare_timers;
 	char *scratch; /* SCRATCH_BYTES, made at first use */
 	struct token_table *tokens;

@@ -24,6 +24,8 @@ request_new(struct worker_loop *loop)
 	if (request != NULL) {
 		list_remove(&request->link);
 		loop->spare_count--;
+		if (loop->spare_count < loop->spare_least)
+			loop->spare_least = loop->spare_count;
 		return request;
 	}
 	request = mem_zalloc(sizeof(*request));
@@ -74,17 +76,34 @@ request_unhold(struct portico_request *request)
 		request_recycle(request);
 }
 
+static void
+free_newest_spare(struct worker_loop *loop)
+{
+	struct portico_request *request =
+		LIST_FIRST(struct portico_request, link, &loop->spare);
+
+	list_remove(&request->link);
+	loop->spare_count--;
+	request_free(request);
+}
+
 void
 request_free_spare(struct worker_loop *loop)
 {
-	while (!list_empty(&loop->spare)) {
-		struct portico_request *request =
-			LIST_FIRST(struct portico_request, link, &loop->spare);
+	while (!list_empty(&loop->spare))
+		free_newest_spare(loop);
+}
 
-		list_remove(&request->link);
-		request_free(request);
-	}
-	loop->spare_count = 0;
+void
+request_trim_spare(struct worker_loop *loop)
+{
+	uint32_t idle = loop->spare_least, freed = 0;
+
+	for (; freed < idle && loop->spare_count > REQUEST_SPARE_IDLE; freed++)
+		free_newest_spare(loop);
+	loop->spare_least = loop->spare_count;
+	if (freed >= TRIM_HEAP_REQUESTS)
+		mem_trim();
 }
 
 static void

@@ -109,6 +109,9 @@ void request_unhold(struct portico_request *request);
 /* Frees the loop's spare objects. */
 void request_free_spare(struct worker_loop *loop);
 
+/* Frees those that were not used since the last call, but for a few. */
+void request_trim_spare(struct worker_loop *loop);
+
 /* The request goes on in the loop's next turn.  No-op if it is not waiting. */
 void request_ready(struct portico_request *request);
 

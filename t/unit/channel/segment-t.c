@@ -131,9 +131,9 @@ a_segment_in_use_is_not_dropped(void **state)
 	struct pair pair = pair_open();
 
 	(void)state;
-	assert_int_equal(allocate(&pair, pair.listener, blocks, 600), 600);
+	assert_int_equal(allocate(&pair, pair.listener, blocks, 300), 300);
 	assert_int_equal(segments(pair.listener), 2);
-	for (int i = 0; i < 599; i++)
+	for (int i = 0; i < 299; i++)
 		channel_block_cancel(pair.listener, blocks[i]);
 	for (int i = 0; i < 4; i++)
 		channel_trim(pair.listener);
@@ -172,15 +172,15 @@ a_number_is_not_used_again_too_early(void **state)
 	struct pair pair = pair_open();
 
 	(void)state;
-	assert_int_equal(allocate(&pair, pair.listener, blocks, 600), 600);
-	for (int i = 0; i < 600; i++)
+	assert_int_equal(allocate(&pair, pair.listener, blocks, 300), 300);
+	for (int i = 0; i < 300; i++)
 		channel_block_cancel(pair.listener, blocks[i]);
 	channel_trim(pair.listener);
 	channel_trim(pair.listener);
 	channel_flush(pair.listener);
 	assert_int_equal(segments(pair.listener), 1);
 	/* The worker has not looked. */
-	assert_int_equal(allocate(&pair, pair.listener, blocks, 600), 600);
+	assert_int_equal(allocate(&pair, pair.listener, blocks, 300), 300);
 	assert_null(pair.listener->own.segments[1].base);
 	assert_non_null(pair.listener->own.segments[2].base);
 	assert_int_equal(pair_consume(pair.worker), 0);
