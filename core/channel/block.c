@@ -133,6 +133,7 @@ take_free(struct space *space, unsigned block_class, uint32_t *block_r)
 	segment->used++;
 	segment->idle = false;
 	space->in_use[block_class]++;
+	space->used_bytes += block_size(block_class);
 	*block_r = CHANNEL_BLOCK(number, index, note->generation);
 	return true;
 }
@@ -152,7 +153,10 @@ put_free(struct channel *channel, uint32_t block)
 		      segment->free_count[block_class]++] = (uint16_t)index;
 	space->room[block_class] |= UINT64_C(1) << number;
 	space->in_use[block_class]--;
-	if (channel->room_wanted)
+	space->used_bytes -= block_size(block_class);
+	if (channel->room_wanted ||
+	    (channel->plenty_wanted &&
+	     space_has_plenty(space, channel->memory_max)))
 		channel->room_due = true;
 }
 

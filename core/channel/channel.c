@@ -55,6 +55,7 @@ channel_use(struct channel *channel, unsigned char *down, unsigned char *up,
 
 	channel->slots = up_geometry->slots;
 	channel->window = up_geometry->window;
+	channel->memory_max = up_geometry->memory_max;
 	channel->ring_size = up_geometry->ring_size;
 	channel->ring_mask = channel->ring_size - 1;
 	channel->claims = (void *)(up + up_geometry->slot_offset);
@@ -142,9 +143,6 @@ channel_create(const struct channel_options *options,
 	if (status != PORTICO_OK)
 		return status;
 	channel = channel_new(true, options->name);
-	channel->memory_max = options->memory_max != 0 ?
-				      options->memory_max :
-				      CHANNEL_MEMORY_DEFAULT_BYTES;
 	status = create_wakers(channel, &handles, err);
 	if (status == PORTICO_OK)
 		status = create_regions(channel, options, &handles, err);
@@ -255,6 +253,22 @@ channel_ring_size(const struct channel *channel)
 {
 	CHECK(channel, CHANNEL_OBJECT_MAGIC);
 	return channel->ring_size;
+}
+
+bool
+channel_is_scarce(const struct channel *channel)
+{
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	return space_is_scarce(&channel->own, channel->memory_max);
+}
+
+void
+channel_want_plenty(struct channel *channel)
+{
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	channel->plenty_wanted = true;
+	/* To be put to sleep as one who waits for blocks. */
+	channel_mark_dirty(channel);
 }
 
 int

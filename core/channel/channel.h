@@ -161,9 +161,19 @@ const void *channel_block_data(const struct channel *channel,
 /* The memory of a block of our own, for a writer that fills it in steps. */
 void *channel_block_own(struct channel *channel, uint32_t block);
 
-/* Called from channel_receive when blocks came back after an alloc failed. */
+/* Called from channel_receive when blocks came back after an alloc failed, or
+ * when there is plenty again. */
 typedef void channel_room_fn(struct channel *channel, void *arg);
 void channel_on_room(struct channel *channel, channel_room_fn *fn, void *arg);
+
+/*
+ * So that those who hold much do not take what others have yet to get: while
+ * less than a quarter of the memory is left, whoever can wait calls
+ * channel_want_plenty and waits; on_room tells, too, when there is plenty
+ * again.  Who has nothing yet takes a small block.
+ */
+bool channel_is_scarce(const struct channel *channel);
+void channel_want_plenty(struct channel *channel);
 
 struct channel_usage {
 	uint32_t blocks[CHANNEL_BLOCK_CLASSES]; /* of this side, all */

@@ -56,7 +56,9 @@ struct space {
 	struct segment segments[CHANNEL_SEGMENTS_MAX];
 	uint64_t bytes; /* of all segments */
 	uint32_t segment_count;
-	/* Producer only: bit n: segment n has a free block of that class. */
+	/* Producer only. */
+	uint64_t used_bytes; /* of blocks that are not free */
+	/* Bit n: segment n has a free block of that class. */
 	uint64_t room[CHANNEL_BLOCK_CLASSES];
 	uint32_t total[CHANNEL_BLOCK_CLASSES];
 	uint32_t in_use[CHANNEL_BLOCK_CLASSES];
@@ -69,6 +71,7 @@ struct geometry {
 	uint64_t slot_offset, ring_offset;
 	uint64_t block_offset[CHANNEL_BLOCK_CLASSES];
 	uint64_t size;
+	uint64_t memory_max;
 };
 
 /* Of all files of a channel; lives as long as the last of them. */
@@ -130,6 +133,7 @@ struct channel {
 
 	struct space own, peer;
 	bool room_wanted; /* an allocation failed since the last on_room */
+	bool plenty_wanted; /* on_room is due when memory is not scarce */
 	bool room_due; /* on_room is to be called */
 	channel_room_fn *on_room;
 	void *room_arg;
@@ -195,6 +199,20 @@ static inline uint32_t
 block_size(unsigned block_class)
 {
 	return 4096u << (2 * block_class);
+}
+
+/* What can wait leaves this share of the memory to what cannot, and goes on
+ * when there is a little more than that. */
+static inline bool
+space_is_scarce(const struct space *space, uint64_t memory_max)
+{
+	return space->used_bytes > memory_max - memory_max / 4;
+}
+
+static inline bool
+space_has_plenty(const struct space *space, uint64_t memory_max)
+{
+	return space->used_bytes <= memory_max - memory_max / 8 * 3;
 }
 
 /* The segment of a block, NULL if there is none or the index is beyond it. */

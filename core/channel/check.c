@@ -117,9 +117,12 @@ values_fault(const struct channel_descriptor *descriptor)
 		    descriptor->value >= CHANNEL_SEGMENTS_MAX)
 			return "drop of a segment that cannot be dropped";
 		return NULL;
+	case CHANNEL_FLUSH:
+		if (descriptor->value > CHANNEL_FLUSH_WINDOW)
+			return "unknown kind of flush";
+		return NULL;
 	case CHANNEL_REQUEST:
 	case CHANNEL_FILE_CLOSE:
-	case CHANNEL_FLUSH:
 	case CHANNEL_RELEASE:
 	case CHANNEL_END:
 	case CHANNEL_DRAIN:

@@ -102,6 +102,7 @@ region_geometry(const struct channel_options *options, bool up,
 	memset(g, 0, sizeof(*g));
 	if (memory_max == 0)
 		memory_max = CHANNEL_MEMORY_DEFAULT_BYTES;
+	g->memory_max = memory_max;
 	g->slots = options->slots;
 	g->ring_size = options->ring_size != 0 ? options->ring_size :
 						 default_ring(options->slots);
@@ -187,6 +188,9 @@ region_header_write(struct channel_region_header *header,
 	header->slot_offset = geometry->slot_offset;
 	header->ring_offset = geometry->ring_offset;
 	header->window = geometry->window;
+	header->memory_kib = geometry->memory_max / 1024 > UINT32_MAX ?
+				     UINT32_MAX :
+				     (uint32_t)(geometry->memory_max / 1024);
 	for (int i = 0; i < CHANNEL_BLOCK_CLASSES; i++) {
 		header->block_count[i] = geometry->block_count[i];
 		header->block_offset[i] = geometry->block_offset[i];
@@ -259,6 +263,7 @@ geometry_read(const struct channel_region_header *header,
 	geometry_r->slots = header->slot_count;
 	geometry_r->ring_size = header->ring_size;
 	geometry_r->window = header->window;
+	geometry_r->memory_max = (uint64_t)header->memory_kib * 1024;
 	geometry_r->slot_offset = header->slot_offset;
 	geometry_r->ring_offset = header->ring_offset;
 	geometry_r->size = header->region_size;

@@ -260,7 +260,8 @@ channel_sleep(struct channel *channel)
 	channel_flush(channel);
 	if (channel->lie != NULL || channel->room_due)
 		return false;
-	if (channel->room_wanted || channel->overflow_count > 0)
+	if (channel->room_wanted || channel->plenty_wanted ||
+	    channel->overflow_count > 0)
 		state = CHANNEL_STARVED;
 	/* Armed before, and nothing has disarmed it since. */
 	if (channel->sleeping == state)
@@ -378,6 +379,8 @@ room_tell(struct channel *channel)
 {
 	channel->room_due = false;
 	channel->room_wanted = false;
+	if (space_has_plenty(&channel->own, channel->memory_max))
+		channel->plenty_wanted = false;
 	if (channel->on_room != NULL)
 		channel->on_room(channel, channel->room_arg);
 }

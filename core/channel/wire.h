@@ -88,7 +88,8 @@ struct channel_reference {
  *            (the worker goes by FILE_SENT); 65536 spans of a channel may wait
  *            to be sent.
  *   FILE_CLOSE  file number `extra` will not be named again
- *   FLUSH    what has been handed over so far shall leave at once
+ *   FLUSH    what has been handed over so far shall leave at once; `value` is
+ *            an enum channel_flush
  *   END      the request has ended; slot and head block are free.  flags:
  *            FAILED if the response is not complete (the client's connection
  *            is cut).  refs[0], if count is 1: log fields (log_fields.h).
@@ -132,6 +133,13 @@ enum channel_abort {
 	CHANNEL_ABORT_DEADLINE,
 	CHANNEL_ABORT_OPERATOR,
 	CHANNEL_ABORT_SHUTDOWN,
+};
+
+/* WINDOW: the worker waits until the client has taken all of it, and is to get
+ * the window back then, however small. */
+enum channel_flush {
+	CHANNEL_FLUSH_PLAIN,
+	CHANNEL_FLUSH_WINDOW,
 };
 
 #define CHANNEL_REFERENCES_MAX 4
@@ -247,7 +255,7 @@ struct channel_region_header {
 	uint32_t trace_size; /* bytes per slot */
 	uint32_t window; /* bytes of response body granted at first */
 	uint32_t block_count[CHANNEL_BLOCK_CLASSES]; /* in the first segment */
-	uint32_t reserved;
+	uint32_t memory_kib; /* that all segments together may have */
 	uint64_t block_offset[CHANNEL_BLOCK_CLASSES]; /* page aligned */
 	_Alignas(CHANNEL_CACHE_LINE) struct channel_producer
 		producer; /* of the ring in this region */

@@ -51,6 +51,7 @@ request_new(struct listener_connection *connection)
 	list_init(&request->pool_link);
 	list_init(&request->queue_link);
 	list_init(&request->written_link);
+	list_init(&request->starved_link);
 	request->input.data = loop_buffer_take(loop);
 	request->input.capacity = INPUT_SMALL_BYTES;
 	output_init(&request->output);

@@ -67,7 +67,6 @@ struct listener_request {
 	bool body_started; /* bytes of it went to a worker */
 	bool body_held; /* and all of those still lie in the input */
 	bool chunk_data; /* within a chunk: `chunked.remaining` bytes come */
-	bool body_starved; /* wants to receive, but there is no block */
 	bool aborted; /* the worker was told */
 	bool replayed; /* a worker died with it */
 	bool response_seen; /* a head came from the worker, or from us */
@@ -75,6 +74,7 @@ struct listener_request {
 	bool worker_head; /* the worker has sent a head */
 	bool chunk_begun; /* CHUNKED: the end of a chunk is to be written */
 	bool zero_sent; /* CHUNKED: a digit of the next one's size was */
+	bool window_wanted; /* the worker waits for the last byte to be taken */
 	bool own_response; /* an answer of the listener */
 	bool keep_alive; /* as said in the response */
 	bool cut; /* the connection has to be reset */
@@ -87,6 +87,8 @@ struct listener_request {
 	const struct route_application *application; /* NULL: not routed */
 	struct loop_pool *pool; /* NULL: not routed */
 	struct list pool_link, queue_link, written_link;
+	struct list starved_link; /* linked: wants to receive, but there is no
+				     block */
 
 	struct worker_channel *channel; /* NULL: none; held with a count */
 	uint32_t slot; /* valid while assigned or responding */

@@ -109,7 +109,7 @@ request_body_rewind(struct listener_request *request)
 	CHECK(request, LISTENER_REQUEST_MAGIC);
 	ASSERT(request_body_is_whole(request));
 	request->body_credit = 0;
-	request->body_starved = false;
+	list_remove(&request->starved_link);
 	request->body_pieces = 0;
 	/* The client is not waited for until another worker wants the rest;
 	 * a half-closed one has another timer. */
@@ -124,7 +124,19 @@ request_body_rewind(struct listener_request *request)
 
 /* ---- to the worker ------------------------------------------------------------ */
 
-/* A block for about `wanted` bytes; NULL: there is none now. */
+static void
+starve(struct listener_request *request)
+{
+	if (!list_linked(&request->starved_link))
+		list_add_tail(&request->channel->starved,
+			      &request->starved_link);
+}
+
+/*
+ * A block for about `wanted` bytes; NULL: there is none now.  Bodies that
+ * modules do not read could hold all of the region, and then no head would find
+ * a block: while the last quarter is in use a body gets its first bytes only.
+ */
 static char *
 take_block(struct listener_request *request, uint64_t wanted, uint32_t *block_r,
 	   uint32_t *size_r)
@@ -133,6 +145,14 @@ take_block(struct listener_request *request, uint64_t wanted, uint32_t *block_r,
 		(enum channel_block_class)request->body_class;
 	char *data;
 
+	if (channel_is_scarce(request->channel->channel)) {
+		if (request->body_started) {
+			channel_want_plenty(request->channel->channel);
+			starve(request);
+			return NULL;
+		}
+		wanted = 0;
+	}
 	if (wanted <= 4096)
 		block_class = CHANNEL_BLOCK_4K;
 	else if (wanted <= 16384 && block_class > CHANNEL_BLOCK_16K)
@@ -140,8 +160,7 @@ take_block(struct listener_request *request, uint64_t wanted, uint32_t *block_r,
 	data = channel_block_alloc(request->channel->channel, block_class,
 				   block_r, size_r);
 	if (data == NULL) {
-		request->body_starved = true;
-		request->channel->starved = true;
+		starve(request);
 		/* The worker has to return some. */
 		request->progress = loop_now(request->loop);
 	}
@@ -386,7 +405,7 @@ bool
 request_body_is_awaited(const struct listener_request *request)
 {
 	return request_body_pending(request) && request->body_credit > 0 &&
-	       !request->aborted && !request->body_starved &&
+	       !request->aborted && !list_linked(&request->starved_link) &&
 	       !request->wire_done &&
 	       (request->lease == LEASE_ASSIGNED ||
 		request->lease == LEASE_RESPONDING);

@@ -66,12 +66,18 @@ static void
 give_window(struct listener_request *request)
 {
 	uint32_t due = request->window_due;
+	bool all = request->window_wanted && output_empty(&request->output);
 
 	if (request->response_last || request->aborted ||
 	    request->channel == NULL)
 		return;
 	give_file_room(request);
-	if (due < channel_window(request->channel->channel) / 2)
+	if (due < channel_window(request->channel->channel) / 2 && !all)
+		return;
+	if (all)
+		request->window_wanted = false;
+	/* What it has of the last byte is on its way. */
+	if (due == 0)
 		return;
 	request->window_due = 0;
 	request->window_left += due;
@@ -478,6 +484,16 @@ response_on_file(struct listener_request *request,
 }
 
 void
+response_on_window_wanted(struct listener_request *request)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (unwanted(request) || !request->response_seen)
+		return;
+	request->window_wanted = true;
+	give_window(request);
+}
+
+void
 response_on_end(struct listener_request *request, bool failed)
 {
 	CHECK(request, LISTENER_REQUEST_MAGIC);
@@ -498,6 +514,7 @@ response_restart(struct listener_request *request)
 	request->response_seen = request->response_last = false;
 	request->worker_head = request->chunk_begun = false;
 	request->zero_sent = false;
+	request->window_wanted = false;
 	request->keep_alive = request->head.keep_alive &&
 			      !request->loop->draining;
 	request->window_due = 0;

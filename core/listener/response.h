@@ -25,6 +25,9 @@ const char *response_on_body(struct listener_request *request,
 const char *response_on_file(struct listener_request *request,
 			     const struct channel_descriptor *descriptor);
 
+/* FLUSH that asks for the window: given back when all is sent. */
+void response_on_window_wanted(struct listener_request *request);
+
 /* END: nothing more will come.  What is not complete now never will be. */
 void response_on_end(struct listener_request *request, bool failed);
 

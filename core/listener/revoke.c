@@ -74,7 +74,6 @@ take_back(struct listener_request *request)
 	}
 	request->lease = LEASE_NONE;
 	request->body_credit = 0;
-	request->body_starved = false;
 	worker_channel_unref(&request->channel);
 	return true;
 }

@@ -70,6 +70,7 @@ worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 	channel->refs = 1;
 	list_init(&channel->pool_link);
 	list_init(&channel->offered);
+	list_init(&channel->starved);
 	make_slots(channel);
 	list_add_tail(&loop->worker_channels, &channel->link);
 	channel_on_room(taken, on_room, channel);
@@ -150,6 +151,7 @@ slot_free(struct worker_channel *channel, uint32_t number)
 
 	ASSERT(slot->request != NULL && channel->active > 0);
 	list_remove(&slot->request->queue_link);
+	list_remove(&slot->request->starved_link);
 	slot->request = NULL;
 	channel_block_returned(channel->channel, slot->head_block);
 	channel->free_slots[channel->free_count++] = number;
@@ -401,7 +403,38 @@ worker_channel_send_file_sent(struct listener_request *request, uint64_t bytes)
 		sent(channel, channel_send(channel->channel, &descriptor));
 }
 
-/* Blocks have come back after there was none. */
+/* In the order in which they began to wait.  While memory is scarce only those
+ * go on that wait for their first block. */
+static void
+resume_starved(struct worker_channel *channel)
+{
+	struct list now, kept, *first;
+
+	list_init(&now);
+	list_init(&kept);
+	list_move_all(&now, &channel->starved);
+	while ((first = list_take_first(&now)) != NULL) {
+		struct listener_request *request = CONTAINER_OF(
+			first, struct listener_request, starved_link);
+
+		CHECK(request, LISTENER_REQUEST_MAGIC);
+		if (request->body_started &&
+		    channel_is_scarce(channel->channel))
+			list_add_tail(&kept, first);
+		else
+			request_body_resume(request);
+	}
+	if (list_empty(&kept))
+		return;
+	/* Before those that wait again already. */
+	list_move_all(&now, &channel->starved);
+	list_move_all(&channel->starved, &kept);
+	while ((first = list_take_first(&now)) != NULL)
+		list_add_tail(&channel->starved, first);
+	channel_want_plenty(channel->channel);
+}
+
+/* Blocks have come back after there was none, or there is plenty again. */
 static void
 on_room(struct channel *from, void *arg)
 {
@@ -409,18 +442,7 @@ on_room(struct channel *from, void *arg)
 
 	(void)from;
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
-	if (channel->starved) {
-		channel->starved = false;
-		for (uint32_t i = 0; i < channel->slot_count; i++) {
-			struct listener_request *request =
-				channel->slots[i].request;
-
-			if (request == NULL || !request->body_starved)
-				continue;
-			request->body_starved = false;
-			request_body_resume(request);
-		}
-	}
+	resume_starved(channel);
 	if (channel->no_room) {
 		channel->no_room = false;
 		dispatch_pump(channel->pool);
@@ -465,7 +487,10 @@ take(struct worker_channel *channel, struct listener_request *request,
 	case CHANNEL_FILE:
 		return response_on_file(request, descriptor);
 	case CHANNEL_FLUSH:
-		return NULL; /* all leaves at the end of the turn anyhow */
+		/* All leaves at the end of the turn anyhow. */
+		if (descriptor->value == CHANNEL_FLUSH_WINDOW)
+			response_on_window_wanted(request);
+		return NULL;
 	case CHANNEL_WINDOW:
 		request_body_window(request, descriptor->value);
 		return NULL;

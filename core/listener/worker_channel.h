@@ -49,7 +49,8 @@ struct worker_channel {
 	bool draining;
 	bool drained_told;
 	bool no_room; /* no block for a head; until on_room */
-	bool starved; /* some body waits for a block */
+	struct list starved; /* of listener_request.starved_link, in order:
+				whose bodies wait for a block */
 	bool stuck; /* it leaves offers lying; see revoke.c */
 	uint64_t position; /* what the worker had read at the last look */
 	uint64_t moved; /* ns: when that was seen to be more */

@@ -13,25 +13,37 @@
 
 /* ---- room -------------------------------------------------------------------------- */
 
-/* Blocks came back: those that wait for one go on in the order they came. */
+/* Those that wait go on in the order they came. */
+static void
+go_on(struct list *waiting)
+{
+	struct list now;
+
+	list_init(&now);
+	list_move_all(&now, waiting);
+	for (;;) {
+		struct list *first = list_take_first(&now);
+		struct portico_request *request;
+
+		if (first == NULL)
+			return;
+		request =
+			CONTAINER_OF(first, struct portico_request, room_link);
+		request->response.patient = false;
+		response_progress(request);
+	}
+}
+
+/* Blocks came back. */
 static void
 on_room(struct channel *channel, void *arg)
 {
 	struct attachment *attachment = arg;
-	struct list now;
 
-	(void)channel;
 	CHECK(attachment, ATTACHMENT_MAGIC);
-	list_init(&now);
-	list_move_all(&now, &attachment->waiting);
-	for (;;) {
-		struct list *first = list_take_first(&now);
-
-		if (first == NULL)
-			return;
-		response_progress(
-			CONTAINER_OF(first, struct portico_request, room_link));
-	}
+	go_on(&attachment->waiting);
+	if (!channel_is_scarce(channel))
+		go_on(&attachment->patient);
 }
 
 /* ---- descriptors ---------------------------------------------------------------------- */
@@ -132,8 +144,7 @@ attachment_receive(struct attachment *attachment,
 		body_receive(request, descriptor);
 		break;
 	case CHANNEL_WINDOW:
-		request->response.window += descriptor->value;
-		response_progress(request);
+		response_window(request, descriptor->value);
 		break;
 	case CHANNEL_FILE_SENT:
 		response_file_sent(request, descriptor->value);
@@ -243,6 +254,7 @@ attachment_open(struct worker_loop *loop, struct channel_handles *handles,
 					     sizeof(attachment->slots[0]));
 	list_init(&attachment->requests);
 	list_init(&attachment->waiting);
+	list_init(&attachment->patient);
 	list_init(&attachment->link);
 	file_table_init(&attachment->files);
 	channel_on_room(channel, on_room, attachment);

@@ -29,6 +29,7 @@ struct attachment {
 	struct portico_request **slots;
 	struct list requests;
 	struct list waiting; /* requests without a block, in order */
+	struct list patient; /* those that leave the last ones to others */
 	struct list link; /* loop->attachments */
 	struct file_table files;
 };

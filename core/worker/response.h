@@ -43,6 +43,7 @@ struct response {
 	bool cut; /* it cannot be completed */
 	bool replaced; /* an error page took its place; writes are refused */
 	bool reserved; /* a piece is lent out */
+	bool patient; /* waits for its client, since memory is scarce */
 	bool file_blocked; /* the channel's socket is full, a timer runs */
 	bool file_full; /* a span was refused since too many bytes wait */
 	uint16_t field_count, field_capacity;
@@ -116,6 +117,9 @@ void response_progress(struct portico_request *request);
 
 /* FILE_SENT: so many bytes of files have reached the client's socket. */
 void response_file_sent(struct portico_request *request, uint64_t bytes);
+
+/* The client has taken bytes: as many may be handed over again. */
+void response_window(struct portico_request *request, uint64_t bytes);
 
 /* Would a write take at least one byte now? */
 bool response_writable(const struct portico_request *request);

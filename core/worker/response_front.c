@@ -500,3 +500,17 @@ response_file_sent(struct portico_request *request, uint64_t bytes)
 		response->file_full = false;
 	response_progress(request);
 }
+
+void
+response_window(struct portico_request *request, uint64_t bytes)
+{
+	struct response *response = &request->response;
+
+	response->window += bytes;
+	if (response->patient &&
+	    response->window >= request->attachment->window) {
+		response->patient = false;
+		list_remove(&request->room_link);
+	}
+	response_progress(request);
+}

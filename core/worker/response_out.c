@@ -15,6 +15,7 @@
 #include "core/worker/attachment.h"
 #include "core/worker/request.h"
 
+#define BLOCK_MIN_BYTES 4096u
 #define BLOCK_MAX_BYTES 65536u
 
 static enum channel_block_class
@@ -148,6 +149,55 @@ head_rewrite(struct portico_request *request,
 	return true;
 }
 
+static void
+descriptor_init(const struct portico_request *request,
+		struct channel_descriptor *descriptor, enum channel_type type,
+		bool last)
+{
+	memset(descriptor, 0, sizeof(*descriptor));
+	descriptor->type = (uint8_t)type;
+	descriptor->flags = last ? CHANNEL_FLAG_LAST : 0;
+	descriptor->slot = request->slot;
+	descriptor->generation = request->generation;
+}
+
+/* ---- scarcity ------------------------------------------------------------------------- */
+
+/*
+ * Clients that do not read could hold all of the region, each with a window
+ * full, and then nobody gets an answer.  So while the last quarter is in use
+ * one that has something out waits until its client has taken that, and one
+ * that has not takes the smallest block.
+ */
+static bool
+must_wait(struct portico_request *request)
+{
+	struct attachment *attachment = request->attachment;
+	struct response *response = &request->response;
+	struct channel_descriptor descriptor;
+
+	if (response->window >= attachment->window ||
+	    !channel_is_scarce(attachment->channel))
+		return false;
+	if (list_linked(&request->room_link))
+		return true;
+	response->patient = true;
+	list_add_tail(&attachment->patient, &request->room_link);
+	channel_want_plenty(attachment->channel);
+	descriptor_init(request, &descriptor, CHANNEL_FLUSH, false);
+	descriptor.value = CHANNEL_FLUSH_WINDOW;
+	attachment_send(attachment, &descriptor);
+	return true;
+}
+
+static size_t
+modest(const struct portico_request *request, size_t head, size_t wanted)
+{
+	if (!channel_is_scarce(request->attachment->channel))
+		return wanted > BLOCK_MAX_BYTES ? BLOCK_MAX_BYTES : wanted;
+	return head >= BLOCK_MIN_BYTES ? 0 : BLOCK_MIN_BYTES - head;
+}
+
 /* ---- blocks --------------------------------------------------------------------------- */
 
 /* A new block; the head goes first if it has not left. */
@@ -157,9 +207,10 @@ block_begin(struct portico_request *request, size_t wanted)
 	struct response *response = &request->response;
 	size_t head = response->head_sent ? 0 : head_bound(response);
 
-	if (wanted > BLOCK_MAX_BYTES)
-		wanted = BLOCK_MAX_BYTES;
-	response->data = block_alloc(request, head + wanted, head,
+	if (must_wait(request))
+		return false;
+	response->data = block_alloc(request,
+				     head + modest(request, head, wanted), head,
 				     &response->block, &response->size);
 	if (response->data == NULL) {
 		wait_for_room(request);
@@ -186,6 +237,8 @@ block_grow(struct portico_request *request, size_t wanted)
 	uint32_t block, size;
 	char *data;
 
+	if (channel_is_scarce(request->attachment->channel))
+		return;
 	if (total > BLOCK_MAX_BYTES)
 		total = BLOCK_MAX_BYTES;
 	data = block_alloc(request, total, (size_t)response->size + 1, &block,
@@ -214,18 +267,6 @@ block_forget(struct portico_request *request)
 }
 
 /* ---- descriptors ------------------------------------------------------------------------ */
-
-static void
-descriptor_init(const struct portico_request *request,
-		struct channel_descriptor *descriptor, enum channel_type type,
-		bool last)
-{
-	memset(descriptor, 0, sizeof(*descriptor));
-	descriptor->type = (uint8_t)type;
-	descriptor->flags = last ? CHANNEL_FLAG_LAST : 0;
-	descriptor->slot = request->slot;
-	descriptor->generation = request->generation;
-}
 
 static void
 send_or_hold(struct portico_request *request,

@@ -258,6 +258,80 @@ a_block_sent_twice_is_a_lie_only_while_it_is_held(void **state)
 	pair_close(&pair);
 }
 
+static unsigned told;
+
+static void
+on_room(struct channel *channel, void *arg)
+{
+	(void)channel;
+	(void)arg;
+	told++;
+}
+
+/* Takes blocks of 64 KiB as long as memory is as `scarce` says. */
+static unsigned
+take_while(struct pair *pair, bool scarce, uint32_t *blocks, unsigned most)
+{
+	unsigned count = 0;
+	uint32_t size;
+
+	while (count < most && channel_is_scarce(pair->listener) == scarce) {
+		assert_non_null(channel_block_alloc(pair->listener,
+						    CHANNEL_BLOCK_64K,
+						    &blocks[count], &size));
+		count++;
+	}
+	return count;
+}
+
+static void
+who_waits_for_plenty_is_told_of_it(void **state)
+{
+	struct channel_options options = { .memory_max = 8 << 20 };
+	struct pair pair = pair_open_with(options);
+	struct channel_descriptor none;
+	uint32_t blocks[128];
+	unsigned count;
+
+	(void)state;
+	told = 0;
+	channel_on_room(pair.listener, on_room, NULL);
+	count = take_while(&pair, false, blocks, 128);
+	/* Three quarters of 8 MiB. */
+	assert_int_equal(count, 97);
+	channel_want_plenty(pair.listener);
+	/* From one end of the band to the other nobody is told. */
+	while (count > 80) {
+		channel_block_cancel(pair.listener, blocks[--count]);
+		(void)channel_receive(pair.listener, &none);
+		assert_int_equal(told, count == 80);
+	}
+	assert_false(channel_is_scarce(pair.listener));
+	/* Once. */
+	while (count > 0)
+		channel_block_cancel(pair.listener, blocks[--count]);
+	(void)channel_receive(pair.listener, &none);
+	assert_int_equal(told, 1);
+	pair_close(&pair);
+}
+
+static void
+both_ends_know_how_much_there_may_be(void **state)
+{
+	struct channel_options options = { .memory_max = 24 << 20 };
+	struct pair pair = pair_open_with(options);
+
+	(void)state;
+	assert_int_equal(pair.listener->memory_max, 24 << 20);
+	assert_int_equal(pair.worker->memory_max, 24 << 20);
+	pair_close(&pair);
+	pair = pair_open();
+	assert_int_equal(pair.worker->memory_max, CHANNEL_MEMORY_DEFAULT_BYTES);
+	assert_int_equal(pair.listener->memory_max,
+			 CHANNEL_MEMORY_DEFAULT_BYTES);
+	pair_close(&pair);
+}
+
 static struct pair aborting;
 
 static void
@@ -294,6 +368,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(releases_that_cannot_be_are_lies),
 	cmocka_unit_test(the_release_of_an_earlier_use_is_a_lie),
 	cmocka_unit_test(a_block_sent_twice_is_a_lie_only_while_it_is_held),
+	cmocka_unit_test(who_waits_for_plenty_is_told_of_it),
+	cmocka_unit_test(both_ends_know_how_much_there_may_be),
 	cmocka_unit_test(our_own_mistakes_abort),
 };
 

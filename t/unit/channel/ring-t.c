@@ -214,6 +214,8 @@ static const struct lie lies[] = {
 	  { .type = CHANNEL_RELEASE, .count = 13 } },
 	{ "descriptor count not allowed for its type",
 	  { .type = CHANNEL_RELEASE, .count = 0 } },
+	{ "unknown kind of flush",
+	  { .type = CHANNEL_FLUSH, .generation = 1, .value = 2 } },
 	{ "slot beyond the last",
 	  { .type = CHANNEL_FLUSH, .slot = 64, .generation = 1 } },
 	{ "slot beyond the last",
