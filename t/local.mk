@@ -54,4 +54,5 @@ EXTRA_DIST += $(SYSTEM_TESTS)
 EXTRA_DIST += build-aux/tap-driver.sh
 
 include t/system.mk
+include t/load/local.mk
 noinst_HEADERS += t/unit/unit.h

@@ -408,6 +408,20 @@ sub private_memory
 	return $total;
 }
 
+# Kilobytes of memory that this process is charged for: what is shared counts
+# by its share (Pss).  `part`: Pss_Anon, Pss_Shmem or Pss_File alone.
+sub memory
+{
+	my ($pid, $part) = @_;
+	my $name = $part // 'Pss';
+
+	open my $file, '<', "/proc/$pid/smaps_rollup" or return;
+	while (my $line = <$file>) {
+		return $1 if $line =~ /^\Q$name\E:\s+(\d+) kB/;
+	}
+	return;
+}
+
 sub descriptor_count
 {
 	my ($pid) = @_;
