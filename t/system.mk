@@ -71,4 +71,5 @@ SYSTEM_TESTS += \
 	t/listener/slow-reader.t \
 	t/listener/timers.t \
 	t/worker/openat2.t \
+	t/worker/exhaustion.t \
 	t/worker/pipeline.t

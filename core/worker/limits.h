@@ -45,6 +45,10 @@
 /* Timers */
 #define FILE_RETRY_MS 2 /* the channel's socket was full */
 #define TRIM_INTERVAL_MS 3000
+
+/* What a loop opens for itself, roughly. */
+#define LOOP_DESCRIPTORS 4
+
 #define STOP_POLL_MS 10
 #define STOP_QUIET_MS 250 /* no request for so long after `stop` */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/channel/channel_loop.h"
@@ -213,13 +214,18 @@ run_thread(void *arg)
 	loop_set_current(NULL);
 }
 
-void
-loop_start(struct worker_loop *loop)
+enum portico_status
+loop_start(struct worker_loop *loop, struct portico_error *err)
 {
+	int status;
+
 	CHECK(loop, WORKER_LOOP_MAGIC);
-	if (uv_thread_create(&loop->thread, run_thread, loop) != 0)
-		check_panic("cannot start the thread of loop %u", loop->number);
+	status = uv_thread_create(&loop->thread, run_thread, loop);
+	if (status != 0)
+		return error_os(err, -status, "starting the thread of loop %u",
+				loop->number);
 	loop->started = true;
+	return PORTICO_OK;
 }
 
 void

@@ -10,6 +10,7 @@
 #define CORE_WORKER_LOOP_H
 
 #include <stdatomic.h>
+#include <portico/types.h>
 #include <uv.h>
 
 #include "core/base/list.h"
@@ -62,7 +63,8 @@ struct worker_loop {
 /* The loop is initialised, its thread not started. */
 void loop_init(struct worker_loop *loop, struct portico_worker *worker,
 	       uint32_t number);
-void loop_start(struct worker_loop *loop);
+enum portico_status loop_start(struct worker_loop *loop,
+			       struct portico_error *err);
 
 /* Ends the thread (requests that still run are forgotten) and frees. */
 void loop_stop(struct worker_loop *loop);

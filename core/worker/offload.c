@@ -9,8 +9,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 
 #define OFFLOAD_MAGIC 0x4f46464cu
@@ -61,11 +64,12 @@ run_thread(void *arg)
 }
 
 struct offload_pool *
-offload_pool_new(uint32_t threads)
+offload_pool_new(uint32_t threads, struct portico_error *err)
 {
 	struct offload_pool *pool =
 		mem_zalloc(sizeof(*pool) + threads * sizeof(pool->threads[0]));
 	sigset_t all, before;
+	int status = 0;
 
 	pool->magic = OFFLOAD_MAGIC;
 	pthread_mutex_init(&pool->lock, NULL);
@@ -74,14 +78,25 @@ offload_pool_new(uint32_t threads)
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	for (uint32_t i = 0; i < threads; i++) {
-		if (pthread_create(&pool->threads[i], NULL, run_thread, pool) !=
-		    0)
-			check_panic("cannot start an offload thread");
-		pool->thread_count++;
+	while (pool->thread_count < threads && status == 0) {
+		status = pthread_create(&pool->threads[pool->thread_count],
+					NULL, run_thread, pool);
+		if (status == 0)
+			pool->thread_count++;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return pool;
+	if (status == 0)
+		return pool;
+	if (pool->thread_count > 0) {
+		log_warn(4061, NULL,
+			 "only %u of %u threads for blocking work could be "
+			 "started: %s",
+			 pool->thread_count, threads, strerror(status));
+		return pool;
+	}
+	error_os(err, status, "starting a thread for blocking work");
+	offload_pool_free(pool);
+	return NULL;
 }
 
 void

@@ -6,6 +6,8 @@
 #ifndef CORE_WORKER_OFFLOAD_H
 #define CORE_WORKER_OFFLOAD_H
 
+#include <portico/types.h>
+
 #include "core/worker/loop.h"
 
 struct offload_pool;
@@ -19,7 +21,9 @@ struct offload_work {
 	void (*done)(struct offload_work *work); /* then, on the loop */
 };
 
-struct offload_pool *offload_pool_new(uint32_t threads);
+/* With fewer threads if there cannot be more; NULL if there can be none. */
+struct offload_pool *offload_pool_new(uint32_t threads,
+				      struct portico_error *err);
 
 /* Any thread. */
 void offload_submit(struct offload_pool *pool, struct offload_work *work);

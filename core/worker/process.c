@@ -177,8 +177,11 @@ start(struct process *process, int memfd, struct portico_error *err)
 		status = file_check_openat2(err);
 	if (status == PORTICO_OK) {
 		process->worker = worker_new(pool->name, pool->threads,
-					     pool->offload_threads);
-		status = worker_configure(process->worker, settings, pool, err);
+					     pool->offload_threads, err);
+		status = process->worker == NULL ?
+				 err->status :
+				 worker_configure(process->worker, settings,
+						  pool, err);
 	}
 	if (status == PORTICO_OK)
 		status = worker_start_modules(process->worker, err);
@@ -237,7 +240,10 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 		   &process->mailbox);
 	process->links.on_empty = leave_if_alone;
 	process->links.arg = process;
-	worker_start_loops(process->worker);
+	if (worker_start_loops(process->worker, &err) != PORTICO_OK) {
+		fail(process, &err);
+		return;
+	}
 	log_info(NULL, "pool %s is ready: %zu applications, %u loops",
 		 process->pool, process->worker->application_count,
 		 process->worker->loop_count);
@@ -442,9 +448,9 @@ process_show_pipeline(const char *path, const char *pool_name)
 		if (pool_name != NULL && strcmp(pool->name, pool_name) != 0)
 			continue;
 		error_clear(&err);
-		worker = worker_new(pool->name, 1, 1);
-		if (worker_configure(worker, settings, pool, &err) ==
-		    PORTICO_OK) {
+		worker = worker_new(pool->name, 1, 1, &err);
+		if (worker != NULL && worker_configure(worker, settings, pool,
+						       &err) == PORTICO_OK) {
 			worker_print_pipelines(worker, stdout);
 		} else {
 			error_print(stderr, &err);

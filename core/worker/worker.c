@@ -6,10 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/arena.h"
 #include "core/base/check.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
@@ -33,25 +35,50 @@ nobody_new(struct portico_worker *worker)
 	return nobody;
 }
 
-struct portico_worker *
-worker_new(const char *pool, uint32_t loops, uint32_t offload_threads)
+/* Loops cannot be made without: better to say so than to be found dead. */
+static bool
+has_descriptors(uint32_t loops, struct portico_error *err)
 {
-	struct portico_worker *worker = mem_zalloc(sizeof(*worker));
+	uint32_t wanted = loops * LOOP_DESCRIPTORS;
+
+	if (wanted > IO_MESSAGE_FDS_MAX)
+		wanted = IO_MESSAGE_FDS_MAX;
+	if (io_descriptors_free(STDERR_FILENO, wanted))
+		return true;
+	error_set(err, PORTICO_FULL,
+		  "making %u loops: no descriptors (the limit is %llu)", loops,
+		  (unsigned long long)io_descriptor_limit());
+	error_hint(err, "Raise LimitNOFILE of the service, or ulimit -n.");
+	return false;
+}
+
+struct portico_worker *
+worker_new(const char *pool, uint32_t loops, uint32_t offload_threads,
+	   struct portico_error *err)
+{
+	struct portico_worker *worker;
+
+	loops = loops < 1		? 1 :
+		loops > TOKEN_LOOPS_MAX ? TOKEN_LOOPS_MAX :
+					  loops;
+	if (!has_descriptors(loops, err))
+		return NULL;
+	worker = mem_zalloc(sizeof(*worker));
 
 	worker->magic = WORKER_MAGIC;
 	worker->arena = arena_new("worker", 0);
 	worker->pool = arena_slice_dup(worker->arena, slice_from(pool));
 	worker->modules = module_set_new(&worker_host);
 	worker->nobody = nobody_new(worker);
-	worker->loop_count = loops < 1		     ? 1 :
-			     loops > TOKEN_LOOPS_MAX ? TOKEN_LOOPS_MAX :
-						       loops;
+	worker->loop_count = loops;
 	worker->loops =
 		mem_zalloc_array(worker->loop_count, sizeof(worker->loops[0]));
 	for (uint32_t i = 0; i < worker->loop_count; i++)
 		loop_init(&worker->loops[i], worker, i);
-	worker->offload =
-		offload_pool_new(offload_threads < 1 ? 1 : offload_threads);
+	worker->offload = offload_pool_new(
+		offload_threads < 1 ? 1 : offload_threads, err);
+	if (worker->offload == NULL)
+		worker_free(&worker);
 	return worker;
 }
 
@@ -120,12 +147,17 @@ worker_start_modules(struct portico_worker *worker, struct portico_error *err)
 	return PORTICO_OK;
 }
 
-void
-worker_start_loops(struct portico_worker *worker)
+enum portico_status
+worker_start_loops(struct portico_worker *worker, struct portico_error *err)
 {
 	CHECK(worker, WORKER_MAGIC);
-	for (uint32_t i = 0; i < worker->loop_count; i++)
-		loop_start(&worker->loops[i]);
+	for (uint32_t i = 0; i < worker->loop_count; i++) {
+		enum portico_status status = loop_start(&worker->loops[i], err);
+
+		if (status != PORTICO_OK)
+			return status;
+	}
+	return PORTICO_OK;
 }
 
 static void

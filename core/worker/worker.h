@@ -33,9 +33,11 @@ struct portico_worker {
 	size_t started; /* modules whose worker_init ran, in load order */
 };
 
-/* A worker without applications; loops are initialised, not started. */
+/* A worker without applications; loops are initialised, not started.  NULL
+ * when there are no threads or descriptors for it. */
 struct portico_worker *worker_new(const char *pool, uint32_t loops,
-				  uint32_t offload_threads);
+				  uint32_t offload_threads,
+				  struct portico_error *err);
 
 /* Load what the settings say of the pool; of several problems the first is in
  * err, the others go to the log. */
@@ -56,7 +58,8 @@ void worker_add_application(struct portico_worker *worker,
 struct portico_application *
 worker_find_application(struct portico_worker *worker, uint32_t id);
 
-void worker_start_loops(struct portico_worker *worker);
+enum portico_status worker_start_loops(struct portico_worker *worker,
+				       struct portico_error *err);
 
 /* Ends loops, then application_fini and worker_fini; frees.  *p = NULL. */
 void worker_free(struct portico_worker **worker_p);

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,9 @@ struct static_application {
 	const struct static_configuration *configuration;
 	struct static_cache *caches[]; /* one per loop */
 };
+
+/* Failed look-ups are told once in so long. */
+#define TELL_AGAIN_NS 1000000000ull
 
 /* The same for all applications, set before the first application_init. */
 static uint32_t loop_count;
@@ -199,15 +203,37 @@ answer_found(struct portico_request *request, struct static_lookup *lookup)
 	return verdict;
 }
 
+/* A disk that fails, or a process without descriptors, fails for all: that is
+ * told once in a while.  *silent_r: how often it was not, since then. */
+static bool
+may_tell(uint64_t *silent_r)
+{
+	static atomic_uint_fast64_t told_at, silent;
+	uint64_t now = portico_clock(), before = atomic_load(&told_at);
+
+	if ((before != 0 && now - before < TELL_AGAIN_NS) ||
+	    !atomic_compare_exchange_strong(&told_at, &before, now)) {
+		atomic_fetch_add(&silent, 1);
+		return false;
+	}
+	*silent_r = atomic_exchange(&silent, 0);
+	return true;
+}
+
 static enum portico_verdict
 answer_failure(struct portico_request *request,
 	       const struct static_lookup *lookup)
 {
 	int os_error = lookup->error.os_error;
+	uint64_t silent;
 
-	portico_log(request, PORTICO_LOG_ERROR, STATIC_LOG_LOOKUP_FAILED,
-		    "opening \"%.*s\" failed: %s", (int)lookup->path.length,
-		    lookup->path.data, lookup->error.message);
+	if (may_tell(&silent))
+		portico_log(request, PORTICO_LOG_ERROR,
+			    STATIC_LOG_LOOKUP_FAILED,
+			    "opening \"%.*s\" failed: %s (%llu more were not "
+			    "told)",
+			    (int)lookup->path.length, lookup->path.data,
+			    lookup->error.message, (unsigned long long)silent);
 	if (os_error == EMFILE || os_error == ENFILE)
 		return answer_error(request, 503, 0, NULL);
 	return answer_error(request, 500, 0, NULL);

@@ -101,7 +101,7 @@ static inline void
 stage_begin(void)
 {
 	memset(&stage, 0, sizeof(stage));
-	stage.worker = worker_new("test", 1, 2);
+	stage.worker = worker_new("test", 1, 2, NULL);
 	stage.loop = &stage.worker->loops[0];
 	stage.return_window = stage.return_blocks = true;
 }

@@ -314,11 +314,11 @@ test_many_requests_on_two_threads(void **state)
 
 	(void)state;
 	memset(&stage, 0, sizeof(stage));
-	stage.worker = worker_new("test", 2, 3);
+	stage.worker = worker_new("test", 2, 3, NULL);
 	stage.loop = &stage.worker->loops[0];
 	stage_add_module(&module);
 	stage_build(&rule, 1);
-	worker_start_loops(stage.worker);
+	assert_int_equal(worker_start_loops(stage.worker, NULL), PORTICO_OK);
 	for (int i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, complete_run, NULL);
 	peers_open();
