@@ -21,6 +21,9 @@
 /* The listener's confirmation of new settings; the reload ends without. */
 #define CONFIRM_LIMIT_MS 5000
 
+/* From aborting the requests of a worker to SIGTERM. */
+#define ABORT_TO_TERM_MS 2000
+
 /* From SIGTERM to SIGKILL. */
 #define TERM_TO_KILL_MS 2000
 

@@ -168,10 +168,10 @@ listener_process_add_worker(struct listener_process *listener,
 
 void
 listener_process_drain_worker(struct listener_process *listener,
-			      uint32_t worker)
+			      uint32_t worker, bool abort)
 {
-	tell(listener, control_encode_worker_drain(
-			       &(struct control_worker_drain){ worker }));
+	tell(listener, control_encode_worker_drain(&(
+			       struct control_worker_drain){ worker, abort }));
 }
 
 void

@@ -53,7 +53,7 @@ listener_process_configure(struct listener_process *listener,
 bool listener_process_add_worker(struct listener_process *listener,
 				 const struct worker_process *worker, int fd);
 void listener_process_drain_worker(struct listener_process *listener,
-				   uint32_t worker);
+				   uint32_t worker, bool abort);
 void listener_process_worker_gone(struct listener_process *listener,
 				  uint32_t worker, const char *reason);
 void listener_process_pool_state(struct listener_process *listener,

@@ -66,5 +66,6 @@ EXTRA_DIST += core/activation/README.md
 SYSTEM_TESTS += \
 	t/activation/blocked-log.t \
 	t/activation/exhaustion.t \
+	t/activation/recycle.t \
 	t/activation/reload.t \
 	t/activation/start.t

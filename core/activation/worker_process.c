@@ -108,12 +108,19 @@ limit(struct worker_process *worker, uint64_t ms)
 static void
 escalate(struct worker_process *worker)
 {
+	struct context context;
+
 	worker->escalation++;
 	if (worker->escalation == 1) {
 		process_signal(worker->process, SIGTERM);
 		limit(worker, TERM_TO_KILL_MS);
 		return;
 	}
+	if (worker->escalation == 2)
+		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+			 "the worker (process %d) did not heed SIGTERM and "
+			 "gets SIGKILL",
+			 (int)process_pid(worker->process));
 	process_signal(worker->process, SIGKILL);
 	limit(worker, TERM_TO_KILL_MS); /* a process in the kernel */
 }
@@ -137,6 +144,33 @@ expect_exit(struct worker_process *worker, const char *reason)
 		return;
 	worker->escalation = 1;
 	limit(worker, HANGUP_EXIT_MS);
+}
+
+/* Those who wait get an answer first, and modules the chance to clean up. */
+static void
+on_drain_limit(struct worker_process *worker)
+{
+	const struct settings_pool *settings = worker->pool->settings;
+	struct context context;
+
+	if (!worker->aborted) {
+		worker->aborted = true;
+		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+			 "the worker (process %d) did not finish its requests "
+			 "within shutdownTimeLimit (%.1f s); they are aborted",
+			 (int)process_pid(worker->process),
+			 (double)settings->shutdown_time_limit / 1e9);
+		listener_process_drain_worker(listener_of(worker), worker->id,
+					      true);
+		limit(worker, ABORT_TO_TERM_MS);
+		return;
+	}
+	log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+		 "the worker (process %d) did not end aborted requests and "
+		 "gets SIGTERM",
+		 (int)process_pid(worker->process));
+	worker->state = WORKER_PROCESS_STOPPING;
+	escalate(worker);
 }
 
 static void
@@ -175,12 +209,7 @@ on_timer(uv_timer_t *timer)
 		worker_process_kill(worker, text);
 		return;
 	case WORKER_PROCESS_DRAINING:
-		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
-			 "the worker (process %d) did not finish its requests "
-			 "within shutdownTimeLimit (%.1f s)",
-			 (int)process_pid(worker->process),
-			 (double)settings->shutdown_time_limit / 1e9);
-		worker_process_stop(worker, TERM_TO_KILL_MS);
+		on_drain_limit(worker);
 		return;
 	case WORKER_PROCESS_STOPPING:
 		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
@@ -617,7 +646,7 @@ worker_process_drain(struct worker_process *worker)
 	}
 	worker->state = WORKER_PROCESS_DRAINING;
 	limit(worker, worker->pool->settings->shutdown_time_limit / NS_PER_MS);
-	listener_process_drain_worker(listener_of(worker), worker->id);
+	listener_process_drain_worker(listener_of(worker), worker->id, false);
 }
 
 void

@@ -45,6 +45,7 @@ struct worker_process {
 	bool configured; /* its settings were sent */
 	bool executed; /* its program runs */
 	bool told_why; /* it said why it failed */
+	bool aborted; /* its requests were told to end */
 	bool exhausted; /* ended for lack of something, by no fault of it */
 	char end_reason[256]; /* what we know of its end, beside the exit */
 	uint64_t requests; /* when it said stopped */
@@ -70,8 +71,9 @@ void worker_process_lost(struct worker_process *worker, const char *reason,
 void worker_process_refused(struct worker_process *worker, const char *reason);
 void worker_process_drained(struct worker_process *worker);
 
-/* No new requests; when it has none left, or after shutdownTimeLimit, it is
- * stopped. */
+/* No new requests; when it has none left it is stopped.  After
+ * shutdownTimeLimit its requests are aborted, then it gets SIGTERM and at last
+ * SIGKILL. */
 void worker_process_drain(struct worker_process *worker);
 
 /* Finish what runs and exit: a request, after `limit_ms` SIGTERM, then

@@ -154,8 +154,10 @@ static const struct config_field pool_fields[] = {
 	CONFIG_DURATION(struct raw_pool, shutdown_time_limit,
 			"shutdownTimeLimit", .fallback = "90s",
 			.min = SECOND / 10, .max = DAY,
-			.prose = "How long a worker may take to finish its "
-				 "requests before it is killed."),
+			.prose = "How long a worker that is replaced or "
+				 "stopped may take to finish its requests. "
+				 "Then they are aborted, and it gets SIGTERM "
+				 "2 seconds later and SIGKILL after 2 more."),
 	CONFIG_DURATION(struct raw_pool, queue_timeout, "queueTimeout",
 			.fallback = "120s", .flags = CONFIG_ZERO,
 			.min = SECOND / 1000, .max = DAY,

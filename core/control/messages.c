@@ -69,7 +69,8 @@ static const struct member members_worker[] = {
 	END
 };
 static const struct member members_worker_drain[] = {
-	M(struct control_worker_drain, "worker", U32, worker), END
+	M(struct control_worker_drain, "worker", U32, worker),
+	O(struct control_worker_drain, "abort", BOOL, abort), END
 };
 static const struct member members_worker_drained[] = {
 	M(struct control_worker_drained, "worker", U32, worker), END

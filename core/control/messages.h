@@ -64,6 +64,7 @@ struct control_worker {
 /* manager -> listener: give it nothing new; worker-drained when empty. */
 struct control_worker_drain {
 	uint32_t worker;
+	bool abort; /* and what it still has is aborted */
 };
 
 /*

@@ -248,7 +248,7 @@ on_worker_drain(struct listener *listener, json_t *json,
 		return status;
 	worker = worker_link_find(listener, message.worker);
 	if (worker != NULL)
-		worker_link_drain(worker);
+		worker_link_drain(worker, message.abort);
 	return PORTICO_OK;
 }
 

@@ -350,6 +350,21 @@ worker_channel_abort(struct listener_request *request, enum channel_abort why)
 }
 
 void
+worker_channel_abort_all(struct worker_channel *channel)
+{
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	for (uint32_t i = 0; i < channel->slot_count; i++) {
+		struct listener_request *request = channel->slots[i].request;
+
+		if (request == NULL || request->wire_done)
+			continue;
+		request_abort(request, CHANNEL_ABORT_SHUTDOWN);
+		request_fail(request, HTTP_REASON_APP_SHUTDOWN, 0,
+			     "ShutdownTimeLimit");
+	}
+}
+
+void
 worker_channel_send_body(struct listener_request *request, uint32_t block,
 			 uint32_t length, bool last)
 {

@@ -103,6 +103,9 @@ bool worker_channel_revoke(struct listener_request *request);
 void worker_channel_abort(struct listener_request *request,
 			  enum channel_abort why);
 
+/* Its time is over: all its requests fail, and it is told to stop them. */
+void worker_channel_abort_all(struct worker_channel *channel);
+
 /* Give bytes of body to the worker: the block is filled up to `length`; none
  * when that is 0, which only makes sense with `last`. */
 void worker_channel_send_body(struct listener_request *request, uint32_t block,

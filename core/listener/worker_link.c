@@ -268,6 +268,20 @@ run_drain(struct task *base, void *owner)
 }
 
 static void
+run_abort(struct task *base, void *owner)
+{
+	struct worker_task *task = (struct worker_task *)base;
+	struct listener_loop *loop = owner;
+
+	LIST_FOREACH_SAFE(struct worker_channel, link, channel,
+			  &loop->worker_channels) {
+		if (channel->worker == task->worker)
+			worker_channel_abort_all(channel);
+	}
+	mem_free(task);
+}
+
+static void
 run_end(struct task *base, void *owner)
 {
 	struct worker_task *task = (struct worker_task *)base;
@@ -470,14 +484,18 @@ worker_link_channel_lost(struct worker_link *worker, const char *reason,
 }
 
 void
-worker_link_drain(struct worker_link *worker)
+worker_link_drain(struct worker_link *worker, bool abort)
 {
 	CHECK(worker, WORKER_LINK_MAGIC);
-	if (worker->draining || worker->ended)
+	if (worker->ended)
 		return;
-	worker->draining = true;
-	uncount(worker);
-	post_all(worker, run_drain, NULL);
+	if (!worker->draining) {
+		worker->draining = true;
+		uncount(worker);
+		post_all(worker, run_drain, NULL);
+	}
+	if (abort)
+		post_all(worker, run_abort, NULL);
 }
 
 void

@@ -24,8 +24,8 @@ void worker_link_open(struct listener *listener,
 /* NULL: none of that id. */
 struct worker_link *worker_link_find(struct listener *listener, uint32_t id);
 
-/* Nothing new for it. */
-void worker_link_drain(struct worker_link *worker);
+/* Nothing new for it; `abort`: and what it still has comes to an end. */
+void worker_link_drain(struct worker_link *worker, bool abort);
 
 /* It has ended, or has to: loops use what it had handed over, then lose it. */
 void worker_link_end(struct worker_link *worker, const char *reason, bool lied);

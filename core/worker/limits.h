@@ -42,13 +42,15 @@
 /* Ends of requests written to the log are not flooded by one fault. */
 #define MODULE_NUMBER_CORE 0xffff /* progress: the core itself */
 
-/* Timers */
-#define FILE_RETRY_MS 2 /* the channel's socket was full */
-#define TRIM_INTERVAL_MS 3000
-
 /* What a loop opens for itself, roughly. */
 #define LOOP_DESCRIPTORS 4
 
+/* SIGTERM: time for what runs, less than the manager waits until SIGKILL. */
+#define TERMINATE_MS 1500
+
+/* Timers */
+#define FILE_RETRY_MS 2 /* the channel's socket was full */
+#define TRIM_INTERVAL_MS 3000
 #define STOP_POLL_MS 10
 #define STOP_QUIET_MS 250 /* no request for so long after `stop` */
 

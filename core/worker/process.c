@@ -112,16 +112,24 @@ on_stop_timer(uv_timer_t *timer)
 static void
 stop(struct process *process, uint64_t deadline_ms)
 {
-	if (process->stopping || process->leaving)
+	uint64_t now = clock_monotonic_ns();
+	uint64_t deadline = now + deadline_ms * CLOCK_NS_PER_MS;
+
+	if (process->leaving)
 		return;
+	if (process->stopping) {
+		/* Again, and more urgent. */
+		if (deadline < process->stop_deadline)
+			process->stop_deadline = deadline;
+		return;
+	}
 	process->stopping = true;
 	if (process->worker == NULL) {
 		leave(process, 0);
 		return;
 	}
-	process->quiet_since = clock_monotonic_ns();
-	process->stop_deadline =
-		process->quiet_since + deadline_ms * CLOCK_NS_PER_MS;
+	process->quiet_since = now;
+	process->stop_deadline = deadline;
 	uv_timer_start(&process->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }
 
@@ -141,7 +149,7 @@ static void
 on_terminate(uv_signal_t *handle, int number)
 {
 	(void)number;
-	stop(handle->data, 5000);
+	stop(handle->data, TERMINATE_MS);
 }
 
 /* ---- starting --------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@
  *	/hold          never answers by itself; an abort ends it
  *	/who           uid, gid, groups, no_new_privs, one environment variable
  *
+ * With &term=ignore SIGTERM does not end the process any more.
  * Anything else is not mapped by the module (NEXT, so 404).
  */
 #include <portico/portico.h>
@@ -564,6 +565,8 @@ handle(struct portico_request *request)
 	const char *slash;
 
 	atomic_fetch_add(&requests, 1);
+	if (equals(argument(request, "term"), "ignore"))
+		signal(SIGTERM, SIG_IGN);
 	if (path.length > 1) {
 		slash = memchr(path.data + 1, '/', path.length - 1);
 		if (slash != NULL)
