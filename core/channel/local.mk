@@ -7,6 +7,7 @@ core_channel_libchannel_la_SOURCES = \
 	core/channel/channel.h \
 	core/channel/channel_loop.c \
 	core/channel/channel_loop.h \
+	core/channel/block_priv.h \
 	core/channel/channel_priv.h \
 	core/channel/check.c \
 	core/channel/claim.c \

@@ -243,8 +243,10 @@ for my $one (@two) {
 		"$one->{path} $one->{name}: ran once");
 }
 # The late one gets ready, and is used.
-is($server->get('/late/run?name=ready', timeout => seconds(10))->{status}, 200,
-	'the late worker is there');
+ok(await_condition(seconds(10), sub {
+	my $response = $server->get('/late/run?name=ready');
+	return $response && $response->{status} == 200;
+}), 'the late worker is there');
 $_->{client}->reset for @holders;
 ok(await_condition(seconds(10), sub { !$server->requests }),
 	'no request is left');
