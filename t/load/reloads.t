@@ -158,8 +158,8 @@ SKIP: {
 	cmp_ok($after->{$_}, '<=', 1.05 * $before->{$_},
 		"the $_ has grown by less than 5 %") for qw(listener worker);
 	# It begins with half a megabyte, so what the first reloads need once
-	# is not a leak.  64 KiB is what the heap grows by.
-	cmp_ok($after->{porticod}, '<=', 1.05 * $settled->{porticod} + 64,
+	# is not a leak.  The heap grows in steps of 64 KiB.
+	cmp_ok($after->{porticod}, '<=', 1.05 * $settled->{porticod} + 192,
 		'porticod does not grow with the reloads');
 	cmp_ok($after->{porticod}, '<=', $before->{porticod} + 1024,
 		'porticod takes less than 1 MiB for its first ones');
