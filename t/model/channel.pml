@@ -2,8 +2,10 @@
  *
  * The wake-up protocol of core/channel (README.md there, rules 20 to 27) as
  * ring.c has it: two sides, side s sends MESSAGES_s messages through a ring
- * of RING places, needs a block for each, gets blocks back by RELEASE, and sleeps
- * whenever it may.
+ * of RING places, needs a block for each, gets blocks back by RELEASE, and
+ * sleeps whenever it may.  While it sleeps something else may wake it, like a
+ * client (not with NO_LATER): then it sends, but does not receive, and sleeps
+ * on under the same word if that still says what it should.
  *
  * Stores go through a store buffer per side, which memory() empties at some
  * later moment: that is what the fences are for.  A store that a side makes is
@@ -15,7 +17,8 @@
  * woken by RELEASE alone.
  *
  * Each of these makes the proof fail, and channel-model.sh sees that it does:
- *   BROKEN_NO_FENCE    no fence between store and load
+ *   BROKEN_NO_FENCE_0  no fence between store and load in the waker
+ *   BROKEN_NO_FENCE_1  nor in the sleeper
  *   BROKEN_NO_RECHECK  sleep without looking again
  *   BROKEN_STARVED     RELEASE and consumption wake nobody
  *   BROKEN_OVERFLOW    a full ring of releases does not count as a message
@@ -97,16 +100,18 @@ inline fresh()
 	fi
 }
 
-inline fence()
+inline fence(sleeper)
 {
-#ifdef BROKEN_NO_FENCE
-	skip
-#else
 	if
+#ifdef BROKEN_NO_FENCE_0
+	:: sleeper == 0 -> skip
+#endif
+#ifdef BROKEN_NO_FENCE_1
+	:: sleeper == 1 -> skip
+#endif
 	:: side == 0 -> empty(stores_0)
 	:: side == 1 -> empty(stores_1)
 	fi
-#endif
 }
 
 /* The store buffer of a side reaches memory in order, some time. */
@@ -144,7 +149,8 @@ proctype side_run(byte side)
 	byte owed; /* releases that we owe */
 	byte blocks = BLOCKS;
 	byte state; /* of the other side, as read */
-	bool loud, wanted, overflow, more;
+	byte armed; /* our sleep word's state */
+	bool loud, wanted, overflow, more, later;
 
 	do
 	:: true ->
@@ -161,6 +167,8 @@ proctype side_run(byte side)
 				:: else ->
 					blocks++
 				fi;
+				/* Dead until it is written again: fewer states. */
+				ring[(1 - side) * RING + my_head % RING] = 0;
 				my_head++
 			:: else -> break
 			od;
@@ -168,15 +176,18 @@ proctype side_run(byte side)
 			:: my_head != noted -> store(HEAD, my_head, 0)
 			:: else -> skip
 			fi;
-			peer_tail = my_head
+			peer_tail = 0
 		}
 
-		/* Releases first, then messages: as many as go, or fewer and
-		 * then no sleep.  A ring that looks full is looked at again, so
-		 * the look may as well come first. */
+sending:
+		/* Releases first, then messages: as many as go; or fewer, and
+		 * then no sleep; or fewer, and the rest comes up when the side
+		 * sleeps.  A ring that looks full is looked at again, so the
+		 * look may as well come first. */
 		atomic {
 			peer_head = head[1 - side];
 			more = false;
+			later = false;
 			overflow = false;
 			do
 			:: owed > 0 && my_tail - peer_head < RING ->
@@ -191,9 +202,13 @@ proctype side_run(byte side)
 				   sent++;
 				   blocks--;
 				   my_tail++
-				:: my_tail != published ->
+				:: my_tail != published && armed == AWAKE ->
 				   more = true;
 				   break
+#ifndef NO_LATER
+				:: later = true;
+				   break
+#endif
 				fi
 			:: (owed > 0 || (sent < to_send && blocks > 0)) &&
 			   my_tail - peer_head >= RING ->
@@ -202,7 +217,11 @@ proctype side_run(byte side)
 			:: owed == 0 && (sent == to_send || blocks == 0) ->
 				break
 			od;
-			wanted = (sent < to_send && blocks == 0);
+			wanted = (sent < to_send && blocks == 0 && !later);
+			if
+			:: !overflow -> peer_head = 0
+			:: else -> skip
+			fi;
 
 			/* channel_flush */
 #ifndef BROKEN_OVERFLOW
@@ -218,7 +237,7 @@ proctype side_run(byte side)
 		}
 		if
 		:: my_tail != published || my_head != noted || loud ->
-			fence();
+			fence(0);
 			atomic {
 				state = sleep_state[1 - side];
 				count[side] = sleep_count[1 - side];
@@ -257,36 +276,55 @@ proctype side_run(byte side)
 
 		/* channel_sleep */
 		atomic {
-			fresh();
+			state = (wanted || overflow -> STARVED : ASLEEP);
 			if
-			:: wanted || overflow -> store(WORD, STARVED, sleeps[side])
-			:: else -> store(WORD, ASLEEP, sleeps[side])
+			:: armed == state ->
+				/* Nothing has disarmed it since. */
+				state = 0;
+				goto poll
+			:: else ->
+				fresh();
+				armed = state;
+				state = 0;
+				store(WORD, armed, sleeps[side])
 			fi
 		}
-		fence();
+		fence(1);
 #ifndef BROKEN_NO_RECHECK
 		if
 		:: my_head != tail[1 - side] ->
-			store(WORD, AWAKE, sleeps[side]);
-			goto turn
+			goto awake
 		:: else -> skip
 		fi;
 		if
 		:: overflow && peer_head != head[1 - side] ->
-			store(WORD, AWAKE, sleeps[side]);
-			goto turn
+			goto awake
 		:: else -> skip
 		fi;
 #endif
-		/* poll and channel_awake; whoever has done all may sleep on */
+poll:
+		/* Whoever has done all may sleep on. */
 		if
 		:: sent == to_send && got == to_get && owed == 0 ->
-end:			pipe[side]
+end:			atomic {
+				pipe[side] ->
+				pipe[side] = false
+			}
 		:: else ->
-			pipe[side]
+			if
+			:: atomic {
+				pipe[side] ->
+				pipe[side] = false
+			   }
+			:: later ->
+				/* Something else than the pipe: this side sends
+				 * without being awake. */
+				goto sending
+			fi
 		fi;
+awake:
 		atomic {
-			pipe[side] = false;
+			armed = AWAKE;
 			store(WORD, AWAKE, sleeps[side])
 		}
 turn:
