@@ -56,7 +56,7 @@ t_unit_channel_wakeup_t_LDADD = $(CHANNEL_UNIT_LIBS)
 endif
 EXTRA_DIST += t/unit/channel/pair.h
 
-# Moves 10 million messages; PORTICO_STRESS_MESSAGES sets another number.
+# Moves 12 million messages; PORTICO_STRESS_MESSAGES sets another number.
 check_PROGRAMS += t/channel/channel-stress
 TESTS += t/channel/channel-stress
 t_channel_channel_stress_SOURCES = \
@@ -64,7 +64,9 @@ t_channel_channel_stress_SOURCES = \
 	t/channel/stress.c \
 	t/channel/stress.h \
 	t/channel/stress_listener.c \
+	t/channel/stress_mapping.c \
 	t/channel/stress_worker.c
+t_channel_channel_stress_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap,--wrap=munmap
 t_channel_channel_stress_LDADD = $(CHANNEL_LIBS) $(BASE_LIBS) $(UV_LIBS)
 
 CHECKS += t/model/channel-model.sh

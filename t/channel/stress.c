@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What both processes of channel-stress share; see stress.h.
+ * What both sides of channel-stress share; see stress.h.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define STILL_TICKS_MAX 160u /* 40 s: sanitizers on a busy machine are slow */
 
 unsigned char stress_pattern[PATTERN_BYTES];
-static uint64_t random_state = 1;
+static _Thread_local uint64_t random_state = 1;
 
 void
 stress_random_init(uint64_t seed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What both processes of channel-stress share: the plan of a request, which
- * travels in its head, and the bytes of its bodies.
+ * What both sides of channel-stress share: the plan of a request, which travels
+ * in its head, and the bytes of its bodies.
  *
  * Every byte of a body is determined by the request's seed and its position,
  * so each side can compare what arrives with what must arrive.
@@ -46,19 +46,19 @@ struct stress_plan {
 
 extern unsigned char stress_pattern[PATTERN_BYTES];
 
-/* Fills stress_pattern; the same in both processes. */
+/* Fills stress_pattern; the same for both sides. */
 void stress_pattern_init(void);
 
 void stress_fill(void *memory, uint32_t seed, uint64_t at, uint32_t length);
 bool stress_is_right(const void *memory, uint32_t seed, uint64_t at,
 		     uint32_t length);
 
-/* Deterministic random numbers, one state per process. */
+/* Deterministic random numbers, one state per thread. */
 void stress_random_init(uint64_t seed);
 uint32_t stress_random(uint32_t below);
 
 /* Now and then stop for up to a third of a millisecond, to shift the two
- * processes against each other. */
+ * sides against each other. */
 void stress_delay(void);
 
 /* Prints the sentence and ends the process with 1. */
@@ -80,9 +80,8 @@ struct stress_watch {
 void stress_watch_start(struct stress_watch *watch, uv_loop_t *uv,
 			const char *side, struct channel *channel);
 
-/* The worker process; never returns. */
-void stress_worker(struct channel_handles *handles, uint64_t seed)
-	__attribute__((noreturn));
+/* The worker's side, until DRAIN and all is answered; takes the handles. */
+void stress_worker(struct channel_handles *handles, uint64_t seed);
 
 struct stress_result {
 	uint64_t messages; /* descriptors received by both sides */
@@ -96,5 +95,17 @@ struct stress_result {
 /* The listener's side, until `messages` have been moved. */
 void stress_listener(struct channel *channel, uint64_t messages,
 		     struct stress_result *result_r);
+
+/* ---- one mapping for both sides (stress_mapping.c) -------------------------- */
+
+/*
+ * From now on each memory file is mapped once in this process, however often it
+ * is asked for: two threads that are the two sides then use the same addresses,
+ * which is what ThreadSanitizer needs to see them race.
+ */
+void stress_mapping_share(void);
+
+/* How often a mapping was shared since then. */
+unsigned stress_mapping_shared(void);
 
 #endif

@@ -437,6 +437,7 @@ stress_listener(struct channel *channel, uint64_t messages,
 	uv_loop_t uv;
 
 	memset(result_r, 0, sizeof(*result_r));
+	memset(&listener, 0, sizeof(listener));
 	listener.channel = channel;
 	listener.target = messages;
 	listener.result = result_r;

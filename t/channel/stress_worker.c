@@ -385,10 +385,8 @@ on_closed(struct channel *channel, enum portico_status status,
 }
 
 /* Nothing may be left: neither blocks of ours nor of the listener's. */
-static void check_and_exit(void) __attribute__((noreturn));
-
 static void
-check_and_exit(void)
+check_nothing_left(void)
 {
 	struct channel_usage usage;
 
@@ -399,9 +397,6 @@ check_and_exit(void)
 		stress_show("worker", worker.channel);
 		stress_fail("worker: blocks are left at the end");
 	}
-	channel_loop_remove(worker.loop, worker.channel);
-	channel_free(&worker.channel);
-	_exit(0);
 }
 
 static void
@@ -426,6 +421,20 @@ files_open(void)
 	}
 }
 
+static void
+fini(uv_loop_t *uv, struct stress_watch *watch)
+{
+	channel_loop_remove(worker.loop, worker.channel);
+	uv_close((uv_handle_t *)&watch->timer, NULL);
+	uv_close((uv_handle_t *)&worker.file_retry, NULL);
+	channel_loop_free(&worker.loop);
+	uv_run(uv, UV_RUN_DEFAULT);
+	uv_loop_close(uv);
+	channel_free(&worker.channel);
+	for (uint32_t i = 0; i < STRESS_FILES; i++)
+		close(worker.files[i]);
+}
+
 void
 stress_worker(struct channel_handles *handles, uint64_t seed)
 {
@@ -435,6 +444,7 @@ stress_worker(struct channel_handles *handles, uint64_t seed)
 	struct stress_watch watch = { 0 };
 	uv_loop_t uv;
 
+	memset(&worker, 0, sizeof(worker));
 	stress_random_init(seed + 77);
 	files_open();
 	if (channel_attach(handles, &worker.channel, &err) != PORTICO_OK)
@@ -451,5 +461,6 @@ stress_worker(struct channel_handles *handles, uint64_t seed)
 	}
 	/* The listener's releases came before its DRAIN; ours go now. */
 	channel_flush(worker.channel);
-	check_and_exit();
+	check_nothing_left();
+	fini(&uv, &watch);
 }
