@@ -67,5 +67,6 @@ SYSTEM_TESTS += \
 	t/activation/blocked-log.t \
 	t/activation/exhaustion.t \
 	t/activation/recycle.t \
+	t/activation/reload-running.t \
 	t/activation/reload.t \
 	t/activation/start.t
