@@ -57,6 +57,7 @@ struct control_connection {
 	void *arg;
 	struct list output; /* of struct outgoing */
 	size_t output_count;
+	size_t input_max; /* bytes of a message */
 	enum portico_status end_status; /* set when a send failed */
 	const char *end_why;
 	char input[CONTROL_MESSAGE_MAX + 1];
@@ -77,6 +78,7 @@ control_connection_new(uv_loop_t *loop, int fd, control_message_fn *on_message,
 
 	connection->magic = CONNECTION_MAGIC;
 	connection->fd = fd;
+	connection->input_max = CONTROL_LARGE_MAX;
 	connection->on_message = on_message;
 	connection->on_closed = on_closed;
 	connection->arg = arg;
@@ -159,6 +161,13 @@ control_connection_unref(struct control_connection *connection)
 	if (connection->watched)
 		uv_unref((uv_handle_t *)&connection->poll);
 	uv_unref((uv_handle_t *)&connection->retry);
+}
+
+void
+control_connection_limit(struct control_connection *connection, size_t bytes)
+{
+	CHECK(connection, CONNECTION_MAGIC);
+	connection->input_max = bytes;
 }
 
 bool
@@ -389,16 +398,15 @@ control_send(struct control_connection *connection, json_t *message,
 
 /* The message that a stub stands for, or NULL. */
 static json_t *
-load_large(int *fds, size_t *nfds)
+load_large(int *fds, size_t *nfds, size_t most)
 {
 	json_t *message = NULL;
 	struct buffer text;
 
 	if (*nfds == 0)
 		return NULL;
-	buffer_init(&text, CONTROL_LARGE_MAX);
-	if (io_memfd_read(fds[*nfds - 1], CONTROL_LARGE_MAX, &text, NULL) ==
-	    PORTICO_OK)
+	buffer_init(&text, most);
+	if (io_memfd_read(fds[*nfds - 1], most, &text, NULL) == PORTICO_OK)
 		message = json_loadb(text.data, text.length,
 				     JSON_REJECT_DUPLICATES, NULL);
 	buffer_fini(&text);
@@ -416,7 +424,7 @@ dispatch(struct control_connection *connection, size_t length, int *fds,
 	const char *type = json_string_value(json_object_get(message, "type"));
 
 	if (type != NULL && strcmp(type, LARGE_TYPE) == 0) {
-		json_t *large = load_large(fds, &nfds);
+		json_t *large = load_large(fds, &nfds, connection->input_max);
 
 		json_decref(message);
 		message = large;

@@ -53,6 +53,14 @@ control_connection_new(uv_loop_t *loop, int fd, control_message_fn *on_message,
  * with the next loop turn.  *connection_p becomes NULL; accepts NULL in it. */
 void control_connection_free(struct control_connection **connection_p);
 
+/*
+ * A peer that is not trusted may send so much in one message; CONTROL_LARGE_MAX
+ * unless said.  What is parsed takes many times its size.
+ */
+void control_connection_limit(struct control_connection *connection,
+			      size_t bytes);
+#define CONTROL_UNTRUSTED_MAX CONTROL_MESSAGE_MAX
+
 /* For a loop that should end although the connection is open. */
 void control_connection_unref(struct control_connection *connection);
 

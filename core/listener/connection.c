@@ -93,8 +93,7 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 	int status = uv_poll_init(&loop->uv, &connection->poll, fd);
 
 	if (status != 0) {
-		log_warn(2003, NULL, "watching a connection: %s",
-			 uv_strerror(status));
+		pressure_note(loop->listener, PRESSURE_ACCEPT, -status);
 		close(fd);
 		mem_free(connection);
 		listener_connection_remove(loop->listener);

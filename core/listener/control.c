@@ -76,9 +76,13 @@ on_configure(struct listener *listener, json_t *json, int *fds, size_t nfds,
 		status = listener_configure(listener, settings, err);
 	}
 	settings_unref(&settings);
-	if (status == PORTICO_CONFIG)
-		tell_failed(listener, err);
-	return status == PORTICO_CONFIG ? PORTICO_OK : status;
+	if (status == PORTICO_OK)
+		return PORTICO_OK;
+	tell_failed(listener, err);
+	/* Without loops it can do nothing; another may be able to. */
+	if (status != PORTICO_CONFIG)
+		listener_end(listener);
+	return PORTICO_OK;
 }
 
 /* ---- sockets ------------------------------------------------------------------------ */

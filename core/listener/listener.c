@@ -7,9 +7,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/control/connection.h"
@@ -147,6 +149,13 @@ make_loops(struct listener *listener, unsigned count, struct portico_error *err)
 	}
 	if (count == 0)
 		count = 1;
+	/* For the first ones at least; later ones are as good as sure. */
+	if (!io_descriptors_free(STDERR_FILENO, IO_MESSAGE_FDS_MAX))
+		return error_set(err, PORTICO_FULL,
+				 "making %u loops: no descriptors (the limit "
+				 "is %llu)",
+				 count,
+				 (unsigned long long)io_descriptor_limit());
 	listener->loops = mem_zalloc_array(count, sizeof(*listener->loops));
 	for (unsigned i = 0; i < count; i++) {
 		struct listener_loop *loop = loop_new(listener, i);

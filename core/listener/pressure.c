@@ -179,6 +179,10 @@ pressure_text(struct listener *listener, enum pressure_kind kind, char *text,
 			 "no descriptors (limit %llu, of which %llu are kept "
 			 "for workers, files and logs)",
 			 limit, (unsigned long long)pressure_reserve(limit));
+	else if (os_error == ENOSPC)
+		snprintf(text, size,
+			 "no more connections can be watched "
+			 "(fs.epoll.max_user_watches)");
 	else if (os_error == ENFILE)
 		snprintf(text, size,
 			 "no descriptors in the whole system (fs.file-max)");

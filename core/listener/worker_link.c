@@ -146,6 +146,7 @@ worker_link_open(struct listener *listener,
 	list_add_tail(&listener->workers, &worker->link);
 	worker->connection = control_connection_new(
 		listener->uv, fd, on_message, on_closed, worker);
+	control_connection_limit(worker->connection, CONTROL_UNTRUSTED_MAX);
 	status = offer_channels(worker, &err);
 	if (status == PORTICO_OK)
 		return;

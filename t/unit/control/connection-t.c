@@ -382,6 +382,30 @@ test_large_unsealed(void **state)
 	teardown(&pair);
 }
 
+/* What a peer that is not trusted may make us parse is bounded. */
+static void
+test_large_limited(void **state)
+{
+	size_t length = CONTROL_MESSAGE_MAX + 100;
+	char *text = mem_zalloc(length + 1);
+	struct pair pair;
+
+	(void)state;
+	memset(text, 'x', length);
+	setup(&pair, false);
+	control_connection_limit(pair.b.connection, CONTROL_UNTRUSTED_MAX);
+	control_send(pair.a.connection, make(1), NULL, 0);
+	control_send(pair.a.connection,
+		     json_pack("{s:s, s:i, s:s}", "type", "test", "n", 2,
+			       "text", text),
+		     NULL, 0);
+	turn_until(&pair, &pair.b.ends, 1);
+	assert_int_equal(pair.b.messages, 1);
+	assert_int_equal(pair.b.end, PORTICO_PROTOCOL);
+	mem_free(text);
+	teardown(&pair);
+}
+
 /* A peer that never reads costs a bounded queue, then its connection. */
 static void
 test_does_not_read(void **state)
@@ -417,6 +441,7 @@ main(void)
 		cmocka_unit_test(test_free_inside),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_large_unsealed),
+		cmocka_unit_test(test_large_limited),
 		cmocka_unit_test(test_does_not_read),
 	};
 
