@@ -25,8 +25,8 @@ no_memory(size_t size)
 	check_panic("out of memory: %zu bytes were asked for", size);
 }
 
-static bool
-fault_now(void)
+bool
+mem_fault_now(void)
 {
 	unsigned left =
 		atomic_load_explicit(&fault_countdown, memory_order_relaxed);
@@ -56,7 +56,7 @@ mem_fault_hit(void)
 void *
 mem_try_alloc(size_t size)
 {
-	if (fault_now())
+	if (mem_fault_now())
 		return NULL;
 	return malloc(size == 0 ? 1 : size);
 }
@@ -64,7 +64,7 @@ mem_try_alloc(size_t size)
 void *
 mem_try_zalloc(size_t size)
 {
-	if (fault_now())
+	if (mem_fault_now())
 		return NULL;
 	return calloc(1, size == 0 ? 1 : size);
 }
@@ -72,7 +72,7 @@ mem_try_zalloc(size_t size)
 void *
 mem_try_realloc(void *old, size_t size)
 {
-	if (fault_now())
+	if (mem_fault_now())
 		return NULL;
 	return realloc(old, size == 0 ? 1 : size);
 }
@@ -82,7 +82,7 @@ mem_try_alloc_aligned(size_t alignment, size_t size)
 {
 	void *memory = NULL;
 
-	if (fault_now())
+	if (mem_fault_now())
 		return NULL;
 	errno = posix_memalign(&memory, alignment, size == 0 ? 1 : size);
 	return errno == 0 ? memory : NULL;

@@ -63,6 +63,8 @@ void mem_trim(void);
  * so that a test knows when it has tried every allocation.
  */
 void mem_fault_set(unsigned countdown);
+/* To be asked by what else takes memory: whether this attempt is the one. */
+bool mem_fault_now(void);
 bool mem_fault_hit(void);
 
 #endif

@@ -106,9 +106,21 @@ space_fini(struct space *space)
 	}
 }
 
+/* Memory for a block that is used for the first time, or again after its pages
+ * were given back. */
 static bool
-take_free(struct space *space, unsigned block_class, uint32_t *block_r)
+has_memory(struct segment *segment, uint32_t index, unsigned block_class)
 {
+	unsigned char *memory = segment_memory(segment, index);
+
+	return segment->notes[index].touched ||
+	       region_populate(memory, 0, block_size(block_class));
+}
+
+static bool
+take_free(struct channel *channel, unsigned block_class, uint32_t *block_r)
+{
+	struct space *space = &channel->own;
 	struct segment *segment;
 	struct block_note *note;
 	uint32_t index, left;
@@ -118,8 +130,12 @@ take_free(struct space *space, unsigned block_class, uint32_t *block_r)
 		return false;
 	number = (unsigned)__builtin_ctzll(space->room[block_class]);
 	segment = &space->segments[number];
-	left = --segment->free_count[block_class];
+	left = segment->free_count[block_class] - 1;
 	index = segment->free[segment->first[block_class] + left];
+	channel->memory_short = !has_memory(segment, index, block_class);
+	if (channel->memory_short)
+		return false;
+	segment->free_count[block_class] = left;
 	if (left == 0)
 		space->room[block_class] &= ~(UINT64_C(1) << number);
 	if (left < segment->free_least[block_class])
@@ -187,12 +203,14 @@ channel_block_alloc(struct channel *channel,
 	ASSERT(c < CHANNEL_BLOCK_CLASSES);
 	if (channel->lie != NULL)
 		return NULL;
-	if (!take_free(&channel->own, c, block_r)) {
-		if (!segment_grow(channel, block_class) ||
-		    !take_free(&channel->own, c, block_r)) {
+	if (!take_free(channel, c, block_r)) {
+		/* More segments are of no use when there is no memory. */
+		if (channel->own.room[c] != 0 ||
+		    !segment_grow(channel, block_class) ||
+		    !take_free(channel, c, block_r)) {
 			/* A larger one does as well. */
 			for (c++; c < CHANNEL_BLOCK_CLASSES; c++) {
-				if (take_free(&channel->own, c, block_r))
+				if (take_free(channel, c, block_r))
 					break;
 			}
 			if (c == CHANNEL_BLOCK_CLASSES) {

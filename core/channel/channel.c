@@ -292,6 +292,13 @@ channel_starved(const struct channel *channel)
 	return channel->starved;
 }
 
+bool
+channel_memory_short(const struct channel *channel)
+{
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	return channel->memory_short;
+}
+
 const char *
 channel_lie(const struct channel *channel)
 {

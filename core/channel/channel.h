@@ -175,6 +175,10 @@ void channel_on_room(struct channel *channel, channel_room_fn *fn, void *arg);
 bool channel_is_scarce(const struct channel *channel);
 void channel_want_plenty(struct channel *channel);
 
+/* Whether there was no memory for it, since the last channel_trim; that will
+ * try again, and on_room follows for those that wait. */
+bool channel_memory_short(const struct channel *channel);
+
 struct channel_usage {
 	uint32_t blocks[CHANNEL_BLOCK_CLASSES]; /* of this side, all */
 	uint32_t in_use[CHANNEL_BLOCK_CLASSES]; /* allocated or sent */
@@ -200,6 +204,10 @@ void channel_get_usage(const struct channel *channel,
 void channel_trim(struct channel *channel);
 
 /* ---- claim words ---------------------------------------------------------- */
+
+/* Listener: whether there is memory for the slot; to be asked before the slot
+ * is offered. */
+bool channel_claim_ready(struct channel *channel, uint32_t slot);
 
 /* Listener: offer slot under a new generation (1..2^24-1), before REQUEST. */
 void channel_claim_offer(struct channel *channel, uint32_t slot,

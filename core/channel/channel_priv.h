@@ -53,6 +53,7 @@ struct channel {
 	struct channel_region_header *out; /* the region that we write */
 	struct channel_descriptor *out_ring;
 	uint64_t tail; /* written by us */
+	uint64_t ring_ready; /* descriptors of it that have memory */
 	uint64_t tail_published;
 	uint64_t peer_head; /* the last that we read */
 	uint64_t woken; /* sleep word for which we have woken the peer */
@@ -85,8 +86,10 @@ struct channel {
 	uint8_t grow_asked, grow_refused, grow_owed;
 	bool grow_failed; /* listener: not again before the next trim */
 	bool pages_stay; /* they cannot be given back one by one */
+	bool memory_short; /* the last attempt to get some of it failed */
 
 	struct channel_slot *claims;
+	uint32_t slots_ready; /* listener: of these, that have memory */
 
 	struct channel_file *files[FILE_BUCKETS];
 	uint32_t file_count; /* in the table */
@@ -126,7 +129,10 @@ enum portico_status region_options_check(const struct channel_options *options,
 					 struct portico_error *err);
 void region_geometry(const struct channel_options *options, bool up,
 		     struct geometry *geometry_r);
-/* A memfd mapped read-write and sealed; read_only forbids others to write. */
+/* See to it that these bytes have memory.  False: there is none. */
+bool region_populate(void *base, uint64_t from, uint64_t to);
+/* A memfd mapped read-write and sealed; read_only forbids others to write.
+ * Its first page has memory. */
 unsigned char *region_create(const char *name, size_t size, bool read_only,
 			     int *fd_r, struct portico_error *err);
 void region_header_write(struct channel_region_header *header,

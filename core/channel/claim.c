@@ -13,6 +13,8 @@
 #include "core/base/clock.h"
 #include "core/channel/channel_priv.h"
 
+#define CLAIMS_PER_PAGE (4096u / (uint32_t)sizeof(struct channel_slot))
+
 static struct channel_slot *
 slot_get(struct channel *channel, uint32_t slot)
 {
@@ -30,6 +32,26 @@ claim_swap(struct channel_slot *slot, uint32_t generation,
 	return atomic_compare_exchange_strong_explicit(
 		&slot->claim, &expected, CHANNEL_CLAIM_WORD(generation, to),
 		memory_order_acq_rel, memory_order_acquire);
+}
+
+bool
+channel_claim_ready(struct channel *channel, uint32_t slot)
+{
+	const uint64_t size = sizeof(channel->claims[0]);
+
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	ASSERT(channel->listener && slot < channel->slots);
+	if (slot < channel->slots_ready)
+		return true;
+	channel->memory_short = !region_populate(channel->claims,
+						 channel->slots_ready * size,
+						 (slot + 1) * size);
+	if (channel->memory_short)
+		return false;
+	/* Whole pages. */
+	channel->slots_ready =
+		(slot + CLAIMS_PER_PAGE) / CLAIMS_PER_PAGE * CLAIMS_PER_PAGE;
+	return true;
 }
 
 void

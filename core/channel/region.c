@@ -3,7 +3,12 @@
  * The two regions: where their parts lie, how the memory is made and sealed,
  * and how the worker checks what it was sent.
  *
- * The memory is sparse: a page that nobody touched costs nothing.
+ * The memory is sparse: a page that nobody touched costs nothing.  To touch
+ * one for which there is no memory is SIGBUS where the kernel accounts strictly
+ * (vm.overcommit_memory=2).  So the producer asks for pages before it writes to
+ * them first, and can be refused; they are charged to its own control group.
+ * To allocate all of a region when it is made would cost every idle worker
+ * some MiB, and charge what a pool answers to the listener.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +19,7 @@
 
 #include "core/base/error.h"
 #include "core/base/io.h"
+#include "core/base/memory.h"
 #include "core/channel/channel_priv.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -21,6 +27,10 @@
 #endif
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
 #endif
 
 #define PAGE_SIZE_BYTES 4096u
@@ -124,6 +134,24 @@ region_geometry(const struct channel_options *options, bool up,
 	g->size = at;
 }
 
+bool
+region_populate(void *base, uint64_t from, uint64_t to)
+{
+	unsigned char *at = (unsigned char *)base +
+			    from / PAGE_SIZE_BYTES * PAGE_SIZE_BYTES;
+	size_t size = round_up(to, PAGE_SIZE_BYTES) -
+		      from / PAGE_SIZE_BYTES * PAGE_SIZE_BYTES;
+	int rc;
+
+	if (mem_fault_now())
+		return false;
+	do {
+		rc = madvise(at, size, MADV_POPULATE_WRITE);
+	} while (rc != 0 && (errno == EINTR || errno == EAGAIN));
+	/* EINVAL: Linux before 5.14 cannot say beforehand. */
+	return rc == 0 || errno == EINVAL;
+}
+
 static int
 memfd_open(const char *name)
 {
@@ -155,6 +183,12 @@ region_create(const char *name, size_t size, bool read_only, int *fd_r,
 	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED) {
 		error_system(err, "cannot map shared memory \"%s\"", name);
+		goto fail;
+	}
+	if (!region_populate(base, 0, PAGE_SIZE_BYTES)) {
+		errno = ENOMEM;
+		error_system(err, "cannot have memory for \"%s\"", name);
+		munmap(base, size);
 		goto fail;
 	}
 	/* Only now: our own mapping stays writable. */

@@ -16,6 +16,9 @@
 /* What was copied from shared memory is not to be read there again. */
 #define READ_ONCE_BARRIER() __asm__ volatile("" ::: "memory")
 
+/* Descriptors that are given memory at once. */
+#define RING_EXTEND 1024u
+
 /* ---- sending --------------------------------------------------------------- */
 
 bool
@@ -44,10 +47,30 @@ ring_write(struct channel *channel, const struct channel_descriptor *descriptor)
 		channel->loud = true;
 }
 
+/* Memory for the next part of the ring, in its first round.  Without it the
+ * ring is as good as full. */
 static bool
-ring_is_full(const struct channel *channel)
+ring_extend(struct channel *channel)
 {
-	return channel->tail - channel->peer_head >= channel->ring_size;
+	const uint64_t size = sizeof(channel->out_ring[0]);
+	uint64_t to = channel->ring_ready + RING_EXTEND;
+
+	if (to > channel->ring_size)
+		to = channel->ring_size;
+	channel->memory_short = !region_populate(
+		channel->out_ring, channel->ring_ready * size, to * size);
+	if (channel->memory_short)
+		return false;
+	channel->ring_ready = to == channel->ring_size ? UINT64_MAX : to;
+	return true;
+}
+
+static bool
+ring_is_full(struct channel *channel)
+{
+	if (channel->tail - channel->peer_head >= channel->ring_size)
+		return true;
+	return channel->tail >= channel->ring_ready && !ring_extend(channel);
 }
 
 static void

@@ -62,6 +62,7 @@ segment_make(struct channel *channel, bool up,
 		return PORTICO_FULL;
 	base = region_create(up ? "portico-up" : "portico-down",
 			     CHANNEL_SEGMENT_BYTES, !up, &fd, NULL);
+	channel->memory_short = base == NULL;
 	if (base == NULL)
 		return PORTICO_FULL;
 	status = channel_message_send(channel->socket, &message, fd);
@@ -453,6 +454,13 @@ channel_trim(struct channel *channel)
 		return;
 	if (channel->grow_owed != 0)
 		grow_answer_owed(channel);
+	/* What waits for memory, and not for blocks that come back, has nobody
+	 * else to wake it. */
+	if (channel->memory_short) {
+		channel->memory_short = false;
+		channel->room_due |= channel->room_wanted;
+		channel_mark_dirty(channel);
+	}
 	look_for_releases(channel);
 	for (uint32_t i = 0; i < CHANNEL_SEGMENTS_MAX; i++) {
 		struct segment *segment = &channel->own.segments[i];

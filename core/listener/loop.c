@@ -4,6 +4,7 @@
  */
 #include "core/listener/loop.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -62,6 +63,8 @@ trim(struct listener_loop *loop)
 
 	LIST_FOREACH(struct worker_channel, link, channel,
 		     &loop->worker_channels) {
+		if (channel_memory_short(channel->channel))
+			pressure_note(loop->listener, PRESSURE_MEMORY, ENOMEM);
 		channel_trim(channel->channel);
 	}
 	freed = spare_trim(&loop->spare_buffers, LOOP_KEEP_IDLE) +

@@ -38,6 +38,10 @@ tell_begin(struct listener *listener, enum pressure_kind kind)
 		log_warn(2030, NULL, "%s: new connections are closed at once",
 			 text);
 		break;
+	case PRESSURE_MEMORY:
+		log_warn(2035, NULL,
+			 "%s: requests wait, or are answered slowly", text);
+		break;
 	case PRESSURE_KINDS:
 		break;
 	}
@@ -66,6 +70,12 @@ tell_end(struct listener *listener, enum pressure_kind kind)
 			 "there is room for connections again: %llu %s closed "
 			 "within %.1f s",
 			 times, times == 1 ? "was" : "were", seconds);
+		break;
+	case PRESSURE_MEMORY:
+		log_warn(2036, NULL,
+			 "there is memory to share with workers again after "
+			 "%.1f s",
+			 seconds);
 		break;
 	case PRESSURE_KINDS:
 		break;
@@ -109,6 +119,15 @@ struct begin_task {
 	enum pressure_kind kind;
 };
 
+/* Memory is tried again at trims only. */
+static uint64_t
+first_quiet(enum pressure_kind kind)
+{
+	return kind == PRESSURE_MEMORY ?
+		       2 * TRIM_TICKS * TICK_MS * CLOCK_NS_PER_MS :
+		       PRESSURE_QUIET_NS;
+}
+
 static void
 run_begin(struct task *base, void *owner)
 {
@@ -118,7 +137,7 @@ run_begin(struct task *base, void *owner)
 	uint64_t now = clock_monotonic_ns();
 
 	if (pressure->ended == 0 || now - pressure->ended > PRESSURE_FORGET_NS)
-		pressure->quiet = PRESSURE_QUIET_NS;
+		pressure->quiet = first_quiet(task->kind);
 	else if (pressure->quiet < PRESSURE_QUIET_MAX_NS)
 		pressure->quiet *= 2;
 	pressure->began = now;
@@ -174,6 +193,8 @@ pressure_text(struct listener *listener, enum pressure_kind kind, char *text,
 	if (kind == PRESSURE_CONNECTIONS)
 		snprintf(text, size, "maxConnections (%u) are open",
 			 atomic_load(&listener->connections_max));
+	else if (kind == PRESSURE_MEMORY)
+		snprintf(text, size, "no memory to share with workers");
 	else if (os_error == EMFILE)
 		snprintf(text, size,
 			 "no descriptors (limit %llu, of which %llu are kept "

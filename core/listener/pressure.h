@@ -19,6 +19,7 @@ struct listener;
 enum pressure_kind {
 	PRESSURE_ACCEPT, /* no descriptor or memory for a connection */
 	PRESSURE_CONNECTIONS, /* maxConnections are open */
+	PRESSURE_MEMORY, /* none for what is shared with workers */
 	PRESSURE_KINDS
 };
 

@@ -325,6 +325,9 @@ describe_accepting(struct listener *listener)
 	if (why == NULL)
 		why = pressure_text(listener, PRESSURE_CONNECTIONS, text,
 				    sizeof(text));
+	if (why == NULL)
+		why = pressure_text(listener, PRESSURE_MEMORY, text,
+				    sizeof(text));
 	if (why != NULL)
 		json_object_set_new(json, "reason", json_string(why));
 	return json;

@@ -4,6 +4,7 @@
  */
 #include "core/listener/worker_channel.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,11 +271,20 @@ worker_channel_assign(struct worker_channel *channel,
 	fill_source(channel, request, path, url, &source);
 	descriptor.refs[0].length =
 		write_head(channel, &source, &descriptor.refs[0].block);
+	number = channel->free_slots[channel->free_count - 1];
+	if (descriptor.refs[0].length > 0 &&
+	    !channel_claim_ready(channel->channel, number)) {
+		channel_block_cancel(channel->channel,
+				     descriptor.refs[0].block);
+		descriptor.refs[0].length = 0;
+	}
 	if (descriptor.refs[0].length == 0) {
 		channel->no_room = true;
+		if (channel_memory_short(channel->channel))
+			pressure_note(channel->loop->listener, PRESSURE_MEMORY,
+				      ENOMEM);
 		return false;
 	}
-	number = channel->free_slots[channel->free_count - 1];
 	slot = &channel->slots[number];
 	slot->generation =
 		slot->generation == GENERATION_MAX ? 1 : slot->generation + 1;

@@ -4,10 +4,12 @@
  */
 #include "core/worker/attachment.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/channel/channel_loop.h"
 #include "core/worker/application.h"
+#include "core/worker/limits.h"
 #include "core/worker/program.h"
 #include "core/worker/request.h"
 
@@ -302,6 +304,20 @@ attachment_request_ended(struct attachment *attachment)
 		free_now(attachment);
 }
 
+static void
+tell_short(struct worker_loop *loop)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	if (loop->short_told != 0 &&
+	    now - loop->short_told < MEMORY_TELL_AGAIN_NS)
+		return;
+	loop->short_told = now;
+	log_warn(4060, NULL,
+		 "loop %u: no memory for responses to the listener; they wait",
+		 loop->number);
+}
+
 bool
 attachment_trim(struct attachment *attachment)
 {
@@ -309,6 +325,8 @@ attachment_trim(struct attachment *attachment)
 	uint32_t in_use = 0;
 
 	CHECK(attachment, ATTACHMENT_MAGIC);
+	if (channel_memory_short(attachment->channel))
+		tell_short(attachment->loop);
 	file_table_trim(attachment);
 	channel_trim(attachment->channel);
 	channel_get_usage(attachment->channel, &usage);

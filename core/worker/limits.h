@@ -51,6 +51,9 @@
 /* Timers */
 #define FILE_RETRY_MS 2 /* the channel's socket was full */
 #define TRIM_INTERVAL_MS 3000
+
+/* Lack of memory is told once in so long. */
+#define MEMORY_TELL_AGAIN_NS 60000000000ull
 #define STOP_POLL_MS 10
 #define STOP_QUIET_MS 250 /* no request for so long after `stop` */
 

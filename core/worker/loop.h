@@ -40,6 +40,7 @@ struct worker_loop {
 	uv_timer_t trim; /* active while there are requests, and a little */
 	uint64_t trimmed_at; /* `served` at the last trim */
 	unsigned idle_trims;
+	uint64_t short_told; /* ns; when lack of memory was told; 0 = never */
 	struct channel_loop *channels;
 	uv_thread_t thread;
 	bool started;

@@ -230,6 +230,26 @@ nothing_stays_open(void **state)
 	channel_free(&pair.listener);
 }
 
+/* Beyond the end of a file is the one SIGBUS that can be had at will. */
+static void
+what_would_be_sigbus_is_refused(void **state)
+{
+	int fd = io_memfd_create("test", 4096, NULL);
+	unsigned char *base =
+		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct stat st;
+
+	(void)state;
+	assert_true(base != MAP_FAILED);
+	assert_true(region_populate(base, 100, 200));
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_blocks * 512, 4096);
+	assert_false(region_populate(base, 4000, 4100));
+	assert_false(region_populate(base, 4096, 8192));
+	munmap(base, 8192);
+	close(fd);
+}
+
 static void
 untouched_blocks_cost_nothing(void **state)
 {
@@ -255,6 +275,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(neither_region_can_be_resized),
 	cmocka_unit_test(the_worker_cannot_make_the_listener_block),
 	cmocka_unit_test(nothing_stays_open),
+	cmocka_unit_test(what_would_be_sigbus_is_refused),
 	cmocka_unit_test(untouched_blocks_cost_nothing),
 };
 

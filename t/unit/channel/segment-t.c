@@ -4,8 +4,11 @@
  */
 #include "t/unit/channel/pair.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+
+#include "core/base/memory.h"
 
 #define MANY 2000
 
@@ -108,6 +111,148 @@ grow_and_shrink(bool listener_side)
 		channel_flush(other);
 	}
 	pair_close(&pair);
+}
+
+/* There is no memory for the next thing that needs some. */
+static void
+fail_once(void)
+{
+	mem_fault_set(1);
+}
+
+static void
+note_room(struct channel *channel, void *arg)
+{
+	(void)channel;
+	++*(unsigned *)arg;
+}
+
+/* Without memory a block is refused; nothing grows for that, nothing is lost,
+ * and whoever waits hears of it although no block comes back. */
+static void
+refused_for_lack_of_memory(bool listener_side)
+{
+	struct pair pair = pair_open();
+	struct channel *channel = listener_side ? pair.listener : pair.worker;
+	struct channel_descriptor descriptor;
+	uint32_t block, size, all = channel->own.total[CHANNEL_BLOCK_4K];
+	unsigned room = 0;
+
+	channel_on_room(channel, note_room, &room);
+	assert_false(channel_memory_short(channel));
+	for (int i = 0; i < 5; i++) {
+		fail_once();
+		/* The largest: no other would do as well. */
+		assert_null(channel_block_alloc(channel, CHANNEL_BLOCK_64K,
+						&block, &size));
+		assert_true(mem_fault_hit());
+	}
+	mem_fault_set(0);
+	assert_true(channel_memory_short(channel));
+	assert_int_equal(segments(channel), 1);
+	assert_int_equal(pair_in_use(channel), 0);
+	assert_int_equal(channel->own.total[CHANNEL_BLOCK_4K], all);
+	channel_trim(channel);
+	assert_int_equal(channel_receive(channel, &descriptor), PORTICO_AGAIN);
+	assert_int_equal(room, 1);
+	assert_non_null(
+		channel_block_alloc(channel, CHANNEL_BLOCK_64K, &block, &size));
+	assert_false(channel_memory_short(channel));
+	/* Used once it has its memory for good. */
+	channel_block_cancel(channel, block);
+	fail_once();
+	assert_non_null(
+		channel_block_alloc(channel, CHANNEL_BLOCK_64K, &block, &size));
+	assert_false(mem_fault_hit());
+	mem_fault_set(0);
+	pair_close(&pair);
+}
+
+static void
+without_memory_a_block_is_refused(void **state)
+{
+	(void)state;
+	refused_for_lack_of_memory(true);
+	refused_for_lack_of_memory(false);
+}
+
+/* The ring has memory for what was sent so far; without more it is as good as
+ * full, and what is sent waits its turn. */
+static void
+without_memory_the_ring_is_full(void **state)
+{
+	struct channel_options options = { .slots = 64, .ring_size = 4096 };
+	struct pair pair = pair_open_with(options);
+	struct channel_descriptor window = { .type = CHANNEL_WINDOW,
+					     .generation = 1 };
+	struct channel_descriptor received;
+	uint64_t next = 0;
+	unsigned faults = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 9000; i++) {
+		window.value = i + 1;
+		fail_once();
+		assert_int_equal(channel_send(pair.listener, &window),
+				 PORTICO_OK);
+		faults += mem_fault_hit();
+		mem_fault_set(0);
+		channel_flush(pair.listener);
+		while (channel_receive(pair.worker, &received) == PORTICO_OK) {
+			assert_int_equal(received.value, ++next);
+		}
+		channel_flush(pair.worker);
+	}
+	assert_true(faults >= 4);
+	assert_int_equal(next, 9000);
+	pair_close(&pair);
+}
+
+static void
+without_memory_no_slot_is_offered(void **state)
+{
+	struct channel_options options = { .slots = 1000 };
+	struct pair pair = pair_open_with(options);
+	unsigned faults = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		fail_once();
+		if (!channel_claim_ready(pair.listener, i)) {
+			faults++;
+			assert_true(channel_memory_short(pair.listener));
+		}
+		mem_fault_set(0);
+		assert_true(channel_claim_ready(pair.listener, i));
+		channel_claim_offer(pair.listener, i, 1);
+	}
+	/* 64 of them are a page. */
+	assert_int_equal(faults, 16);
+	assert_true(channel_claim_ready(pair.listener, 0));
+	pair_close(&pair);
+}
+
+static void
+without_memory_there_is_no_channel(void **state)
+{
+	struct channel_options options = { .slots = 64, .name = "test" };
+	int before = pair_open_descriptors();
+	struct channel_handles handles;
+	struct channel *channel;
+	struct portico_error err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		mem_fault_set((unsigned)i + 1);
+		assert_int_not_equal(channel_create(&options, &channel,
+						    &handles, &err),
+				     PORTICO_OK);
+		assert_true(mem_fault_hit());
+		assert_int_equal(err.os_error, ENOMEM);
+		assert_non_null(strstr(err.message, "cannot have memory"));
+	}
+	mem_fault_set(0);
+	assert_int_equal(pair_open_descriptors(), before);
 }
 
 static void
@@ -397,6 +542,10 @@ hang_up_is_told_after_the_last_message(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(without_memory_a_block_is_refused),
+	cmocka_unit_test(without_memory_the_ring_is_full),
+	cmocka_unit_test(without_memory_no_slot_is_offered),
+	cmocka_unit_test(without_memory_there_is_no_channel),
 	cmocka_unit_test(the_listeners_region_grows_and_shrinks),
 	cmocka_unit_test(the_workers_region_grows_and_shrinks),
 	cmocka_unit_test(a_segment_in_use_is_not_dropped),
