@@ -570,15 +570,11 @@ inline lose(w)
 	room = true
 }
 
-/* revoke.c: the look at one channel. */
+/* revoke.c: the look at one channel.  Whether another one has room is not
+ * asked, so that it does not matter how that is weighed. */
 #define LEFT_LYING(w)                                                          \
 	(!lost[w] && holder[w] != 0 && state[w] == OFFERED &&                  \
 	 generation[w] == used[w] && lease[holder[w] - 1] == ASSIGNED)
-#if WORKERS == 2
-#define HAS_BETTER(w) HAS_ROOM(1 - w)
-#else
-#define HAS_BETTER(w) (HAS_ROOM((w + 1) % 3) || HAS_ROOM((w + 2) % 3))
-#endif
 
 inline take_back(w)
 {
@@ -601,7 +597,7 @@ inline take_back(w)
 #define IS_GONE(w) (!lost[w] && life[w] == DEAD)
 #endif
 #ifndef BROKEN_STUCK
-#define HANGS_WITH_OFFER(w) (life[w] != RUNS && LEFT_LYING(w) && HAS_BETTER(w))
+#define HANGS_WITH_OFFER(w) (life[w] != RUNS && LEFT_LYING(w))
 #else
 #define HANGS_WITH_OFFER(w) false
 #endif
@@ -609,7 +605,7 @@ inline take_back(w)
 #define CAN_SEND(r) (head_seen[r] && !sent[r] && !wire_done[r] && !own[r])
 #define IS_COMPLETE(r) (last[r] && !wire_done[r])
 
-#define IS_SLOW(w) (life[w] == RUNS && LEFT_LYING(w) && HAS_BETTER(w))
+#define IS_SLOW(w) (life[w] == RUNS && LEFT_LYING(w))
 #define MAY_LIE(w) (!lost[w] && life[w] != DEAD)
 #define MAY_LEAVE(r) (!wire_done[r])
 #define MAY_EXPIRE(r)                                                          \
