@@ -59,6 +59,7 @@ SYSTEM_TESTS += \
 	t/command/command.t \
 	t/docs/documents.t \
 	t/listener/abort.t \
+	t/listener/balance.t \
 	t/listener/churn.t \
 	t/listener/deadlines.t \
 	t/listener/descriptors.t \

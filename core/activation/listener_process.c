@@ -158,7 +158,7 @@ listener_process_add_worker(struct listener_process *listener,
 		.worker = worker->id,
 		.pid = (int32_t)process_pid(worker->process),
 		.loops = worker->loops,
-		.generation = worker->generation,
+		.generation = worker->epoch,
 	};
 
 	return listener->control != NULL &&

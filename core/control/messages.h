@@ -58,7 +58,7 @@ struct control_worker {
 	uint32_t worker; /* id, never used again by this manager */
 	int32_t pid;
 	uint32_t loops; /* worker threads */
-	uint32_t generation; /* of the worker in its pool: newest first */
+	uint32_t generation; /* recycles of the pool before: newest first */
 };
 
 /* manager -> listener: give it nothing new; worker-drained when empty. */
