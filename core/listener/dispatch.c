@@ -54,6 +54,23 @@ choose(struct loop_pool *pool)
 	return best;
 }
 
+/* False: no worker has room. */
+static bool
+assign(struct loop_pool *pool, struct listener_request *request,
+       struct portico_slice path, const struct http_url *url)
+{
+	for (;;) {
+		struct worker_channel *channel = choose(pool);
+
+		if (channel == NULL)
+			return false;
+		/* One that has no block for the head has no room from now on:
+		 * the next one. */
+		if (worker_channel_assign(channel, request, path, url))
+			return true;
+	}
+}
+
 /* What a pool in this state answers; NONE: it takes requests. */
 static enum http_reason
 refusal(const struct loop_pool *pool)
@@ -87,7 +104,6 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 		const struct http_url *url)
 {
 	struct loop_pool *pool = request->pool;
-	struct worker_channel *channel;
 	enum http_reason reason = refusal(pool);
 
 	CHECK(pool, LOOP_POOL_MAGIC);
@@ -98,12 +114,8 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 	}
 	deadline_stamp(request);
 	/* Nobody overtakes. */
-	if (list_empty(&pool->queue)) {
-		channel = choose(pool);
-		if (channel != NULL &&
-		    worker_channel_assign(channel, request, path, url))
-			return;
-	}
+	if (list_empty(&pool->queue) && assign(pool, request, path, url))
+		return;
 	if (!pool_queue_add(request)) {
 		pool->rejected++;
 		request_fail(request, HTTP_REASON_QUEUE_FULL, 0, NULL);
@@ -117,11 +129,10 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 static bool
 assign_first(struct loop_pool *pool, struct listener_request *request)
 {
-	struct worker_channel *channel = choose(pool);
 	struct portico_slice path;
 	struct http_url url;
 
-	if (channel == NULL)
+	if (choose(pool) == NULL)
 		return false;
 	if (half_close_is_gone(request->connection)) {
 		connection_close(request->connection,
@@ -132,7 +143,7 @@ assign_first(struct loop_pool *pool, struct listener_request *request)
 	if (dispatch_cook(request, &path, &url) != HTTP_REASON_NONE)
 		UNREACHABLE();
 	pool_queue_remove(request);
-	if (worker_channel_assign(channel, request, path, &url))
+	if (assign(pool, request, path, &url))
 		return true;
 	pool_queue_add_front(request);
 	return false;

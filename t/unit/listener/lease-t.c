@@ -41,6 +41,32 @@ assert_answer(int client, const char *status, const char *body)
 		fail_msg("expected %s, got: %s", line, text);
 }
 
+/* ---- memory that there is not ------------------------------------------------- */
+
+/* So many allocations of the listener fail, whatever the channel. */
+static _Atomic unsigned refusals;
+
+/* The names are the linker's. */
+void *__real_channel_block_alloc(struct channel *channel,
+				 enum channel_block_class block_class,
+				 uint32_t *block_r, uint32_t *size_r);
+void *__wrap_channel_block_alloc(struct channel *channel,
+				 enum channel_block_class block_class,
+				 uint32_t *block_r, uint32_t *size_r);
+
+void *
+__wrap_channel_block_alloc(struct channel *channel,
+			   enum channel_block_class block_class,
+			   uint32_t *block_r, uint32_t *size_r)
+{
+	if (channel_is_listener(channel) && refusals > 0) {
+		refusals--;
+		return NULL;
+	}
+	return __real_channel_block_alloc(channel, block_class, block_r,
+					  size_r);
+}
+
 /* ---- dispatch ----------------------------------------------------------------- */
 
 static void
@@ -179,6 +205,49 @@ test_newest_generation_first_and_drain(void **state)
 	close(other);
 	fake_worker_kill(&old);
 	json_decref(stage_await(&stage, "worker-lost"));
+	fake_worker_kill(&new);
+	stage_close(&stage);
+}
+
+/* A channel without a block for the head holds up nobody whom another one has
+ * room for: neither a new request nor one that waits. */
+static void
+test_no_block_for_the_head(void **state)
+{
+	struct stage stage;
+	struct fake_worker old, new;
+	struct channel_descriptor request;
+	int client, waiting;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&old, &stage, 1);
+	fake_worker_open(&new, &stage, 2);
+	client = client_connect(&stage);
+	refusals = 1;
+	client_send(client, GET("/1"));
+	fake_worker_take(&old, &request);
+	fake_worker_respond(&old, &request, 200, 3, "old", done);
+	assert_answer(client, "200 OK", "old");
+	fake_worker_kill(&old);
+	json_decref(stage_await(&stage, "worker-lost"));
+	fake_worker_kill(&new);
+	json_decref(stage_await(&stage, "worker-lost"));
+
+	waiting = client_connect(&stage);
+	client_send(waiting, GET("/2"));
+	stage_await_counter(&stage, "queued", 1);
+	refusals = 1;
+	fake_worker_open(&new, &stage, 4);
+	assert_int_equal(stage_counter(&stage, "queued"), 1);
+	refusals = 0;
+	fake_worker_open(&old, &stage, 3);
+	fake_worker_take(&old, &request);
+	fake_worker_respond(&old, &request, 200, 3, "old", done);
+	assert_answer(waiting, "200 OK", "old");
+	close(client);
+	close(waiting);
+	fake_worker_kill(&old);
 	fake_worker_kill(&new);
 	stage_close(&stage);
 }
@@ -583,6 +652,7 @@ main(void)
 		cmocka_unit_test(test_demand_once_then_in_order),
 		cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_newest_generation_first_and_drain),
+		cmocka_unit_test(test_no_block_for_the_head),
 		cmocka_unit_test(test_death_while_offered),
 		cmocka_unit_test(test_death_when_taken),
 		cmocka_unit_test(test_death_when_started),
