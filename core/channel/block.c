@@ -26,6 +26,7 @@ segment_init(struct space *space, uint32_t number, unsigned char *base,
 	segment->idle = false;
 	segment->notes = mem_zalloc(all * sizeof(*segment->notes));
 	space->bytes += segment->size;
+	space->block_count += all;
 	space->segment_count++;
 	if (!producer)
 		return;
@@ -90,6 +91,7 @@ space_remove(struct space *space, uint32_t number, bool producer)
 		}
 	}
 	space->bytes -= segment->size;
+	space->block_count -= segment->first[CHANNEL_BLOCK_CLASSES];
 	space->segment_count--;
 	munmap(segment->base, segment->size);
 	segment->base = NULL;

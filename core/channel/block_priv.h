@@ -48,6 +48,7 @@ struct segment {
 struct space {
 	struct segment segments[CHANNEL_SEGMENTS_MAX];
 	uint64_t bytes; /* of all segments */
+	uint32_t block_count; /* in all segments */
 	uint32_t segment_count;
 	/* Producer only. */
 	uint64_t used_bytes; /* of blocks that are not free */

@@ -20,11 +20,9 @@
 
 /*
  * The private overflow holds so many rings.  RELEASE and SEGMENT_DROP may go
- * beyond: there are never more of them than blocks and segments.
+ * beyond, by as many as there are blocks and segments to be given back.
  */
 #define CHANNEL_OVERFLOW_RINGS 4u
-#define CHANNEL_OVERFLOW_RELEASES                                              \
-	(2u * CHANNEL_SEGMENTS_MAX * CHANNEL_SEGMENT_BLOCKS_MAX)
 
 /*
  * Blocks in the first segment, of which only what is used is there.  The

@@ -96,9 +96,10 @@ overflow_push(struct channel *channel,
 {
 	uint32_t limit = channel->ring_size * CHANNEL_OVERFLOW_RINGS;
 
+	/* Each of these is owed once until it is consumed. */
 	if (descriptor->type == CHANNEL_RELEASE ||
 	    descriptor->type == CHANNEL_SEGMENT_DROP)
-		limit += CHANNEL_OVERFLOW_RELEASES;
+		limit += channel->peer.block_count + CHANNEL_SEGMENTS_MAX;
 	if (channel->overflow_count >= limit)
 		return PORTICO_FULL;
 	if (channel->overflow_count == channel->overflow_size)
@@ -158,9 +159,12 @@ ring_release_flush(struct channel *channel)
 	descriptor.count = (uint8_t)channel->release_count;
 	memcpy(descriptor.blocks, channel->releases,
 	       channel->release_count * sizeof(channel->releases[0]));
-	/* Never PORTICO_FULL: there is room for as many as there are blocks. */
-	if (ring_push(channel, &descriptor) == PORTICO_OK)
-		channel->release_count = 0;
+	/* There is room for as many as there are blocks, so only who sends a
+	 * block again before it has its release can fill it. */
+	if (ring_push(channel, &descriptor) == PORTICO_FULL)
+		channel_accuse(channel, "blocks sent again before their "
+					"release was read");
+	channel->release_count = 0;
 }
 
 enum portico_status

@@ -111,6 +111,41 @@ a_worker_that_never_reads_is_noticed(void **state)
 	pair_close(&pair);
 }
 
+/*
+ * A worker that never reads its ring sends the same block again and again; the
+ * listener, who has thrown the bytes away, owes it each time.
+ */
+static void
+debts_to_a_worker_that_never_reads_are_bounded(void **state)
+{
+	struct channel_options options = { .slots = 4, .ring_size = 64 };
+	struct pair pair = pair_open_with(options);
+	struct channel_descriptor body = pair_body(pair.worker, 1, 10);
+	struct channel_descriptor descriptor;
+	enum portico_status status = PORTICO_OK;
+	struct channel_usage usage;
+	uint32_t blocks = 0, most = 0;
+
+	(void)state;
+	channel_get_usage(pair.worker, &usage);
+	for (int i = 0; i < CHANNEL_BLOCK_CLASSES; i++)
+		blocks += usage.blocks[i];
+	for (uint32_t i = 0; i < 1000000 && status == PORTICO_OK; i++) {
+		pair_forge(pair.worker, &body);
+		status = channel_receive(pair.listener, &descriptor);
+		if (status == PORTICO_OK)
+			(void)channel_release(pair.listener,
+					      descriptor.refs[0].block);
+		channel_get_usage(pair.listener, &usage);
+		most = usage.overflow > most ? usage.overflow : most;
+	}
+	assert_int_equal(status, PORTICO_PROTOCOL);
+	pair_expect_lie(pair.listener, "blocks sent again before their release "
+				       "was read");
+	assert_true(most <= 4 * 64 + blocks + CHANNEL_SEGMENTS_MAX);
+	pair_close(&pair);
+}
+
 /* ---- lies ---------------------------------------------------------------- */
 
 static void
@@ -349,6 +384,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nothing_is_seen_before_the_flush),
 	cmocka_unit_test(a_full_ring_overflows_in_order),
 	cmocka_unit_test(a_worker_that_never_reads_is_noticed),
+	cmocka_unit_test(debts_to_a_worker_that_never_reads_are_bounded),
 	cmocka_unit_test(positions_that_cannot_be_are_lies),
 	cmocka_unit_test(consumer_positions_that_cannot_be_are_lies),
 	cmocka_unit_test(each_field_of_a_descriptor_is_checked),
