@@ -11,6 +11,7 @@
 
 #include "core/base/check.h"
 #include "core/base/error.h"
+#include "core/base/memory.h"
 
 enum member_type {
 	MEMBER_END,
@@ -190,6 +191,53 @@ control_pool_state_name(enum control_pool_state state)
 	return state_names[state];
 }
 
+/* Whether a character of UTF-8 is there; its bytes. */
+static size_t
+character_at(const char *text)
+{
+	unsigned char first = (unsigned char)text[0];
+	size_t length = first < 0x80 ? 1 :
+			first < 0xe0 ? 2 :
+			first < 0xf0 ? 3 :
+				       4;
+	json_t *probe;
+
+	if (strnlen(text, length) < length)
+		return 0;
+	probe = json_stringn(text, length);
+	json_decref(probe);
+	return probe == NULL ? 0 : length;
+}
+
+/* Texts come from elsewhere and are cut on their way; what is not UTF-8 in
+ * them becomes '?', so that the message is not lost with it. */
+static json_t *
+encode_text(const char *text)
+{
+	json_t *json = json_string(text);
+	size_t length = 0;
+	char *copy;
+
+	if (json != NULL)
+		return json;
+	copy = mem_try_alloc(strlen(text) + 1);
+	if (copy == NULL)
+		return NULL;
+	while (*text != '\0') {
+		size_t bytes = character_at(text);
+
+		if (bytes == 0)
+			copy[length] = '?';
+		else
+			memcpy(copy + length, text, bytes);
+		length += bytes == 0 ? 1 : bytes;
+		text += bytes == 0 ? 1 : bytes;
+	}
+	json = json_stringn(copy, length);
+	mem_free(copy);
+	return json;
+}
+
 static json_t *
 encode_member(const struct member *member, const void *at)
 {
@@ -208,7 +256,7 @@ encode_member(const struct member *member, const void *at)
 		return json_boolean(*(const bool *)at);
 	case MEMBER_TEXT:
 		text = *(const char *const *)at;
-		return json_string(text == NULL ? "" : text);
+		return encode_text(text == NULL ? "" : text);
 	case MEMBER_JSON:
 		return *(json_t *const *)at == NULL ?
 			       json_null() :

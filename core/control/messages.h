@@ -5,8 +5,8 @@
  *
  *   json_t *control_encode_X(const struct control_X *message)
  *	a new object with "type", to be given to control_send(); NULL only
- *	when memory is exhausted (control_send() accepts that) or a text is
- *	not UTF-8.
+ *	when memory is exhausted (control_send() accepts that).  What is not
+ *	UTF-8 in a text becomes '?'.
  *
  *   enum portico_status control_decode_X(const json_t *json,
  *				struct control_X *message_r, err)

@@ -46,6 +46,36 @@ drop(void **state)
 	return 0;
 }
 
+/* A reason that was cut inside of a character must not cost the message. */
+static void
+test_text_that_is_not_utf8(void **state)
+{
+	static const struct {
+		const char *text, *arrives;
+	} cases[] = {
+		{ "\xe2\x82\xac and \xe2\x82", "\xe2\x82\xac and ??" },
+		{ "a\xff"
+		  "b\xc3\xa9\xc3",
+		  "a?b\xc3\xa9?" },
+		{ "\xed\xa0\x80", "???" }, /* a surrogate */
+		{ "\xc0\xaf", "??" }, /* overlong */
+		{ "\xf0\x9f\x98\x80\xf0\x9f", "\xf0\x9f\x98\x80??" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct control_worker_lost value = {
+			.worker = 7, .reason = cases[i].text, .lied = true
+		};
+		struct control_worker_lost result;
+
+		PASS(worker_lost, value, result);
+		assert_string_equal(result.reason, cases[i].arrives);
+		assert_true(result.lied);
+		drop(state);
+	}
+}
+
 static void
 test_configure(void **state)
 {
@@ -320,6 +350,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text_that_is_not_utf8),
 		cmocka_unit_test_teardown(test_configure, drop),
 		cmocka_unit_test_teardown(test_socket, drop),
 		cmocka_unit_test_teardown(test_worker, drop),
