@@ -588,7 +588,9 @@ worker_process_attached(struct worker_process *worker)
 	if (worker->state != WORKER_PROCESS_READY)
 		return; /* again, to a new listener */
 	worker->state = WORKER_PROCESS_ATTACHED;
-	uv_timer_stop(&worker->timer);
+	/* One that is about to be killed stays so. */
+	if (worker->escalation == 0)
+		uv_timer_stop(&worker->timer);
 	start_record_step(record_of(worker), START_STEP_ATTACHED,
 			  clock_monotonic_ns());
 	start_record_succeed(record_of(worker), clock_monotonic_ns());
@@ -637,7 +639,7 @@ void
 worker_process_drain(struct worker_process *worker)
 {
 	CHECK(worker, WORKER_PROCESS_MAGIC);
-	if (worker->state >= WORKER_PROCESS_DRAINING)
+	if (worker->state >= WORKER_PROCESS_DRAINING || worker->escalation > 0)
 		return;
 	if (worker->state != WORKER_PROCESS_ATTACHED) {
 		/* Nobody has given it anything. */
