@@ -9,6 +9,7 @@ check_LTLIBRARIES += \
 	t/worker/marks.la \
 	t/worker/probe.la \
 	t/worker/stages.la \
+	t/worker/start-steps.la \
 	t/worker/steps.la \
 	t/worker/who-loads.la \
 	t/worker/wrong-abi.la
@@ -18,6 +19,8 @@ t_worker_probe_la_SOURCES = t/worker/probe.c
 t_worker_probe_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_stages_la_SOURCES = t/worker/stages.c
 t_worker_stages_la_LDFLAGS = $(TEST_MODULE_FLAGS)
+t_worker_start_steps_la_SOURCES = t/worker/start_steps.c t/worker/stop.h
+t_worker_start_steps_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_steps_la_SOURCES = t/worker/steps.c t/worker/stop.h
 t_worker_steps_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_who_loads_la_SOURCES = t/worker/who_loads.c
@@ -37,6 +40,7 @@ t_worker_stopping_worker_SOURCES = \
 	t/worker/stopping.c
 t_worker_stopping_worker_LDADD = $(WORKER_LIBS)
 t_worker_stopping_worker_LDFLAGS = \
+	-Wl,--wrap=settings_read_memfd \
 	-Wl,--wrap=control_encode_ready \
 	-Wl,--wrap=channel_attach \
 	-Wl,--wrap=channel_claim_take \
@@ -51,6 +55,7 @@ EXTRA_DIST += \
 	t/lib/Portico/Wait.pm
 
 SYSTEM_TESTS += \
+	t/activation/bad-workers.t \
 	t/activation/configuration.t \
 	t/activation/identity.t \
 	t/activation/restart.t \

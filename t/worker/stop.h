@@ -7,6 +7,7 @@
  *
  *	hold     stays there until the test opens the FIFO "go", or for ever
  *	exit     ends with status 9
+ *	crash    is killed by a signal
  *
  * Whoever comes later finds no file and goes on.
  */
@@ -14,6 +15,7 @@
 #define T_WORKER_STOP_H
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +62,8 @@ stop_wanted(const char *step)
 	close(fd);
 	if (strcmp(mode, "exit") == 0)
 		_exit(9);
+	if (strcmp(mode, "crash") == 0)
+		raise(SIGKILL);
 	return true;
 }
 

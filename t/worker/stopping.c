@@ -3,10 +3,11 @@
  * portico-worker, with stops (stop.h) between steps where no module runs.  The
  * linker puts these functions around the real ones (--wrap):
  *
- *	ready    its modules are loaded, it is about to say so
- *	attach   a channel was offered
- *	take     a REQUEST was received and is about to be taken
- *	start    it was taken and is about to be started
+ *	configure  its settings have come, it has not read them
+ *	ready      its modules are loaded, it is about to say so
+ *	attach     a channel was offered
+ *	take       a REQUEST was received and is about to be taken
+ *	start      it was taken and is about to be started
  *
  * SIGUSR1 makes it hang up and live on: link and channels end, the socket to
  * porticod does not.
@@ -16,9 +17,12 @@
 #include <sys/socket.h>
 
 #include "core/channel/channel.h"
+#include "core/config/settings.h"
 #include "core/control/messages.h"
 #include "t/worker/stop.h"
 
+struct settings *__real_settings_read_memfd(int fd, struct portico_error *err);
+struct settings *__wrap_settings_read_memfd(int fd, struct portico_error *err);
 json_t *__real_control_encode_ready(const struct control_ready *message);
 json_t *__wrap_control_encode_ready(const struct control_ready *message);
 enum portico_status __real_channel_attach(struct channel_handles *handles,
@@ -59,6 +63,13 @@ listen_for_signal(void)
 				    .sa_flags = SA_RESTART };
 
 	sigaction(SIGUSR1, &action, NULL);
+}
+
+struct settings *
+__wrap_settings_read_memfd(int fd, struct portico_error *err)
+{
+	stop_at("configure");
+	return __real_settings_read_memfd(fd, err);
 }
 
 json_t *

@@ -13,11 +13,11 @@ use Portico::Wait qw(await_readable seconds);
 use Socket qw(AF_UNIX SOCK_SEQPACKET pack_sockaddr_un);
 use Time::HiRes qw(time);
 
-# One question on a connection of its own; returns the answer and what it took
-# in milliseconds, or nothing when none came.  Answers beyond one packet
+# One question on a connection of its own; returns the answer's text and what
+# it took in milliseconds, or nothing when none came.  Answers beyond one packet
 # (64 KiB) come in a way that core Perl cannot read: their time is right, and
-# the answer has only a "type".
-sub ask
+# the text has only a "type".
+sub ask_text
 {
 	my ($path, $type, %members) = @_;
 	my $text = encode_json({ type => $type, %members });
@@ -29,7 +29,16 @@ sub ask
 	await_readable(seconds(10), $socket) or return;
 	sysread $socket, my $packet, 1 << 20 or return;
 	my $took = (time - $start) * 1000;
-	return (decode_json($packet), $took);
+	return ($packet, $took);
+}
+
+# The same, as data.
+sub ask
+{
+	my ($text, $took) = ask_text(@_);
+
+	return unless defined $text;
+	return (decode_json($text), $took);
 }
 
 1;
