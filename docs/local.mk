@@ -6,6 +6,7 @@ dist_doc_DATA += \
 	CONTRIBUTING.md \
 	HACKING.md \
 	docs/error-log.md \
+	docs/guarantees.md \
 	docs/messages.md \
 	docs/principles.md \
 	docs/threat-model.md
