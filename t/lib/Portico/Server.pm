@@ -338,7 +338,8 @@ sub unexpected_lines
 	$self->pump;
 	for my $line (split /\n/, $self->{log}) {
 		next unless $line =~ /^\S+Z (?:error|warn(?:ing)?) /
-			|| $line =~ /assert|Sanitizer|runtime error:/i;
+			|| $line =~ /assert|runtime error:/i
+			|| $line =~ /[A-Z][a-z]+Sanitizer/; # not build-sanitizers/
 		next if grep { $line =~ $_ } @{ $self->{allow} };
 		push @found, $line;
 	}
