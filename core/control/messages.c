@@ -86,7 +86,8 @@ static const struct member members_pool_state[] = {
 	O(struct control_pool_state_message, "reason", TEXT, reason), END
 };
 static const struct member members_drain[] = {
-	M(struct control_drain, "deadlineMs", U64, deadline_ms), END
+	M(struct control_drain, "deadlineMs", U64, deadline_ms),
+	O(struct control_drain, "idleMs", U64, idle_ms), END
 };
 static const struct member members_query[] = {
 	M(struct control_query, "id", U32, id),
@@ -98,6 +99,7 @@ static const struct member members_reply[] = {
 };
 static const struct member members_ready[] = {
 	O(struct control_ready, "loops", U32, loops),
+	O(struct control_ready, "generation", U32, generation),
 	O(struct control_ready, "modules", JSON, modules),
 	O(struct control_ready, "events", JSON, events), END
 };
@@ -111,7 +113,9 @@ static const struct member members_worker_lost[] = {
 	M(struct control_worker_lost, "worker", U32, worker),
 	O(struct control_worker_lost, "reason", TEXT, reason),
 	O(struct control_worker_lost, "lied", BOOL, lied),
-	O(struct control_worker_lost, "exhausted", BOOL, exhausted), END
+	O(struct control_worker_lost, "exhausted", BOOL, exhausted),
+	O(struct control_worker_lost, "refused", BOOL, refused),
+	END
 };
 static const struct member members_drained[] = {
 	O(struct control_drained, "aborted", U32, aborted), END

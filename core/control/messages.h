@@ -47,7 +47,9 @@ struct control_socket {
 	bool tls;
 };
 
-/* manager -> listener: that was all; answer ready when serving. */
+/* manager -> listener: that was all; answer ready when all loops have it and
+ * the settings before it; also without sockets, when draining.  A listener
+ * that replaces another gets its workers before its sockets. */
 struct control_sockets_done {
 	uint32_t count; /* socket messages before this */
 };
@@ -93,9 +95,12 @@ struct control_pool_state_message {
 	const char *reason; /* sentence; "" */
 };
 
-/* manager -> listener: stop accepting, finish, then drained. */
+/* manager -> listener: stop accepting, finish, then drained.  Again: the
+ * shorter times count. */
 struct control_drain {
 	uint64_t deadline_ms; /* from now */
+	uint64_t idle_ms; /* from now; connections without a request stay so
+			     long for one more; 0 = they are closed */
 };
 
 /* manager -> listener; what: "counters", "listener", "requests",
@@ -114,6 +119,7 @@ struct control_reply {
 /* listener -> manager: serving.  worker -> manager: modules loaded. */
 struct control_ready {
 	uint32_t loops; /* threads */
+	uint32_t generation; /* of the listener's settings; 0 = not said */
 	/* Of a worker, for people who look at requests in flight: names of
 	 * its modules and of the events by the numbers that it uses in the
 	 * channel's progress words; arrays of text, or NULL.  Decoded:
@@ -138,6 +144,7 @@ struct control_worker_lost {
 	const char *reason;
 	bool lied; /* broke the protocol: treat as crashed */
 	bool exhausted; /* never taken: the listener lacks what it needs */
+	bool refused; /* the two do not fit together; it may serve another */
 };
 
 /* listener -> manager: nothing is in progress any more. */

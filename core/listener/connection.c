@@ -22,6 +22,7 @@
 #include "core/base/memory.h"
 #include "core/listener/accept.h"
 #include "core/listener/address.h"
+#include "core/listener/drain.h"
 #include "core/listener/error_log.h"
 #include "core/listener/half_close.h"
 #include "core/listener/limits.h"
@@ -454,7 +455,9 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 	connection->awaited = connection->body_bytes = 0;
 	list_remove(&connection->awaiting_link);
 	timers_clear(&connection->timer);
-	if (keep_alive && !loop->draining) {
+	/* While draining, only if the answer that promised it had left before:
+	 * the next one does not. */
+	if (keep_alive) {
 		connection->state = CONNECTION_IDLE;
 		timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
 			   loop_now(loop));
@@ -467,7 +470,8 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 		return;
 	}
 	request_wire_done(request);
-	if (linger_first)
+	if (linger_first ||
+	    (loop->draining && drain_may_follow(loop, connection->fd)))
 		start_linger(connection);
 	else
 		connection_close(connection, HTTP_REASON_NONE);

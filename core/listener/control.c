@@ -22,6 +22,7 @@
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
 #include "core/listener/query.h"
+#include "core/listener/snapshot.h"
 #include "core/listener/worker_link.h"
 
 /* The first of the message's descriptors; -1: there was none. */
@@ -147,6 +148,9 @@ static void
 tell_ready(struct listener *listener)
 {
 	struct control_ready message = { .loops = listener->loop_count };
+
+	if (listener->snapshot != NULL)
+		message.generation = listener->snapshot->settings->generation;
 
 	uv_timer_stop(&listener->ready_timer);
 	listener->unready_loops = 0;
@@ -326,7 +330,7 @@ on_drain(struct listener *listener, json_t *json, struct portico_error *err)
 	enum portico_status status = control_decode_drain(json, &message, err);
 
 	if (status == PORTICO_OK)
-		drain_start(listener, message.deadline_ms);
+		drain_start(listener, message.deadline_ms, message.idle_ms);
 	return status;
 }
 

@@ -2,8 +2,16 @@
  *
  * The graceful end: no new connections, none kept, what is in progress is
  * finished; at the deadline the rest is cut.
+ *
+ * A connection without a request may have one on its way, and the one that was
+ * accepted last certainly has.  So when another listener takes over, such
+ * connections stay open for a while (drain_idle_until); the request that comes
+ * is served and answered with "Connection: close".  When the whole server ends
+ * they are closed at once, but for those whose request has arrived already.
  */
 #include "core/listener/drain.h"
+
+#include <sys/ioctl.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
@@ -16,30 +24,83 @@
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 
+struct drain_task {
+	struct task task;
+	uint64_t idle_until; /* ns */
+};
+
 /* ---- on a loop ----------------------------------------------------------------- */
 
-static void
-run_drain(struct task *task, void *owner)
+static bool
+has_unread(int fd)
 {
+	int bytes = 0;
+
+	return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+bool
+drain_may_follow(struct listener_loop *loop, int fd)
+{
+	return loop_now(loop) < loop->drain_idle_until || has_unread(fd);
+}
+
+void
+drain_tick(struct listener_loop *loop)
+{
+	CHECK(loop, LISTENER_LOOP_MAGIC);
+	if (loop_now(loop) < loop->drain_idle_until)
+		return;
+	LIST_FOREACH_SAFE(struct listener_connection, link, connection,
+			  &loop->connections) {
+		if (connection->state == CONNECTION_IDLE &&
+		    !has_unread(connection->fd))
+			connection_close(connection, HTTP_REASON_NONE);
+	}
+}
+
+static void
+run_drain(struct task *base, void *owner)
+{
+	struct drain_task *task = (struct drain_task *)base;
 	struct listener_loop *loop = owner;
+	uint64_t until = task->idle_until;
 
 	mem_free(task);
 	CHECK(loop, LISTENER_LOOP_MAGIC);
+	if (!loop->draining || until < loop->drain_idle_until)
+		loop->drain_idle_until = until;
 	loop->draining = true;
 	acceptor_close_others(loop, 0);
-	LIST_FOREACH_SAFE(struct listener_connection, link, connection,
-			  &loop->connections) {
-		if (connection->state == CONNECTION_IDLE)
-			connection_close(connection, HTTP_REASON_NONE);
-	}
+	drain_tick(loop);
 	loop_check_drained(loop);
+}
+
+/* It gets 503 if its answer has not begun; half an answer is cut. */
+static bool
+cut(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+
+	if (connection->state != CONNECTION_REQUEST || request->drain) {
+		connection_close(connection, HTTP_REASON_NONE);
+		return false;
+	}
+	if (request->response_seen) {
+		connection_reset(connection, HTTP_REASON_APP_SHUTDOWN);
+		return true;
+	}
+	request_fail(request, HTTP_REASON_APP_SHUTDOWN, 0, NULL);
+	/* The page is on its way, or nothing helps. */
+	connection_close(connection, HTTP_REASON_NONE);
+	return true;
 }
 
 static void
 run_cut(struct task *task, void *owner)
 {
 	struct listener_loop *loop = owner;
-	unsigned cut = 0;
+	unsigned count = 0;
 
 	mem_free(task);
 	CHECK(loop, LISTENER_LOOP_MAGIC);
@@ -47,22 +108,10 @@ run_cut(struct task *task, void *owner)
 		return;
 	/* The count goes with the loop's word that it is drained. */
 	loop->drained_told = true;
-	while (!list_empty(&loop->connections)) {
-		struct listener_connection *connection = LIST_FIRST(
-			struct listener_connection, link, &loop->connections);
-
-		cut += connection->state == CONNECTION_REQUEST;
-		connection_close(connection, HTTP_REASON_APP_SHUTDOWN);
-	}
-	listener_loop_drained(loop->listener, cut);
-}
-
-static void
-post_all(struct listener *listener, task_fn *run)
-{
-	for (unsigned i = 0; i < listener->loop_count; i++)
-		loop_post(listener->loops[i], mem_zalloc(sizeof(struct task)),
-			  run);
+	while (!list_empty(&loop->connections))
+		count += cut(LIST_FIRST(struct listener_connection, link,
+					&loop->connections));
+	listener_loop_drained(loop->listener, count);
 }
 
 /* ---- main thread ----------------------------------------------------------------- */
@@ -73,7 +122,9 @@ on_deadline(uv_timer_t *timer)
 	struct listener *listener = timer->data;
 
 	CHECK(listener, LISTENER_MAGIC);
-	post_all(listener, run_cut);
+	for (unsigned i = 0; i < listener->loop_count; i++)
+		loop_post(listener->loops[i], mem_zalloc(sizeof(struct task)),
+			  run_cut);
 }
 
 static void
@@ -91,19 +142,35 @@ finished(struct listener *listener)
 }
 
 void
-drain_start(struct listener *listener, uint64_t deadline_ms)
+drain_start(struct listener *listener, uint64_t deadline_ms, uint64_t idle_ms)
 {
+	uint64_t deadline = uv_now(listener->uv) + deadline_ms;
+	uint64_t idle_until = clock_monotonic_ns() + idle_ms * CLOCK_NS_PER_MS;
+
 	CHECK(listener, LISTENER_MAGIC);
-	if (listener->draining)
-		return;
+	if (!listener->draining)
+		log_info(NULL, "draining");
+	else if (listener->drained_loops == listener->loop_count)
+		return; /* told already */
+	if (listener->draining && deadline > listener->drain_deadline) {
+		deadline = listener->drain_deadline;
+		deadline_ms = deadline > uv_now(listener->uv) ?
+				      deadline - uv_now(listener->uv) :
+				      0;
+	}
 	listener->draining = true;
-	log_info(NULL, "draining");
+	listener->drain_deadline = deadline;
 	if (listener->loop_count == 0) {
 		finished(listener);
 		return;
 	}
 	uv_timer_start(&listener->drain_timer, on_deadline, deadline_ms, 0);
-	post_all(listener, run_drain);
+	for (unsigned i = 0; i < listener->loop_count; i++) {
+		struct drain_task *task = mem_zalloc(sizeof(*task));
+
+		task->idle_until = idle_until;
+		loop_post(listener->loops[i], &task->task, run_drain);
+	}
 }
 
 void

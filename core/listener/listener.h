@@ -51,6 +51,7 @@ struct listener {
 	bool draining;
 	unsigned drained_loops;
 	uv_timer_t drain_timer;
+	uint64_t drain_deadline; /* ms, of the main loop's clock */
 	unsigned aborted; /* requests cut when draining ended */
 	bool ending;
 

@@ -90,6 +90,10 @@ UNIT_TESTS += t/unit/listener/deadline-t
 t_unit_listener_deadline_t_SOURCES = t/unit/listener/deadline-t.c
 t_unit_listener_deadline_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/drain-t
+t_unit_listener_drain_t_SOURCES = t/unit/listener/drain-t.c
+t_unit_listener_drain_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/hostile-t
 t_unit_listener_hostile_t_SOURCES = t/unit/listener/hostile-t.c
 t_unit_listener_hostile_t_LDADD = t/unit/listener/libstage.la \

@@ -16,6 +16,7 @@
 #include "core/listener/connection.h"
 #include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
+#include "core/listener/drain.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/request.h"
@@ -83,6 +84,8 @@ on_tick(uv_timer_t *timer)
 	loop->realtime_offset = clock_realtime_ns() - loop_now(loop);
 	if (loop->snapshot != NULL)
 		connection_sweep(loop);
+	if (loop->draining)
+		drain_tick(loop);
 	flush_log(loop, &loop->access_log);
 	flush_log(loop, &loop->error_log);
 	if (++loop->ticks % TRIM_TICKS == 0)

@@ -72,6 +72,7 @@ struct listener_loop {
 	uint32_t request_count; /* that exist */
 	struct timers timers;
 	bool draining; /* no new connections, none kept */
+	uint64_t drain_idle_until; /* ns; idle ones are closed then */
 	bool drained_told;
 	bool stopping; /* the thread is about to end */
 	unsigned ticks;

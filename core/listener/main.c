@@ -95,7 +95,7 @@ on_sigterm(uv_signal_t *handle, int number)
 	if (listener->draining)
 		listener_end(listener);
 	else
-		drain_start(listener, SIGNAL_DRAIN_MS);
+		drain_start(listener, SIGNAL_DRAIN_MS, 0);
 }
 
 static void

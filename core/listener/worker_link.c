@@ -43,6 +43,7 @@ struct worker_link {
 	bool told_attached, draining, told_drained, ended;
 	bool counted; /* in pool.workers: it takes requests */
 	bool exhausted; /* refused: we lack what its channels need */
+	bool refused; /* the channels: nothing is wrong with its process */
 };
 
 static void on_message(struct control_connection *connection, const char *type,
@@ -159,7 +160,8 @@ worker_link_open(struct listener *listener,
 	worker->exhausted = io_is_exhaustion(err.os_error) ||
 			    status == PORTICO_FULL ||
 			    status == PORTICO_NO_MEMORY;
-	if (!worker->exhausted)
+	worker->refused = !worker->exhausted;
+	if (worker->refused)
 		log_write_error(LOG_LEVEL_ERROR, 2006, NULL, &err);
 	error_prefix(&err, "the listener has no channel for it");
 	worker_link_end(worker, err.message, false);
@@ -308,6 +310,9 @@ post_all(struct worker_link *worker, task_fn *run, const char *reason)
 {
 	struct listener *listener = worker->listener;
 
+	/* The loops end their channels by themselves, or have ended. */
+	if (listener->ending)
+		return;
 	for (unsigned i = 0; i < listener->loop_count; i++) {
 		struct worker_task *task = task_new(worker);
 
@@ -387,6 +392,7 @@ on_message(struct control_connection *connection, const char *type,
 				 refused.message);
 		else
 			snprintf(text, sizeof(text), "channel refused");
+		worker->refused = true;
 		worker_link_end(worker, text, false);
 		break;
 	default:
@@ -433,7 +439,8 @@ tell_lost(struct worker_link *worker, const char *reason, bool lied)
 	struct control_worker_lost message = { .worker = worker->id,
 					       .reason = reason,
 					       .lied = lied,
-					       .exhausted = worker->exhausted };
+					       .exhausted = worker->exhausted,
+					       .refused = worker->refused };
 	char id[16];
 	struct log_context pool = { .name = "pool",
 				    .value = worker->pool->name };
@@ -441,6 +448,9 @@ tell_lost(struct worker_link *worker, const char *reason, bool lied)
 				       .name = "worker",
 				       .value = id };
 
+	/* It is not the worker that ends. */
+	if (worker->listener->ending)
+		return;
 	snprintf(id, sizeof(id), "%u", worker->id);
 	if (lied)
 		log_warn(2007, &context, "worker broke the protocol: %s",

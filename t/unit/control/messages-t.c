@@ -180,7 +180,11 @@ static void
 test_worker_lost(void **state)
 {
 	const struct control_worker_lost value = {
-		.worker = 8, .reason = "lies", .lied = true, .exhausted = true
+		.worker = 8,
+		.reason = "lies",
+		.lied = true,
+		.exhausted = true,
+		.refused = true,
 	};
 	const struct control_worker_gone gone = { .worker = 6,
 						  .reason = "died" };
@@ -193,6 +197,12 @@ test_worker_lost(void **state)
 	assert_string_equal(result.reason, "lies");
 	assert_true(result.lied);
 	assert_true(result.exhausted);
+	assert_true(result.refused);
+	/* An older listener does not say so. */
+	json_object_del(kept, "refused");
+	assert_int_equal(control_decode_worker_lost(kept, &result, NULL),
+			 PORTICO_OK);
+	assert_false(result.refused);
 	json_decref(kept);
 	PASS(worker_gone, gone, gone_result);
 	assert_int_equal(gone_result.worker, 6);
@@ -262,6 +272,8 @@ test_numbers(void **state)
 	ONE_NUMBER(worker_drain, control_worker_drain, worker, 4);
 	ONE_NUMBER(worker_drained, control_worker_drained, worker, 5);
 	ONE_NUMBER(drain, control_drain, deadline_ms, 90000);
+	ONE_NUMBER(drain, control_drain, idle_ms, 10000);
+	ONE_NUMBER(ready, control_ready, generation, 4000000000u);
 	ONE_NUMBER(ready, control_ready, loops, 2);
 	ONE_NUMBER(worker_attached, control_worker_attached, worker, 6);
 	ONE_NUMBER(drained, control_drained, aborted, 7);

@@ -17,37 +17,6 @@
 #include "core/listener/loop.h"
 #include "t/unit/listener/stage.h"
 
-/* Holds the loop until the pipe is closed. */
-struct hold_task {
-	struct task task;
-	int fd;
-};
-
-static void
-run_hold(struct task *base, void *owner)
-{
-	struct hold_task *task = (struct hold_task *)base;
-	char byte;
-
-	(void)owner;
-	assert_int_equal(read(task->fd, &byte, 1), 0);
-	close(task->fd);
-	mem_free(task);
-}
-
-/* The end that lets go. */
-static int
-hold_loop(struct stage *stage)
-{
-	struct hold_task *task = mem_zalloc(sizeof(*task));
-	int ends[2];
-
-	assert_int_equal(pipe(ends), 0);
-	task->fd = ends[0];
-	loop_post(stage->listener.loops[0], &task->task, run_hold);
-	return ends[1];
-}
-
 static void
 say_sockets_done(struct stage *stage)
 {
@@ -64,7 +33,7 @@ test_ready_waits_for_the_loops(void **state)
 
 	(void)state;
 	stage_open(&stage, "", "");
-	hold = hold_loop(&stage);
+	hold = stage_hold(&stage);
 	stage_configure(&stage, "", "");
 	say_sockets_done(&stage);
 	assert_true(stage_is_quiet(&stage, "ready"));
@@ -83,7 +52,7 @@ test_ready_is_of_the_last_configuration(void **state)
 
 	(void)state;
 	stage_open(&stage, "", "");
-	hold = hold_loop(&stage);
+	hold = stage_hold(&stage);
 	stage_configure(&stage, "", "");
 	say_sockets_done(&stage);
 	stage_configure(&stage, "", "");
@@ -104,7 +73,7 @@ test_ready_does_not_wait_for_ever(void **state)
 
 	(void)state;
 	stage_open(&stage, "", "");
-	hold = hold_loop(&stage);
+	hold = stage_hold(&stage);
 	stage_configure(&stage, "", "");
 	since = clock_monotonic_ns();
 	say_sockets_done(&stage);

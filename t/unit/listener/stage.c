@@ -28,6 +28,7 @@
 #include "core/control/messages.h"
 #include "core/http/response_head.h"
 #include "core/listener/listener.h"
+#include "core/listener/loop.h"
 
 static void
 fail_errno(const char *what)
@@ -161,6 +162,37 @@ stage_close(struct stage *stage)
 {
 	io_close(&stage->control);
 	pthread_join(stage->thread, NULL);
+}
+
+/* ---- holding its loop --------------------------------------------------------- */
+
+struct hold_task {
+	struct task task;
+	int fd;
+};
+
+static void
+run_hold(struct task *base, void *owner)
+{
+	struct hold_task *task = (struct hold_task *)base;
+	char byte;
+
+	(void)owner;
+	assert_int_equal(read(task->fd, &byte, 1), 0);
+	close(task->fd);
+	mem_free(task);
+}
+
+int
+stage_hold(struct stage *stage)
+{
+	struct hold_task *task = mem_zalloc(sizeof(*task));
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	task->fd = ends[0];
+	loop_post(stage->listener.loops[0], &task->task, run_hold);
+	return ends[1];
 }
 
 /* ---- the manager ------------------------------------------------------------------ */

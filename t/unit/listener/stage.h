@@ -36,6 +36,9 @@ void stage_close(struct stage *stage);
 void stage_configure(struct stage *stage, const char *pool,
 		     const char *listener);
 
+/* Holds the loop until the descriptor is closed. */
+int stage_hold(struct stage *stage);
+
 /* Messages as the manager. */
 void stage_send(struct stage *stage, json_t *message, int fd);
 /* The next message of that type, others are dropped; the caller's. */
