@@ -46,6 +46,22 @@ t_worker_stopping_worker_LDFLAGS = \
 	-Wl,--wrap=channel_claim_take \
 	-Wl,--wrap=channel_claim_start
 
+# A listener of another version.
+check_PROGRAMS += t/activation/other-version
+t_activation_other_version_SOURCES = \
+	core/listener/main.c \
+	t/activation/other_version.c
+t_activation_other_version_LDADD = $(LISTENER_LIBS)
+t_activation_other_version_LDFLAGS = -Wl,--wrap=channel_create
+
+# And one with a slow end.
+check_PROGRAMS += t/activation/slow-end
+t_activation_slow_end_SOURCES = \
+	core/listener/main.c \
+	t/activation/slow_end.c
+t_activation_slow_end_LDADD = $(LISTENER_LIBS)
+t_activation_slow_end_LDFLAGS = -Wl,--wrap=log_writer_free
+
 EXTRA_DIST += \
 	t/lib/Portico/Control.pm \
 	t/lib/Portico/Http.pm \
@@ -61,6 +77,8 @@ SYSTEM_TESTS += \
 	t/activation/restart.t \
 	t/activation/stop.t \
 	t/activation/under-load.t \
+	t/activation/upgrade.t \
+	t/activation/upgrade-failures.t \
 	t/command/command.t \
 	t/docs/documents.t \
 	t/listener/abort.t \

@@ -8,10 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/activation/figures.h"
 #include "core/activation/limits.h"
+#include "core/activation/listener_process.h"
+#include "core/activation/listeners.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
 #include "core/activation/reload.h"
+#include "core/activation/upgrade.h"
 #include "core/activation/worker_process.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -77,21 +81,21 @@ name_requests(const struct manager *manager, json_t *body)
 }
 
 static void
-on_figures(json_t *body, void *arg)
+on_figures(json_t *sum, json_t *each, void *arg)
 {
 	struct question *question = arg;
 	struct commands *commands = question->commands;
+	const char *what = question->then;
 
-	name_requests(commands->manager, body);
+	name_requests(commands->manager, sum);
 	json_object_set(question->answer, question->member,
-			body == NULL ? json_null() : body);
-	if (question->then != NULL) {
+			sum == NULL ? json_null() : sum);
+	if (strcmp(question->member, "counters") == 0)
+		json_object_set(question->answer, "listeners", each);
+	if (what != NULL) {
 		question->member = question->then_member;
-		const char *what = question->then;
-
 		question->then = NULL;
-		listener_process_query(&commands->manager->listener, what,
-				       on_figures, question);
+		figures_ask(commands->manager, what, on_figures, question);
 		return;
 	}
 	list_remove(&question->link);
@@ -115,8 +119,7 @@ answer_with(struct commands *commands, struct control_connection *client,
 	question->then_member = then_member;
 	list_init(&question->link);
 	list_add_tail(&commands->waiting, &question->link);
-	listener_process_query(&commands->manager->listener, what, on_figures,
-			       question);
+	figures_ask(commands->manager, what, on_figures, question);
 }
 
 static void
@@ -127,7 +130,8 @@ on_gone(struct control_connection *client, void *arg)
 	LIST_FOREACH_SAFE(struct question, link, question, &commands->waiting) {
 		if (question->client != client)
 			continue;
-		listener_process_forget(&commands->manager->listener, question);
+		figures_forget(commands->manager, question);
+		upgrade_forget(&commands->manager->listeners, question);
 		reload_forget(commands->manager, question);
 		list_remove(&question->link);
 		json_decref(question->answer);
@@ -140,14 +144,15 @@ on_gone(struct control_connection *client, void *arg)
 static json_t *
 describe_listener(const struct manager *manager)
 {
-	const struct listener_process *listener = &manager->listener;
-	int pid = listener->process == NULL ?
-			  0 :
-			  (int)process_pid(listener->process);
+	const struct listeners *listeners = &manager->listeners;
+	const struct listener_process *serving = listeners->serving;
 
 	return json_pack("{s:s, s:i, s:I, s:I}", "state",
-			 listener_process_state_name(listener->state), "pid",
-			 pid, "starts", (json_int_t)listener->number, "threads",
+			 serving == NULL ?
+				 "down" :
+				 listener_process_state_name(serving->state),
+			 "pid", listeners_serving_pid(listeners), "starts",
+			 (json_int_t)listeners->count, "threads",
 			 (json_int_t)manager->settings->listener.threads);
 }
 
@@ -403,6 +408,45 @@ on_reload(struct commands *commands, struct control_connection *client,
 	list_add_tail(&commands->waiting, &question->link);
 }
 
+static void
+on_upgraded(const struct upgrade_result *result, void *arg)
+{
+	struct question *question = arg;
+
+	list_remove(&question->link);
+	if (result->err != NULL)
+		answer_error(question->client, result->err);
+	else
+		answer(question->client,
+		       json_pack("{s:{s:I, s:i}, s:{s:i, s:b, s:I}}",
+				 "listener", "number",
+				 (json_int_t)result->number, "pid", result->pid,
+				 "replaced", "pid", result->old_pid, "ended",
+				 (int)result->ended, "aborted",
+				 (json_int_t)result->aborted));
+	mem_free(question);
+}
+
+static void
+on_upgrade_listener(struct commands *commands,
+		    struct control_connection *client, const json_t *request)
+{
+	struct question *question = mem_zalloc(sizeof *question);
+	bool wait = json_is_true(json_object_get(request, "wait"));
+	struct portico_error err;
+
+	question->commands = commands;
+	question->client = client;
+	list_init(&question->link);
+	if (upgrade_start(&commands->manager->listeners, wait, on_upgraded,
+			  question, &err) != PORTICO_OK) {
+		mem_free(question);
+		answer_error(client, &err);
+		return;
+	}
+	list_add_tail(&commands->waiting, &question->link);
+}
+
 static const struct {
 	const char *type;
 	request_fn *function;
@@ -417,6 +461,7 @@ static const struct {
 	{ "request-list", on_request_list },
 	{ "listener-show", on_listener_show },
 	{ "reload", on_reload },
+	{ "upgrade-listener", on_upgrade_listener },
 };
 
 static void

@@ -13,7 +13,12 @@
 
 /* A listener that lived this long is started again at once. */
 #define LISTENER_STEADY_NS 2000000000ull
-#define LISTENER_START_LIMIT_MS 30000
+
+/* A listener that was replaced leaves connections without a request open for
+ * so long: their next request, which may be on its way, is served. */
+#define UPGRADE_IDLE_MS 10000
+/* Replaced ones that have not finished; no more upgrades then. */
+#define UPGRADE_OLD_MAX 4
 
 /* The listener's answer to a query; status answers without it after that. */
 #define QUERY_LIMIT_MS 200
@@ -26,6 +31,10 @@
 
 /* From SIGTERM to SIGKILL. */
 #define TERM_TO_KILL_MS 2000
+
+/* A child that has said why it failed, or whose control socket hung up, is
+ * expected to exit by itself. */
+#define HANGUP_EXIT_MS 1000
 
 /* Kept per pool. */
 #define START_RECORDS_MAX 5

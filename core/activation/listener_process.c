@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The listener process.
+ * A listener process.
  */
 #include "core/activation/listener_process.h"
 
@@ -10,8 +10,10 @@
 
 #include "core/activation/environment.h"
 #include "core/activation/events.h"
+#include "core/activation/figures.h"
 #include "core/activation/identity.h"
 #include "core/activation/limits.h"
+#include "core/activation/listeners.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
 #include "core/activation/worker_process.h"
@@ -25,26 +27,20 @@
 #include "core/control/connection.h"
 #include "core/control/messages.h"
 
-/* A listener that never served is given up after so many tries. */
-#define FIRST_TRIES_MAX 3
+#define LISTENER_PROCESS_MAGIC 0x115e9c05u
 
-struct query {
+struct member {
 	struct list link;
-	struct listener_process *listener;
-	uint32_t id;
-	uv_timer_t timer;
-	listener_query_fn *done; /* NULL: forgotten */
-	void *arg;
+	uint32_t worker;
+	enum listener_member state;
 };
 
-static void start_again(uv_timer_t *timer);
-
 static const char *const state_names[] = {
-	[LISTENER_PROCESS_DOWN] = "down",
 	[LISTENER_PROCESS_STARTING] = "starting",
+	[LISTENER_PROCESS_OPENING] = "starting",
 	[LISTENER_PROCESS_SERVING] = "serving",
 	[LISTENER_PROCESS_DRAINING] = "draining",
-	[LISTENER_PROCESS_DRAINED] = "stopping",
+	[LISTENER_PROCESS_ENDING] = "stopping",
 };
 
 const char *
@@ -54,88 +50,61 @@ listener_process_state_name(enum listener_process_state state)
 	return state_names[state];
 }
 
-void
-listener_process_init(struct listener_process *listener,
-		      struct manager *manager)
+int
+listener_process_pid(const struct listener_process *listener)
 {
-	memset(listener, 0, sizeof *listener);
-	listener->manager = manager;
-	list_init(&listener->queries);
-	uv_timer_init(&manager->loop, &listener->timer);
-	listener->timer.data = listener;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	return (int)process_pid(listener->process);
 }
 
-/* ---- queries ------------------------------------------------------------- */
-
-static void
-on_query_closed(uv_handle_t *handle)
+json_t *
+listener_process_to_json(const struct listener_process *listener)
 {
-	mem_free(CONTAINER_OF(handle, struct query, timer));
+	uint64_t now = clock_monotonic_ns();
+	uint64_t left = listener->drain_until_ns > now ?
+				listener->drain_until_ns - now :
+				0;
+	json_t *json;
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	json = json_pack(
+		"{s:I, s:i, s:s, s:I}", "number", (json_int_t)listener->number,
+		"pid", listener_process_pid(listener), "state",
+		listener_process_state_name(listener->state), "uptimeMs",
+		(json_int_t)((now - listener->started_ns) / CLOCK_NS_PER_MS));
+	if (listener->state == LISTENER_PROCESS_DRAINING)
+		json_object_set_new(
+			json, "limitMs",
+			json_integer((json_int_t)(left / CLOCK_NS_PER_MS)));
+	return json;
 }
 
-static void
-finish(struct query *query, json_t *body)
-{
-	listener_query_fn *done = query->done;
-	void *arg = query->arg;
+/* ---- the workers that it was given --------------------------------------- */
 
-	list_remove(&query->link);
-	uv_close((uv_handle_t *)&query->timer, on_query_closed);
-	if (done != NULL)
-		done(body, arg);
+static struct member *
+find_member(const struct listener_process *listener, uint32_t worker)
+{
+	LIST_FOREACH(struct member, link, member, &listener->members)
+		if (member->worker == worker)
+			return member;
+	return NULL;
 }
 
-static void
-on_query_limit(uv_timer_t *timer)
+enum listener_member
+listener_process_member(const struct listener_process *listener,
+			uint32_t worker)
 {
-	finish(CONTAINER_OF(timer, struct query, timer), NULL);
-}
+	const struct member *member = find_member(listener, worker);
 
-uint32_t
-listener_process_query(struct listener_process *listener, const char *what,
-		       listener_query_fn *done, void *arg)
-{
-	struct control_query message = { .what = what };
-	struct query *query = mem_zalloc(sizeof *query);
-	bool sent;
-
-	message.id = query->id = ++listener->next_query;
-	query->listener = listener;
-	query->done = done;
-	query->arg = arg;
-	list_init(&query->link);
-	list_add_tail(&listener->queries, &query->link);
-	uv_timer_init(&listener->manager->loop, &query->timer);
-	sent = listener->control != NULL &&
-	       listener->state != LISTENER_PROCESS_STARTING &&
-	       control_send(listener->control, control_encode_query(&message),
-			    NULL, 0) == PORTICO_OK;
-	uv_timer_start(&query->timer, on_query_limit, sent ? QUERY_LIMIT_MS : 0,
-		       0);
-	return query->id;
-}
-
-void
-listener_process_forget(struct listener_process *listener, void *arg)
-{
-	LIST_FOREACH(struct query, link, query, &listener->queries)
-		if (query->arg == arg)
-			query->done = NULL;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	return member == NULL ? LISTENER_MEMBER_NONE : member->state;
 }
 
 static void
-on_reply(struct listener_process *listener, const json_t *json)
+drop_member(struct member *member)
 {
-	struct control_reply reply;
-
-	if (control_decode_reply(json, &reply, NULL) != PORTICO_OK)
-		return;
-	LIST_FOREACH_SAFE(struct query, link, query, &listener->queries) {
-		if (query->id == reply.id) {
-			finish(query, reply.body);
-			return;
-		}
-	}
+	list_remove(&member->link);
+	mem_free(member);
 }
 
 /* ---- to the listener ----------------------------------------------------- */
@@ -160,16 +129,26 @@ listener_process_add_worker(struct listener_process *listener,
 		.loops = worker->loops,
 		.generation = worker->epoch,
 	};
+	struct member *member;
 
-	return listener->control != NULL &&
-	       control_send(listener->control, control_encode_worker(&message),
-			    &fd, 1) == PORTICO_OK;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	if (listener->control == NULL ||
+	    control_send(listener->control, control_encode_worker(&message),
+			 &fd, 1) != PORTICO_OK)
+		return false;
+	member = mem_zalloc(sizeof *member);
+	member->worker = worker->id;
+	member->state = LISTENER_MEMBER_GIVEN;
+	list_init(&member->link);
+	list_add_tail(&listener->members, &member->link);
+	return true;
 }
 
 void
 listener_process_drain_worker(struct listener_process *listener,
 			      uint32_t worker, bool abort)
 {
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	tell(listener, control_encode_worker_drain(&(
 			       struct control_worker_drain){ worker, abort }));
 }
@@ -178,6 +157,12 @@ void
 listener_process_worker_gone(struct listener_process *listener, uint32_t worker,
 			     const char *reason)
 {
+	struct member *member = find_member(listener, worker);
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	if (member == NULL)
+		return;
+	drop_member(member);
 	tell(listener, control_encode_worker_gone(&(struct control_worker_gone){
 			       .worker = worker, .reason = reason }));
 }
@@ -186,11 +171,54 @@ void
 listener_process_pool_state(struct listener_process *listener,
 			    const struct pool *pool)
 {
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	tell(listener,
 	     control_encode_pool_state(&(struct control_pool_state_message){
 		     .pool = pool->name,
 		     .state = pool->state,
 		     .reason = pool->reason }));
+}
+
+bool
+listener_process_ask(struct listener_process *listener, uint32_t id,
+		     const char *what)
+{
+	const struct control_query message = { .id = id, .what = what };
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	return listener->control != NULL &&
+	       (listener->state == LISTENER_PROCESS_SERVING ||
+		listener->state == LISTENER_PROCESS_DRAINING) &&
+	       control_send(listener->control, control_encode_query(&message),
+			    NULL, 0) == PORTICO_OK;
+}
+
+enum portico_status
+listener_process_configure(struct listener_process *listener,
+			   struct portico_error *err)
+{
+	struct settings *settings = listener->manager->settings;
+	const struct control_configure configure = {
+		.generation = settings->generation,
+		.pool = "",
+	};
+	enum portico_status status;
+	int memory;
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	if (listener->control == NULL)
+		return error_set(err, PORTICO_CLOSED,
+				 "configuring the listener: it has hung up");
+	memory = settings_to_memfd(settings, SETTINGS_FOR_LISTENER, NULL, err);
+	if (memory < 0)
+		return (enum portico_status)memory;
+	status = control_send(listener->control,
+			      control_encode_configure(&configure), &memory, 1);
+	io_close(&memory);
+	if (status != PORTICO_OK)
+		return error_set(err, status, "configuring the listener: %s",
+				 status_text(status));
+	return PORTICO_OK;
 }
 
 static enum portico_status
@@ -222,68 +250,42 @@ send_sockets(struct listener_process *listener, uint32_t *count_r)
 }
 
 enum portico_status
-listener_process_configure(struct listener_process *listener,
-			   struct portico_error *err)
+listener_process_open(struct listener_process *listener,
+		      struct portico_error *err)
 {
-	struct settings *settings = listener->manager->settings;
-	const struct control_configure configure = {
-		.generation = settings->generation,
-		.pool = "",
-	};
 	struct control_sockets_done done = { .count = 0 };
 	enum portico_status status;
-	int memory;
 
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	if (listener->control == NULL)
-		return error_set(err, PORTICO_STATE,
-				 "configuring the listener: it does not run");
-	memory = settings_to_memfd(settings, SETTINGS_FOR_LISTENER, NULL, err);
-	if (memory < 0)
-		return (enum portico_status)memory;
-	status = control_send(listener->control,
-			      control_encode_configure(&configure), &memory, 1);
-	io_close(&memory);
-	if (status == PORTICO_OK)
-		status = send_sockets(listener, &done.count);
+		return error_set(err, PORTICO_CLOSED,
+				 "passing sockets to the listener: it has hung "
+				 "up");
+	if (listener->state == LISTENER_PROCESS_STARTING)
+		listener->state = LISTENER_PROCESS_OPENING;
+	status = listener->state == LISTENER_PROCESS_DRAINING ?
+			 PORTICO_OK :
+			 send_sockets(listener, &done.count);
 	if (status == PORTICO_OK)
 		status = control_send(listener->control,
 				      control_encode_sockets_done(&done), NULL,
 				      0);
 	if (status != PORTICO_OK)
-		return error_set(err, status, "configuring the listener: %s",
+		return error_set(err, status,
+				 "passing sockets to the listener: %s",
 				 status_text(status));
 	return PORTICO_OK;
-}
-
-/* What a new listener has to know beside settings and sockets. */
-static void
-send_pools(struct listener_process *listener)
-{
-	LIST_FOREACH(struct pool, link, pool, &listener->manager->pools) {
-		if (pool->state != CONTROL_POOL_STARTED)
-			listener_process_pool_state(listener, pool);
-		LIST_FOREACH_SAFE(struct worker_process, link, worker,
-				  &pool->workers) {
-			if (worker->state == WORKER_PROCESS_DRAINING)
-				worker_process_drained(worker);
-			else if (worker->state == WORKER_PROCESS_READY ||
-				 worker->state == WORKER_PROCESS_ATTACHED)
-				worker_process_join(worker);
-		}
-	}
 }
 
 /* ---- from the listener --------------------------------------------------- */
 
 static void
-on_serving(struct listener_process *listener)
+on_ready(struct listener_process *listener, const json_t *json)
 {
-	if (listener->state == LISTENER_PROCESS_STARTING) {
-		listener->state = LISTENER_PROCESS_SERVING;
-		uv_timer_stop(&listener->timer);
-		manager_listener_serving(listener->manager);
-	}
-	manager_listener_configured(listener->manager);
+	struct control_ready message;
+
+	if (control_decode_ready(json, &message, NULL) == PORTICO_OK)
+		listeners_on_ready(listener, message.generation);
 }
 
 static void
@@ -299,31 +301,48 @@ on_demand(struct listener_process *listener, const json_t *json)
 		pool_demand(pool);
 }
 
+/* From one that is about to end it means nothing. */
 static void
 on_worker(struct listener_process *listener, enum control_type type,
 	  const json_t *json)
 {
-	struct control_worker_lost lost = { .worker = 0 };
-	struct worker_process *worker;
+	struct control_worker_lost message = { .worker = 0 };
+	struct member *member;
 
 	/* The three messages all begin with "worker". */
-	if (control_decode_worker_lost(json, &lost, NULL) != PORTICO_OK)
+	if (listener->state == LISTENER_PROCESS_ENDING ||
+	    control_decode_worker_lost(json, &message, NULL) != PORTICO_OK)
 		return;
-	worker = manager_find_worker(listener->manager, lost.worker);
-	if (worker == NULL)
+	member = find_member(listener, message.worker);
+	if (member == NULL)
 		return;
-	if (type == CONTROL_TYPE_worker_attached)
-		worker_process_attached(worker);
-	else if (lost.exhausted)
-		worker_process_refused(worker, lost.reason);
-	else if (type == CONTROL_TYPE_worker_drained)
-		worker_process_drained(worker);
-	else
-		worker_process_lost(worker, lost.reason, lost.lied);
+	if (type == CONTROL_TYPE_worker_attached) {
+		if (member->state == LISTENER_MEMBER_GIVEN)
+			member->state = LISTENER_MEMBER_ATTACHED;
+		listeners_on_attached(listener, message.worker);
+	} else if (type == CONTROL_TYPE_worker_drained) {
+		member->state = LISTENER_MEMBER_DRAINED;
+		listeners_on_worker_drained(listener, message.worker);
+	} else {
+		member->state = LISTENER_MEMBER_LOST;
+		listeners_on_lost(listener, &message);
+	}
 }
 
 static void
-on_failed(const json_t *json)
+on_drained(struct listener_process *listener, const json_t *json)
+{
+	struct control_drained message;
+
+	if (listener->state != LISTENER_PROCESS_DRAINING ||
+	    control_decode_drained(json, &message, NULL) != PORTICO_OK)
+		return;
+	listener->aborted = message.aborted;
+	listeners_on_drained(listener);
+}
+
+static void
+on_failed(struct listener_process *listener, const json_t *json)
 {
 	struct control_failed message;
 	struct portico_error err;
@@ -331,8 +350,16 @@ on_failed(const json_t *json)
 	if (control_decode_failed(json, &message, NULL) != PORTICO_OK)
 		return;
 	control_failed_to_error(&message, &err);
-	error_prefix(&err, "the listener cannot start");
-	log_write_error(LOG_LEVEL_ERROR, EVENT_LISTENER_FAILED, NULL, &err);
+	listeners_on_failed(listener, &err);
+}
+
+static void
+on_reply(struct listener_process *listener, const json_t *json)
+{
+	struct control_reply reply;
+
+	if (control_decode_reply(json, &reply, NULL) == PORTICO_OK)
+		figures_on_reply(listener, reply.id, reply.body);
 }
 
 static void
@@ -345,9 +372,10 @@ on_message(struct control_connection *connection, const char *type,
 	(void)connection;
 	(void)fds;
 	(void)nfds;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	switch (known) {
 	case CONTROL_TYPE_ready:
-		on_serving(listener);
+		on_ready(listener, message);
 		return;
 	case CONTROL_TYPE_demand:
 		on_demand(listener, message);
@@ -361,11 +389,10 @@ on_message(struct control_connection *connection, const char *type,
 		on_reply(listener, message);
 		return;
 	case CONTROL_TYPE_drained:
-		if (listener->state == LISTENER_PROCESS_DRAINING)
-			manager_listener_drained(listener->manager);
+		on_drained(listener, message);
 		return;
 	case CONTROL_TYPE_failed:
-		on_failed(message);
+		on_failed(listener, message);
 		return;
 	default:
 		log_debug(NULL,
@@ -376,94 +403,61 @@ on_message(struct control_connection *connection, const char *type,
 }
 
 static void
+on_end_limit(uv_timer_t *timer)
+{
+	struct listener_process *listener = timer->data;
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	process_signal(listener->process, SIGKILL);
+}
+
+static void
 on_closed(struct control_connection *connection, enum portico_status status,
 	  const char *why, void *arg)
 {
 	struct listener_process *listener = arg;
 
 	(void)connection;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	control_connection_free(&listener->control);
 	if (status != PORTICO_CLOSED)
 		log_warn(EVENT_LISTENER_MESSAGE, NULL,
 			 "the control connection of the listener ended: %s",
 			 why);
-	/* Usually it is dying; one that lives on is of no use. */
-	if (listener->process != NULL)
-		process_signal(listener->process, SIGKILL);
+	/* It is dying, or ends by itself since it has hung up, and then it may
+	 * have lines of logs to write.  One that lives on is of no use. */
+	if (listener->state != LISTENER_PROCESS_ENDING)
+		uv_timer_start(&listener->timer, on_end_limit, HANGUP_EXIT_MS,
+			       0);
 }
 
 static void
 on_line(struct process *process, const char *line, void *arg)
 {
+	struct listener_process *listener = arg;
 	const struct log_context ctx = { .name = "process",
 					 .value = "listener" };
 
 	(void)process;
-	(void)arg;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	if (listener->complaint[0] == '\0' && !process_is_log_line(line))
+		snprintf(listener->complaint, sizeof listener->complaint, "%s",
+			 line);
 	process_relay(&ctx, line);
-}
-
-/* ---- its end ------------------------------------------------------------- */
-
-/* 0 at first, then up to a second while it keeps dying young. */
-static uint64_t
-restart_delay_ms(const struct listener_process *listener)
-{
-	static const uint64_t delays[] = { 0, 0, 100, 300, 1000 };
-	unsigned last = sizeof delays / sizeof *delays - 1;
-
-	return delays[listener->quick_deaths < last ? listener->quick_deaths :
-						      last];
-}
-
-static void
-plan_restart(struct listener_process *listener)
-{
-	struct manager *manager = listener->manager;
-
-	if (clock_monotonic_ns() - listener->started_ns > LISTENER_STEADY_NS)
-		listener->quick_deaths = 0;
-	else
-		listener->quick_deaths++;
-	if (!manager->served && listener->quick_deaths >= FIRST_TRIES_MAX) {
-		log_error(EVENT_LISTENER_DIED, NULL,
-			  "the listener did not start in %d tries",
-			  FIRST_TRIES_MAX);
-		manager->result = 1;
-		manager_stop(manager, "there is no listener");
-		return;
-	}
-	uv_timer_start(&listener->timer, start_again,
-		       restart_delay_ms(listener), 0);
 }
 
 static void
 on_end(struct process *process, const struct process_exit *result, void *arg)
 {
 	struct listener_process *listener = arg;
-	enum listener_process_state state = listener->state;
-	int pid = (int)process_pid(process);
 	char how[128];
 
-	process_exit_text(result, how, sizeof how);
+	(void)process;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	control_connection_free(&listener->control);
-	process_free(&listener->process);
-	listener->state = LISTENER_PROCESS_DOWN;
 	uv_timer_stop(&listener->timer);
-	LIST_FOREACH_SAFE(struct query, link, query, &listener->queries)
-		finish(query, NULL);
-	if (state == LISTENER_PROCESS_DRAINED) {
-		log_info(NULL, "the listener (process %d) has stopped", pid);
-		manager_something_ended(listener->manager);
-		return;
-	}
-	log_error(EVENT_LISTENER_DIED, NULL,
-		  "the listener (process %d) terminated unexpectedly: it %s",
-		  pid, how);
-	if (state == LISTENER_PROCESS_DRAINING)
-		manager_listener_drained(listener->manager);
-	else
-		plan_restart(listener);
+	listeners_on_end(listener, process_exit_text(result, how, sizeof how));
+	listener_process_free(&listener);
 }
 
 /* ---- its start ----------------------------------------------------------- */
@@ -472,12 +466,14 @@ static void
 on_start_limit(uv_timer_t *timer)
 {
 	struct listener_process *listener = timer->data;
+	uint64_t limit =
+		listener->manager->settings->listener.startup_time_limit;
+	struct portico_error err;
 
-	log_error(EVENT_LISTENER_START_LIMIT, NULL,
-		  "the listener (process %d) was not ready within %d s",
-		  (int)process_pid(listener->process),
-		  LISTENER_START_LIMIT_MS / 1000);
-	process_signal(listener->process, SIGKILL);
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	error_set(&err, PORTICO_TIMED_OUT, "it did not serve within %.1f s",
+		  (double)limit / (double)CLOCK_NS_PER_S);
+	listeners_on_failed(listener, &err);
 }
 
 static enum portico_status
@@ -501,6 +497,7 @@ spawn(struct listener_process *listener, struct portico_error *err)
 	if (status != PORTICO_OK)
 		return status;
 	environment = environment_new(NULL);
+	/* By its path: what is on disk now, not what runs. */
 	path = manager_program(manager, "portico-listener");
 	options.path = path;
 	options.environment = environment;
@@ -523,41 +520,64 @@ spawn(struct listener_process *listener, struct portico_error *err)
 	return status;
 }
 
-void
-listener_process_start(struct listener_process *listener)
+struct listener_process *
+listener_process_start(struct manager *manager, uint32_t number,
+		       struct portico_error *err)
 {
-	struct portico_error err;
+	struct listener_process *listener = mem_zalloc(sizeof *listener);
+	uint64_t limit = manager->settings->listener.startup_time_limit;
+	enum portico_status status;
 
-	ASSERT(listener->state == LISTENER_PROCESS_DOWN);
-	listener->started_ns = clock_monotonic_ns();
-	if (spawn(listener, &err) != PORTICO_OK) {
-		log_write_error(LOG_LEVEL_ERROR, EVENT_LISTENER_FAILED, NULL,
-				&err);
-		plan_restart(listener);
-		return;
-	}
-	listener->number++;
+	listener->magic = LISTENER_PROCESS_MAGIC;
+	listener->manager = manager;
+	listener->number = number;
 	listener->state = LISTENER_PROCESS_STARTING;
-	log_info(NULL, "starting the listener, process %d",
-		 (int)process_pid(listener->process));
-	uv_timer_start(&listener->timer, on_start_limit,
-		       LISTENER_START_LIMIT_MS, 0);
-	if (listener_process_configure(listener, &err) != PORTICO_OK) {
-		log_write_error(LOG_LEVEL_ERROR, EVENT_LISTENER_FAILED, NULL,
-				&err);
-		process_signal(listener->process, SIGKILL);
-		return;
+	listener->started_ns = clock_monotonic_ns();
+	list_init(&listener->link);
+	list_init(&listener->members);
+	uv_timer_init(&manager->loop, &listener->timer);
+	listener->timer.data = listener;
+	if (spawn(listener, err) != PORTICO_OK) {
+		listener_process_free(&listener);
+		return NULL;
 	}
-	send_pools(listener);
+	log_info(NULL, "starting %s listener, process %d",
+		 manager->listeners.serving == NULL ? "the" : "another",
+		 listener_process_pid(listener));
+	uv_timer_start(&listener->timer, on_start_limit,
+		       limit / CLOCK_NS_PER_MS, 0);
+	status = listener_process_configure(listener, err);
+	/* Closed: it has ended already, and that says more. */
+	if (status != PORTICO_OK && status != PORTICO_CLOSED) {
+		log_write_error(LOG_LEVEL_ERROR, EVENT_LISTENER_FAILED, NULL,
+				err);
+		listener_process_kill(listener, err->message);
+	}
+	return listener;
 }
 
 static void
-start_again(uv_timer_t *timer)
+on_timer_closed(uv_handle_t *handle)
 {
-	struct listener_process *listener = timer->data;
+	struct listener_process *listener = handle->data;
 
-	if (listener->manager->phase == MANAGER_RUNNING)
-		listener_process_start(listener);
+	listener->magic = 0;
+	mem_free(listener);
+}
+
+void
+listener_process_free(struct listener_process **listener_p)
+{
+	struct listener_process *listener = *listener_p;
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	*listener_p = NULL;
+	list_remove(&listener->link);
+	LIST_FOREACH_SAFE(struct member, link, member, &listener->members)
+		drop_member(member);
+	control_connection_free(&listener->control);
+	process_free(&listener->process);
+	uv_close((uv_handle_t *)&listener->timer, on_timer_closed);
 }
 
 /* ---- stopping ------------------------------------------------------------ */
@@ -567,73 +587,52 @@ on_drain_limit(uv_timer_t *timer)
 {
 	struct listener_process *listener = timer->data;
 
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	log_warn(EVENT_SHUTDOWN_LIMIT, NULL,
-		 "the listener did not finish its requests in time");
-	manager_listener_drained(listener->manager);
+		 "the listener (process %d) did not finish its requests in "
+		 "time",
+		 listener_process_pid(listener));
+	listeners_on_drained(listener);
 }
 
 void
-listener_process_drain(struct listener_process *listener, uint64_t limit_ms)
+listener_process_drain(struct listener_process *listener, uint64_t limit_ms,
+		       uint64_t idle_ms)
 {
-	const struct control_drain message = { .deadline_ms = limit_ms };
+	uint64_t until = clock_monotonic_ns() + limit_ms * CLOCK_NS_PER_MS;
+	const struct control_drain message = {
+		.deadline_ms = limit_ms,
+		.idle_ms = idle_ms < limit_ms ? idle_ms : limit_ms,
+	};
 
-	uv_timer_stop(&listener->timer);
-	if (listener->state != LISTENER_PROCESS_SERVING ||
-	    listener->control == NULL ||
-	    control_send(listener->control, control_encode_drain(&message),
-			 NULL, 0) != PORTICO_OK) {
-		manager_listener_drained(listener->manager);
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	tell(listener, control_encode_drain(&message));
+	if (listener->state == LISTENER_PROCESS_DRAINING &&
+	    listener->drain_until_ns <= until)
 		return;
-	}
 	listener->state = LISTENER_PROCESS_DRAINING;
+	listener->drain_until_ns = until;
 	/* A second for it to notice the deadline itself. */
 	uv_timer_start(&listener->timer, on_drain_limit, limit_ms + 1000, 0);
-}
-
-static void
-on_end_limit(uv_timer_t *timer)
-{
-	struct listener_process *listener = timer->data;
-
-	if (listener->process != NULL)
-		process_signal(listener->process, SIGKILL);
 }
 
 void
 listener_process_end(struct listener_process *listener)
 {
-	uv_timer_stop(&listener->timer);
-	if (listener->process == NULL)
-		return;
-	listener->state = LISTENER_PROCESS_DRAINED;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	listener->state = LISTENER_PROCESS_ENDING;
 	process_signal(listener->process, SIGTERM);
 	uv_timer_start(&listener->timer, on_end_limit, TERM_TO_KILL_MS, 0);
 }
 
 void
-listener_process_restart(struct listener_process *listener)
+listener_process_kill(struct listener_process *listener, const char *why)
 {
-	if (listener->process != NULL)
-		process_signal(listener->process, SIGKILL);
-}
-
-void
-listener_process_kill(struct listener_process *listener)
-{
-	if (listener->process == NULL)
-		return;
-	listener->state = LISTENER_PROCESS_DRAINED;
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	if (why != NULL)
+		snprintf(listener->failure, sizeof listener->failure, "%s",
+			 why);
+	listener->state = LISTENER_PROCESS_ENDING;
+	uv_timer_stop(&listener->timer);
 	process_signal(listener->process, SIGKILL);
-}
-
-void
-listener_process_fini(struct listener_process *listener)
-{
-	LIST_FOREACH_SAFE(struct query, link, query, &listener->queries) {
-		query->done = NULL;
-		finish(query, NULL);
-	}
-	control_connection_free(&listener->control);
-	process_free(&listener->process);
-	uv_close((uv_handle_t *)&listener->timer, NULL);
 }

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The listener process as the manager sees it: started with the sockets that
- * the manager keeps, started again when it dies, asked for figures.
+ * One listener process as the manager sees it, from fork to exit: what it was
+ * given, what it has said.  Which one serves, and what follows when one ends,
+ * is decided in listeners.c.
+ *
+ *	STARTING -> OPENING -> SERVING -> DRAINING -> ENDING -> (gone)
+ *
+ * It may leave every state by dying.
  */
 #ifndef CORE_ACTIVATION_LISTENER_PROCESS_H
 #define CORE_ACTIVATION_LISTENER_PROCESS_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "core/activation/process.h"
@@ -18,40 +25,66 @@ struct pool;
 struct worker_process;
 
 enum listener_process_state {
-	LISTENER_PROCESS_DOWN, /* not running; a start may be planned */
-	LISTENER_PROCESS_STARTING,
-	LISTENER_PROCESS_SERVING,
-	LISTENER_PROCESS_DRAINING,
-	LISTENER_PROCESS_DRAINED, /* about to be ended */
+	LISTENER_PROCESS_STARTING, /* has settings and workers, no socket */
+	LISTENER_PROCESS_OPENING, /* was given the sockets */
+	LISTENER_PROCESS_SERVING, /* has said that it serves on them */
+	LISTENER_PROCESS_DRAINING, /* accepts no more, finishes */
+	LISTENER_PROCESS_ENDING, /* of no use any more; about to be gone */
+};
+
+/* A worker that it was given. */
+enum listener_member {
+	LISTENER_MEMBER_NONE, /* not given, or ended */
+	LISTENER_MEMBER_GIVEN,
+	LISTENER_MEMBER_ATTACHED, /* gets requests */
+	LISTENER_MEMBER_DRAINED, /* none is left with it */
+	LISTENER_MEMBER_LOST, /* the link is broken */
 };
 
 struct listener_process {
+	unsigned magic;
+	struct list link; /* in listeners.all */
 	struct manager *manager;
+	uint32_t number; /* counts listeners */
 	enum listener_process_state state;
 	struct process *process;
-	struct control_connection *control;
-	uv_timer_t timer; /* start limit, restart delay, drain limit */
-	uint32_t number; /* counts listeners */
-	unsigned quick_deaths; /* in a row */
-	uint64_t started_ns;
-	struct list queries; /* of struct query, not answered yet */
-	uint32_t next_query;
+	struct control_connection *control; /* NULL: it has hung up */
+	uv_timer_t timer; /* limit of the start, of draining, of its end */
+	uint64_t started_ns; /* monotonic */
+	uint64_t drain_until_ns; /* monotonic */
+	uint32_t confirmed; /* generation of the settings that it has */
+	struct list members; /* of struct member */
+	unsigned aborted; /* requests that it cut when it had drained */
+	char failure[256]; /* why we ended it; "" */
+	char complaint[256]; /* the first line it wrote that is none of a log:
+				usually why it could not start; "" */
 };
 
-void listener_process_init(struct listener_process *listener,
-			   struct manager *manager);
-void listener_process_fini(struct listener_process *listener);
+/*
+ * Forks, sends the settings, watches the time limit of its start.  A program
+ * that cannot run shows later, as an end.  NULL: err says why.
+ * OWNERSHIP: the caller's until listener_process_free().
+ */
+struct listener_process *listener_process_start(struct manager *manager,
+						uint32_t number,
+						struct portico_error *err);
+/* A process that still runs is left alone. *listener_p becomes NULL. */
+void listener_process_free(struct listener_process **listener_p);
 
-void listener_process_start(struct listener_process *listener);
-
-/* Again the settings and the sockets, to one that serves (reload). */
+/* The manager's settings, again at a reload. */
 enum portico_status
 listener_process_configure(struct listener_process *listener,
 			   struct portico_error *err);
 
-/* False when there is none to tell: it is told when it starts. */
+/* The manager's sockets: it accepts from now on, and says so.  One that drains
+ * gets none, and says that it has the settings. */
+enum portico_status listener_process_open(struct listener_process *listener,
+					  struct portico_error *err);
+
+/* Its end of a link to a worker, borrowed.  False: it cannot be told. */
 bool listener_process_add_worker(struct listener_process *listener,
 				 const struct worker_process *worker, int fd);
+/* `abort`: what it still has, too. */
 void listener_process_drain_worker(struct listener_process *listener,
 				   uint32_t worker, bool abort);
 void listener_process_worker_gone(struct listener_process *listener,
@@ -59,26 +92,28 @@ void listener_process_worker_gone(struct listener_process *listener,
 void listener_process_pool_state(struct listener_process *listener,
 				 const struct pool *pool);
 
-/* Stop accepting, finish; manager_listener_drained() follows in any case. */
-void listener_process_drain(struct listener_process *listener,
-			    uint64_t limit_ms);
-void listener_process_end(struct listener_process *listener);
-/* Ends it as if it had died: another one follows. */
-void listener_process_restart(struct listener_process *listener);
-void listener_process_kill(struct listener_process *listener);
+enum listener_member
+listener_process_member(const struct listener_process *listener,
+			uint32_t worker);
 
-/*
- * Asks for figures.  `done` is called once, with the borrowed body, or NULL
- * when there was no answer within QUERY_LIMIT_MS; never from within this call.
- * Returns a number for listener_process_forget().
- */
-typedef void listener_query_fn(json_t *body, void *arg);
-uint32_t listener_process_query(struct listener_process *listener,
-				const char *what, listener_query_fn *done,
-				void *arg);
-/* `done` will not be called any more for queries with this argument. */
-void listener_process_forget(struct listener_process *listener, void *arg);
+/* Stop accepting, finish within `limit_ms`; connections without a request stay
+ * open for `idle_ms`.  listeners_on_drained() follows, or its end. */
+void listener_process_drain(struct listener_process *listener,
+			    uint64_t limit_ms, uint64_t idle_ms);
+/* SIGTERM, later SIGKILL. */
+void listener_process_end(struct listener_process *listener);
+/* `why` NULL: the server ends. */
+void listener_process_kill(struct listener_process *listener, const char *why);
+
+/* A question; the answer comes to figures_on_reply().  False: it cannot be
+ * asked now. */
+bool listener_process_ask(struct listener_process *listener, uint32_t id,
+			  const char *what);
 
 const char *listener_process_state_name(enum listener_process_state state);
+int listener_process_pid(const struct listener_process *listener);
+
+/* {"number","pid","state","uptimeMs","limitMs"}: what is left of draining. */
+json_t *listener_process_to_json(const struct listener_process *listener);
 
 #endif

@@ -11,11 +11,15 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/environment.c \
 	core/activation/environment.h \
 	core/activation/events.h \
+	core/activation/figures.c \
+	core/activation/figures.h \
 	core/activation/identity.c \
 	core/activation/identity.h \
 	core/activation/limits.h \
 	core/activation/listener_process.c \
 	core/activation/listener_process.h \
+	core/activation/listeners.c \
+	core/activation/listeners.h \
 	core/activation/manager.c \
 	core/activation/manager.h \
 	core/activation/pool.c \
@@ -32,6 +36,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/sockets.h \
 	core/activation/start_record.c \
 	core/activation/start_record.h \
+	core/activation/upgrade.c \
+	core/activation/upgrade.h \
 	core/activation/worker_process.c \
 	core/activation/worker_process.h
 
@@ -47,6 +53,9 @@ if HAVE_CMOCKA
 UNIT_TESTS += t/unit/activation/backoff-t
 t_unit_activation_backoff_t_SOURCES = t/unit/activation/backoff-t.c
 t_unit_activation_backoff_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/figures-t
+t_unit_activation_figures_t_SOURCES = t/unit/activation/figures-t.c
+t_unit_activation_figures_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/process-t
 t_unit_activation_process_t_SOURCES = t/unit/activation/process-t.c
 t_unit_activation_process_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)

@@ -118,7 +118,8 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	uv_loop_init(&manager->loop);
 	sockets_init(&manager->sockets);
 	list_init(&manager->pools);
-	listener_process_init(&manager->listener, manager);
+	listeners_init(&manager->listeners, manager);
+	figures_init(&manager->figures);
 	uv_timer_init(&manager->loop, &manager->limit);
 	manager->limit.data = manager;
 	uv_idle_init(&manager->loop, &manager->settle);
@@ -143,7 +144,7 @@ int
 manager_run(struct manager *manager)
 {
 	CHECK(manager, MANAGER_MAGIC);
-	listener_process_start(&manager->listener);
+	listeners_start(&manager->listeners);
 	LIST_FOREACH(struct pool, link, pool, &manager->pools)
 		pool_ensure(pool);
 	uv_run(&manager->loop, UV_RUN_DEFAULT);
@@ -198,7 +199,7 @@ manager_listener_serving(struct manager *manager)
 	if (manager->served) {
 		log_info(NULL,
 			 "the listener (process %d) serves on the same sockets",
-			 (int)process_pid(manager->listener.process));
+			 listeners_serving_pid(&manager->listeners));
 		return;
 	}
 	manager->served = true;
@@ -272,21 +273,12 @@ on_confirm_limit(uv_timer_t *timer)
 static void
 finish_apply(struct manager *manager)
 {
-	struct portico_error err;
-
 	settings_unref(&manager->settings);
 	manager->settings = manager->next;
 	manager->next = NULL;
 	/* All are open: this says which are wanted. */
 	(void)sockets_open(&manager->sockets, manager->settings, NULL);
-	if (manager->listener.control != NULL &&
-	    listener_process_configure(&manager->listener, &err) !=
-		    PORTICO_OK) {
-		/* A new one gets the new settings. */
-		log_write_error(LOG_LEVEL_ERROR, EVENT_LISTENER_FAILED, NULL,
-				&err);
-		listener_process_restart(&manager->listener);
-	}
+	listeners_configure(&manager->listeners);
 	sockets_sweep(&manager->sockets);
 	finish_pools(manager);
 	manager->confirming = manager->finishing = true;
@@ -384,7 +376,7 @@ longest_shutdown_ms(const struct manager *manager)
 static void
 kill_everything(struct manager *manager)
 {
-	listener_process_kill(&manager->listener);
+	listeners_kill(&manager->listeners);
 	LIST_FOREACH_SAFE(struct pool, link, pool, &manager->pools)
 		pool_kill(pool);
 }
@@ -420,7 +412,7 @@ manager_stop(struct manager *manager, const char *why)
 	manager->confirming = manager->finishing = false;
 	/* Drain, stop the workers, and a little for each to be noticed. */
 	uv_timer_start(&manager->limit, on_shutdown_limit, 2 * limit + 5000, 0);
-	listener_process_drain(&manager->listener, limit);
+	listeners_drain(&manager->listeners, limit);
 }
 
 void
@@ -432,7 +424,7 @@ manager_listener_drained(struct manager *manager)
 	if (manager->phase != MANAGER_DRAINING)
 		return;
 	manager->phase = MANAGER_STOPPING;
-	listener_process_end(&manager->listener);
+	listeners_end(&manager->listeners);
 	LIST_FOREACH_SAFE(struct pool, link, pool, &manager->pools)
 		pool_shutdown(pool, limit);
 	manager_something_ended(manager);
@@ -444,7 +436,8 @@ close_handles(struct manager *manager)
 	commands_close(&manager->commands);
 	LIST_FOREACH_SAFE(struct pool, link, pool, &manager->pools)
 		pool_free(pool);
-	listener_process_fini(&manager->listener);
+	listeners_fini(&manager->listeners);
+	figures_fini(manager);
 	uv_close((uv_handle_t *)&manager->limit, NULL);
 	uv_close((uv_handle_t *)&manager->settle, NULL);
 	uv_close((uv_handle_t *)&manager->on_term, NULL);
@@ -457,7 +450,7 @@ manager_something_ended(struct manager *manager)
 {
 	CHECK(manager, MANAGER_MAGIC);
 	if (manager->phase != MANAGER_STOPPING ||
-	    manager->listener.process != NULL)
+	    !list_empty(&manager->listeners.all))
 		return;
 	LIST_FOREACH(struct pool, link, pool, &manager->pools)
 		if (!list_empty(&pool->workers))

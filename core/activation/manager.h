@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "core/activation/listener_process.h"
+#include "core/activation/figures.h"
+#include "core/activation/listeners.h"
 #include "core/activation/sockets.h"
 #include "core/base/list.h"
 
@@ -45,7 +46,8 @@ struct manager {
 	uv_idle_t settle; /* looks whether `next` can be put in force */
 	uint32_t generation;
 	struct sockets sockets;
-	struct listener_process listener;
+	struct listeners listeners;
+	struct figures figures; /* of the listeners */
 	struct list pools; /* of struct pool */
 	size_t pool_count;
 	uint32_t next_worker;

@@ -147,7 +147,7 @@ tell_state(struct pool *pool, enum control_pool_state state, const char *reason)
 {
 	pool->state = state;
 	snprintf(pool->reason, sizeof pool->reason, "%s", reason);
-	listener_process_pool_state(&pool->manager->listener, pool);
+	listeners_pool_state(&pool->manager->listeners, pool);
 }
 
 /* Rapid-fail protection. */
@@ -265,7 +265,7 @@ pool_demand(struct pool *pool)
 	CHECK(pool, POOL_MAGIC);
 	if (pool->state != CONTROL_POOL_STARTED) {
 		/* It has not heard yet. */
-		listener_process_pool_state(&pool->manager->listener, pool);
+		listeners_pool_state(&pool->manager->listeners, pool);
 		return;
 	}
 	pool->demand = true;

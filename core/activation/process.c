@@ -475,8 +475,8 @@ process_exit_text(const struct process_exit *result, char *text, size_t size)
 	return text;
 }
 
-static bool
-is_log_line(const char *line)
+bool
+process_is_log_line(const char *line)
 {
 	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
 
@@ -493,7 +493,7 @@ process_relay(const struct log_context *context, const char *line)
 	char text[CHILD_LINE_BYTES + 2];
 	int length;
 
-	if (!is_log_line(line)) {
+	if (!process_is_log_line(line)) {
 		log_info(context, "%s", line);
 		return;
 	}

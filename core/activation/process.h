@@ -73,6 +73,7 @@ struct log_context;
 /* A child's line to our log: as it is when it is a line of a log of ours,
  * else with the context in front of it. */
 void process_relay(const struct log_context *context, const char *line);
+bool process_is_log_line(const char *line);
 
 /* What a child says when it cannot execute its program. */
 #define PROCESS_EXIT_EXHAUSTED 125 /* either, for lack of something */

@@ -12,6 +12,7 @@
 #include "core/activation/events.h"
 #include "core/activation/identity.h"
 #include "core/activation/limits.h"
+#include "core/activation/listener_process.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
 #include "core/base/check.h"
@@ -25,10 +26,6 @@
 
 #define WORKER_PROCESS_MAGIC 0x30c4e125u
 #define NS_PER_MS 1000000ull
-
-/* A worker that has said why it failed, or whose control socket hung up, is
- * expected to exit by itself. */
-#define HANGUP_EXIT_MS 1000
 
 struct context {
 	char id[16];
@@ -69,10 +66,10 @@ record_of(const struct worker_process *worker)
 	return start_history_find(&worker->pool->starts, worker->id);
 }
 
-static struct listener_process *
-listener_of(const struct worker_process *worker)
+static struct listeners *
+listeners_of(const struct worker_process *worker)
 {
-	return &worker->pool->manager->listener;
+	return &worker->pool->manager->listeners;
 }
 
 static bool
@@ -160,9 +157,8 @@ on_drain_limit(struct worker_process *worker)
 			 "within shutdownTimeLimit (%.1f s); they are aborted",
 			 (int)process_pid(worker->process),
 			 (double)settings->shutdown_time_limit / 1e9);
-		listener_process_drain_worker(listener_of(worker), worker->id,
-					      true);
 		limit(worker, ABORT_TO_TERM_MS);
+		listeners_drain_worker(listeners_of(worker), worker, true);
 		return;
 	}
 	log_warn(EVENT_STOP_LIMIT, about(worker, &context),
@@ -188,7 +184,7 @@ on_timer(uv_timer_t *timer)
 	}
 	switch (worker->state) {
 	case WORKER_PROCESS_READY:
-		if (listener_of(worker)->state != LISTENER_PROCESS_SERVING) {
+		if (!listeners_serve(listeners_of(worker))) {
 			/* Not its fault. */
 			limit(worker, settings->startup_time_limit / NS_PER_MS);
 			return;
@@ -238,7 +234,7 @@ on_ready(struct worker_process *worker, const json_t *json)
 	worker->state = WORKER_PROCESS_READY;
 	start_record_step(record_of(worker), START_STEP_READY,
 			  clock_monotonic_ns());
-	worker_process_join(worker);
+	listeners_add_worker(listeners_of(worker), worker);
 }
 
 static void
@@ -418,9 +414,9 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
 				  "portico-worker could not be executed");
 	report_end(worker, how, failed_start, expected);
-	listener_process_worker_gone(listener_of(worker), worker->id, how);
 	list_remove(&worker->link);
 	pool->worker_count--;
+	listeners_worker_gone(listeners_of(worker), worker->id, how);
 	control_connection_free(&worker->control);
 	process_free(&worker->process);
 	pool_worker_ended(pool, worker, how, failed_start, expected);
@@ -556,27 +552,27 @@ worker_process_start(struct pool *pool, uint32_t replaces,
 
 /* ---- joining ------------------------------------------------------------- */
 
-void
-worker_process_join(struct worker_process *worker)
+enum portico_status
+worker_process_join(struct worker_process *worker,
+		    struct listener_process *listener,
+		    struct portico_error *err)
 {
-	const struct control_link message = {
-		.listener = listener_of(worker)->number,
-	};
-	struct portico_error err;
+	const struct control_link message = { .listener = listener->number };
+	enum portico_status status;
 	int ends[2];
 
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->control == NULL)
-		return;
-	if (io_seqpacket_pair(ends, true, &err) != PORTICO_OK) {
-		worker_process_refused(worker, err.message);
-		return;
-	}
-	if (listener_process_add_worker(listener_of(worker), worker, ends[0]))
+		return PORTICO_OK; /* it is dying */
+	status = io_seqpacket_pair(ends, true, err);
+	if (status != PORTICO_OK)
+		return status;
+	if (listener_process_add_worker(listener, worker, ends[0]))
 		control_send(worker->control, control_encode_link(&message),
 			     &ends[1], 1);
 	io_close(&ends[0]);
 	io_close(&ends[1]);
+	return PORTICO_OK;
 }
 
 void
@@ -650,7 +646,7 @@ worker_process_drain(struct worker_process *worker)
 	}
 	worker->state = WORKER_PROCESS_DRAINING;
 	limit(worker, worker->pool->settings->shutdown_time_limit / NS_PER_MS);
-	listener_process_drain_worker(listener_of(worker), worker->id, false);
+	listeners_drain_worker(listeners_of(worker), worker, false);
 }
 
 void

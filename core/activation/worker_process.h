@@ -18,6 +18,7 @@
 #include "core/base/list.h"
 
 struct control_connection;
+struct listener_process;
 struct pool;
 
 enum worker_process_state {
@@ -61,10 +62,12 @@ enum portico_status worker_process_start(struct pool *pool, uint32_t replaces,
 					 struct worker_process **worker_r,
 					 struct portico_error *err);
 
-/* Gives it and the listener the ends of a new link. */
-void worker_process_join(struct worker_process *worker);
+/* Gives it and a listener the ends of a new link. */
+enum portico_status worker_process_join(struct worker_process *worker,
+					struct listener_process *listener,
+					struct portico_error *err);
 
-/* From the listener. */
+/* From the listener that serves; drained: from all that have it. */
 void worker_process_attached(struct worker_process *worker);
 void worker_process_lost(struct worker_process *worker, const char *reason,
 			 bool lied);

@@ -18,10 +18,10 @@
 #include "core/control/connection.h"
 
 static int
-connect_to(const char *path, struct portico_error *err)
+connect_to(const char *path, unsigned limit_s, struct portico_error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval limit = { .tv_sec = CLIENT_TIMEOUT_S };
+	const struct timeval limit = { .tv_sec = limit_s };
 	int fd;
 
 	if (strlen(path) >= sizeof address.sun_path)
@@ -84,7 +84,8 @@ load(const char *packet, size_t length, int memory)
 }
 
 static enum portico_status
-receive_answer(int fd, json_t **answer_r, struct portico_error *err)
+receive_answer(int fd, unsigned limit_s, json_t **answer_r,
+	       struct portico_error *err)
 {
 	char *packet = mem_alloc(CONTROL_MESSAGE_MAX);
 	int memory = -1;
@@ -97,8 +98,8 @@ receive_answer(int fd, json_t **answer_r, struct portico_error *err)
 	mem_free(packet);
 	if (got == PORTICO_AGAIN)
 		return error_set(err, PORTICO_TIMED_OUT,
-				 "porticod did not answer within %d s",
-				 CLIENT_TIMEOUT_S);
+				 "porticod did not answer within %u s",
+				 limit_s);
 	if (got <= 0)
 		return error_set(err, PORTICO_CLOSED,
 				 "porticod closed the connection; is this its "
@@ -110,10 +111,10 @@ receive_answer(int fd, json_t **answer_r, struct portico_error *err)
 }
 
 enum portico_status
-client_ask(const char *socket_path, json_t *request, json_t **answer_r,
-	   struct portico_error *err)
+client_ask(const char *socket_path, json_t *request, unsigned limit_s,
+	   json_t **answer_r, struct portico_error *err)
 {
-	int fd = connect_to(socket_path, err);
+	int fd = connect_to(socket_path, limit_s, err);
 	enum portico_status status;
 
 	if (fd < 0) {
@@ -122,7 +123,7 @@ client_ask(const char *socket_path, json_t *request, json_t **answer_r,
 	}
 	status = send_request(fd, request, err);
 	if (status == PORTICO_OK)
-		status = receive_answer(fd, answer_r, err);
+		status = receive_answer(fd, limit_s, answer_r, err);
 	io_close(&fd);
 	return status;
 }

@@ -15,9 +15,11 @@
 /*
  * OWNERSHIP: takes `request`; the answer is the caller's, json_decref().
  * PORTICO_NOT_FOUND: no server there.  Other failures: it did not answer.  An
- * answer may itself say "ok": false.
+ * answer may itself say "ok": false.  Waits for `limit_s`; 0: as long as the
+ * connection lasts.
  */
 enum portico_status client_ask(const char *socket_path, json_t *request,
-			       json_t **answer_r, struct portico_error *err);
+			       unsigned limit_s, json_t **answer_r,
+			       struct portico_error *err);
 
 #endif

@@ -20,6 +20,7 @@ struct options {
 	const char *socket;
 	bool json;
 	bool help;
+	bool wait;
 };
 
 static void
@@ -28,6 +29,7 @@ parse(struct options *options, int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "wait", no_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -42,6 +44,9 @@ parse(struct options *options, int argc, char **argv)
 			break;
 		case 'j':
 			options->json = true;
+			break;
+		case 'w':
+			options->wait = true;
 			break;
 		case 'h':
 			options->help = true;
@@ -68,7 +73,11 @@ run(const struct command *command, const char *argument,
 	if (argument != NULL)
 		json_object_set_new(request, command->argument,
 				    json_string(argument));
-	if (client_ask(options->socket, request, &answer, &err) != PORTICO_OK) {
+	if (options->wait)
+		json_object_set_new(request, "wait", json_true());
+	if (client_ask(options->socket, request,
+		       command->patient ? 0 : CLIENT_TIMEOUT_S, &answer,
+		       &err) != PORTICO_OK) {
 		error_prefix(&err, "portico");
 		error_print(stderr, &err);
 		return err.status == PORTICO_NOT_FOUND ? EXIT_NO_SERVER :
@@ -113,6 +122,11 @@ main(int argc, char **argv)
 	if (options.help) {
 		words_print_help(command);
 		return 0;
+	}
+	if (options.wait && !command->may_wait) {
+		fprintf(stderr, "portico: %s does not know --wait\n",
+			command->words);
+		return EXIT_USAGE;
 	}
 	wanted = used + (command->argument == NULL ? 0 : 1);
 	if (argc != wanted) {

@@ -67,9 +67,14 @@ figures_of(const json_t *answer, const char *pool)
 static void
 note_silence(const json_t *answer, const char *member)
 {
-	if (json_is_null(json_object_get(answer, member)))
+	const json_t *figures = json_object_get(answer, member);
+
+	if (json_is_null(figures))
 		printf("\nThe listener did not answer in time: its figures are "
 		       "missing.\n");
+	else if (json_is_true(json_object_get(figures, "partial")))
+		printf("\nNot all of the listener answered in time: figures "
+		       "are missing.\n");
 }
 
 static void
@@ -118,6 +123,36 @@ show_pools(const json_t *answer)
 	note_silence(answer, "counters");
 }
 
+/* Listeners beside the one that serves: old ones, and one that starts. */
+static void
+print_others(const json_t *answer)
+{
+	long long serving =
+		number_of(json_object_get(answer, "listener"), "pid");
+	size_t i;
+	json_t *other;
+	char left[32];
+
+	json_array_foreach(json_object_get(answer, "listeners"), i, other)
+	{
+		const json_t *connections =
+			json_object_get(other, "connections");
+
+		if (number_of(other, "pid") == serving)
+			continue;
+		printf("             %s, process %lld", text_of(other, "state"),
+		       number_of(other, "pid"));
+		if (connections != NULL)
+			printf(", %lld connections",
+			       number_of(connections, "active"));
+		if (json_object_get(other, "limitMs") != NULL)
+			printf(", ends in %s at the latest",
+			       format_age(number_of(other, "limitMs"), left,
+					  sizeof left));
+		printf("\n");
+	}
+}
+
 static void
 print_listener(const json_t *answer)
 {
@@ -130,6 +165,7 @@ print_listener(const json_t *answer)
 	       text_of(listener, "state"), number_of(listener, "pid"),
 	       number_of(listener, "threads"), number_of(listener, "starts"),
 	       number_of(listener, "starts") == 1 ? "" : "s");
+	print_others(answer);
 	if (connections != NULL)
 		printf("connections  %lld open, %lld accepted, %lld closed\n",
 		       number_of(connections, "active"),
@@ -347,11 +383,11 @@ void
 show_requests(const json_t *answer)
 {
 	struct table *table = table_new("REQUEST POOL SITE STATE >AGE/ms "
-					">WORKER EVENT MODULE CLIENT METHOD "
-					"TARGET");
+					">LISTENER >WORKER EVENT MODULE CLIENT "
+					"METHOD TARGET");
 	static const char *const members[] = {
-		"id",	 "pool",   "site",   "state",  "ageMs",	 "worker",
-		"event", "module", "client", "method", "target",
+		"id",	  "pool",  "site",   "state",  "ageMs",	 "listener",
+		"worker", "event", "module", "client", "method", "target",
 	};
 	size_t i;
 	json_t *request;
@@ -451,6 +487,26 @@ show_reload(const json_t *answer)
 {
 	(void)answer;
 	printf("the new configuration is in force\n");
+}
+
+void
+show_upgrade(const json_t *answer)
+{
+	const json_t *replaced = json_object_get(answer, "replaced");
+	long long cut = number_of(replaced, "aborted");
+
+	printf("process %lld is the listener now\n",
+	       number_of(json_object_get(answer, "listener"), "pid"));
+	if (number_of(replaced, "pid") == 0)
+		printf("the old one ended by itself meanwhile\n");
+	else if (!json_is_true(json_object_get(replaced, "ended")))
+		printf("process %lld finishes what it has\n",
+		       number_of(replaced, "pid"));
+	else if (cut == 0)
+		printf("process %lld has ended\n", number_of(replaced, "pid"));
+	else
+		printf("process %lld has ended, %lld requests had to be cut\n",
+		       number_of(replaced, "pid"), cut);
 }
 
 void

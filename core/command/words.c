@@ -8,27 +8,40 @@
 
 #include "core/command/client.h"
 
+static const char upgrade_help[] =
+	"Starts the portico-listener that is on disk now, on the same\n"
+	"sockets and with the same workers.  When it serves, the old one\n"
+	"accepts no more, finishes what it has and ends, at the latest after\n"
+	"listener.shutdownTimeLimit.  If the new one does not get that far,\n"
+	"the old one goes on, nothing has changed, and the exit status is 1.\n"
+	"\n"
+	"  --wait  return when the old listener is gone, not when the new\n"
+	"          one serves\n";
+
 static const struct command commands[] = {
 	{ "status", NULL, "status", show_status,
-	  "the server, its listener and its pools" },
+	  .help = "the server, its listener and its pools" },
 	{ "pool list", NULL, "pool-list", show_pools,
-	  "all pools: state, queue, counters" },
+	  .help = "all pools: state, queue, counters" },
 	{ "pool show", "pool", "pool-show", show_pool,
-	  "one pool: workers, and how its last starts went" },
+	  .help = "one pool: workers, and how its last starts went" },
 	{ "pool start", "pool", "pool-start", show_pool_change,
-	  "start a pool that is stopped or was disabled" },
+	  .help = "start a pool that is stopped or was disabled" },
 	{ "pool stop", "pool", "pool-stop", show_pool_change,
-	  "stop a pool: its workers finish, requests get 503" },
+	  .help = "stop a pool: its workers finish, requests get 503" },
 	{ "pool recycle", "pool", "pool-recycle", show_pool_change,
-	  "replace its workers, one after the other, without a gap" },
+	  .help = "replace its workers, one after the other, without a gap" },
 	{ "worker list", NULL, "worker-list", show_workers,
-	  "all worker processes" },
+	  .help = "all worker processes" },
 	{ "request list", NULL, "request-list", show_requests,
-	  "the requests in flight: stage, module, age" },
+	  .help = "the requests in flight: stage, module, age" },
 	{ "listener show", NULL, "listener-show", show_listener,
-	  "bindings, routes, queues and counters of the listener" },
+	  .help = "bindings, routes, queues and counters of the listener" },
 	{ "reload", NULL, "reload", show_reload,
-	  "read the configuration again" },
+	  .help = "read the configuration again" },
+	{ "upgrade listener", NULL, "upgrade-listener", show_upgrade,
+	  .help = "replace the listener by the program on disk, without a gap",
+	  .patient = true, .may_wait = true, .more = upgrade_help },
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -38,7 +51,7 @@ words_print_usage(FILE *stream)
 {
 	fputs("Usage: portico [--socket PATH] [--json] COMMAND\n\n", stream);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(stream, "  %-14s %-5s %s\n", commands[i].words,
+		fprintf(stream, "  %-16s %-5s %s\n", commands[i].words,
 			commands[i].argument == NULL ? "" : "NAME",
 			commands[i].help);
 	fputs("\n"
@@ -46,6 +59,7 @@ words_print_usage(FILE *stream)
 	      "else\n"
 	      "                 " CLIENT_DEFAULT_SOCKET ")\n"
 	      "  --json         the answer as JSON\n"
+	      "  --wait         upgrade listener: until the old one is gone\n"
 	      "  --version, --help; --help after a command describes it\n"
 	      "\n"
 	      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no "
@@ -56,10 +70,12 @@ words_print_usage(FILE *stream)
 void
 words_print_help(const struct command *command)
 {
-	printf("Usage: portico %s%s [--socket PATH] [--json]\n\nShows or does: "
-	       "%s.\n",
+	printf("Usage: portico %s%s%s [--socket PATH] [--json]\n\nShows or "
+	       "does: %s.\n",
 	       command->words, command->argument == NULL ? "" : " NAME",
-	       command->help);
+	       command->may_wait ? " [--wait]" : "", command->help);
+	if (command->more != NULL)
+		printf("\n%s", command->more);
 }
 
 const struct command *

@@ -5,6 +5,7 @@
 #ifndef CORE_COMMAND_WORDS_H
 #define CORE_COMMAND_WORDS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "core/command/show.h"
@@ -15,6 +16,9 @@ struct command {
 	const char *type; /* of the request */
 	show_fn *show;
 	const char *help;
+	bool patient; /* porticod itself limits how long it takes */
+	bool may_wait; /* accepts --wait */
+	const char *more; /* for --help, sentences; or NULL */
 };
 
 /* The command that the words name, or NULL; *used_r: how many of them. */

@@ -79,6 +79,8 @@ struct settings_listener {
 	uint64_t connection_timeout; /* keep-alive, nothing in progress */
 	uint64_t entity_body_timeout; /* between two reads of a body */
 	uint64_t drain_entity_body_timeout;
+	uint64_t startup_time_limit; /* of a listener, to serve */
+	uint64_t shutdown_time_limit; /* of one that was replaced */
 	uint64_t min_send_rate; /* bytes per second */
 	uint64_t min_receive_rate; /* bytes per second, of a body */
 	uint32_t backlog; /* of listen() */

@@ -32,6 +32,8 @@ struct raw_listener {
 	uint64_t connection_timeout;
 	uint64_t entity_body_timeout;
 	uint64_t drain_entity_body_timeout;
+	uint64_t startup_time_limit;
+	uint64_t shutdown_time_limit;
 	uint64_t min_send_rate;
 	uint64_t min_receive_rate;
 	uint32_t backlog;

@@ -144,6 +144,8 @@ resolve_listener(struct settings_resolver *resolver)
 		.connection_timeout = raw->connection_timeout,
 		.entity_body_timeout = raw->entity_body_timeout,
 		.drain_entity_body_timeout = raw->drain_entity_body_timeout,
+		.startup_time_limit = raw->startup_time_limit,
+		.shutdown_time_limit = raw->shutdown_time_limit,
 		.min_send_rate = raw->min_send_rate,
 		.min_receive_rate = raw->min_receive_rate,
 		.backlog = raw->backlog,

@@ -66,7 +66,8 @@ static const struct config_field listener_fields[] = {
 				"bytes."),
 	CONFIG_INTEGER(struct raw_listener, max_connections, "maxConnections",
 		       .fallback = "0", .min = 0, .max = 100000000,
-		       .prose = "Most connections at once. 0: no limit."),
+		       .prose = "Most connections at once. 0: no limit. A "
+				"listener that was replaced counts its own."),
 	CONFIG_DURATION(struct raw_listener, header_wait_timeout,
 			"headerWaitTimeout", .fallback = "120s",
 			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
@@ -88,6 +89,18 @@ static const struct config_field listener_fields[] = {
 			.prose =
 				"How long the rest of a body that nobody reads "
 				"may take. 0: no limit."),
+	CONFIG_DURATION(struct raw_listener, startup_time_limit,
+			"startupTimeLimit", .fallback = "30s",
+			.min = SECOND / 10, .max = DAY,
+			.prose = "How long the listener may take to serve, and "
+				 "to attach the workers when it replaces "
+				 "another."),
+	CONFIG_DURATION(struct raw_listener, shutdown_time_limit,
+			"shutdownTimeLimit", .fallback = "90s",
+			.min = SECOND / 10, .max = DAY,
+			.prose = "How long a listener that was replaced may "
+				 "take to finish its requests before they are "
+				 "cut."),
 	CONFIG_INTEGER(struct raw_listener, min_send_rate, "minSendRate",
 		       .fallback = "240", .min = 0, .max = 1000000000,
 		       .prose = "Slowest client that is still served, in bytes "
@@ -143,7 +156,8 @@ static const struct config_field pool_fields[] = {
 		       "maxConcurrentRequests", .fallback = "5000", .min = 1,
 		       .max = 65536,
 		       .prose = "Requests that a worker process is given at "
-				"once; others wait in the queue."),
+				"once; others wait in the queue. While one "
+				"listener replaces another, by each."),
 	CONFIG_ENUM(struct raw_pool, start_mode, "startMode",
 		    .fallback = "OnDemand", .words = start_modes,
 		    .prose = "Whether workers start with the first request or "

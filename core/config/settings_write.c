@@ -58,6 +58,8 @@ write_listener(const struct settings_listener *listener)
 	put_duration(json, "entityBodyTimeout", listener->entity_body_timeout);
 	put_duration(json, "drainEntityBodyTimeout",
 		     listener->drain_entity_body_timeout);
+	put_duration(json, "startupTimeLimit", listener->startup_time_limit);
+	put_duration(json, "shutdownTimeLimit", listener->shutdown_time_limit);
 	put_number(json, "minSendRate", listener->min_send_rate);
 	put_number(json, "minReceiveRate", listener->min_receive_rate);
 	put_number(json, "backlog", listener->backlog);

@@ -85,6 +85,7 @@ subtest 'what the answers contain' => sub {
 	like($found->{client}, qr/^127\.0\.0\.1/, 'its client');
 	like($found->{ageMs}, qr/^\d+$/, 'its age');
 	is($found->{module}, 'probe', 'the module that has it');
+	is($found->{listener}, $server->pid_of('listener'), 'the listener');
 	$client->reset;
 };
 
@@ -121,6 +122,21 @@ subtest 'pool recycle' => sub {
 	ok(await_exit($old, seconds(10)), 'and ends');
 };
 
+subtest 'upgrade listener' => sub {
+	my $old = $server->pid_of('listener');
+	my ($status, $out) = $server->command('upgrade', 'listener', '--help');
+	is($status, 0, '--help: exit status 0');
+	like($out, qr/upgrade listener \[--wait\]/, 'says how it is used');
+	like($out, qr/nothing has changed.*exit status is 1/s, 'and more');
+	is($server->pid_of('listener'), $old, 'and does nothing');
+	($status, $out) = $server->command('upgrade', 'listener', '--wait');
+	is($status, 0, 'upgrade listener --wait');
+	my ($new) = $out =~ /^process (\d+) is the listener now$/m;
+	like($out, qr/^process $old has ended$/m, 'says what became of both');
+	is_deeply([ $server->pids_of('listener') ], [$new], 'and it is so');
+	is($server->get('/count')->{status}, 200, 'it serves');
+};
+
 subtest 'mistakes' => sub {
 	for my $case (
 		[['pool', 'show', 'nowhere'], 1, qr/nowhere/],
@@ -129,6 +145,9 @@ subtest 'mistakes' => sub {
 		[['pool', 'paint', 'main'], 2, qr/paint/],
 		[['nonsense'], 2, qr/nonsense/],
 		[['--nonsense'], 2, qr/nonsense/],
+		[['status', '--wait'], 2, qr/status does not know --wait/],
+		[['upgrade'], 2, qr/upgrade/],
+		[['upgrade', 'listener', 'now'], 2, qr/upgrade listener/],
 		[[], 2, qr/usage/i],
 	) {
 		my ($words, $wanted, $pattern) = @$case;

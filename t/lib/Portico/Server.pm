@@ -85,6 +85,20 @@ sub open_copy
 
 sub program { return program_directory() . "/$_[0]" }
 
+# A program of the tests' own by its path in the build tree, where everybody
+# may run it.
+sub test_program
+{
+	my ($name) = @_;
+	my $path = build_directory() . "/$name";
+
+	program_directory();
+	return $path unless $copies;
+	my $copy = "$copies/" . basename($name);
+	open_copy($path, $copy) unless -e $copy;
+	return $copy;
+}
+
 # True when the programs that a system test needs were built.
 sub is_built
 {
@@ -167,6 +181,39 @@ sub link_modules
 }
 
 sub module_file { my ($self, $name) = @_; return abs_path("$self->{directory}/modules/$name.so") }
+
+# Programs of its own, which install() can replace while it runs.  Before
+# start().
+sub own_programs
+{
+	my ($self) = @_;
+
+	make_path("$self->{directory}/libexec");
+	$self->{environment}{PORTICO_LIBEXEC_DIR} =
+		"$self->{directory}/libexec";
+	$self->install($_) for qw(portico-listener portico-worker);
+	return $self;
+}
+
+# Puts a program where porticod will find it: the one of the build tree, or a
+# file (a path), or a script (text that begins with "#!").
+sub install
+{
+	my ($self, $name, $what) = @_;
+	my $path = "$self->{directory}/libexec/$name";
+
+	unlink "$path.new";
+	if (($what // '') =~ /^#!/) {
+		open my $file, '>', "$path.new" or die "$path.new: $!";
+		print $file $what;
+		close $file or die $!;
+		chmod 0755, "$path.new";
+	} else {
+		symlink $what // program($name), "$path.new"
+			or die "$path.new: $!";
+	}
+	rename "$path.new", $path or die "$path: $!";
+}
 
 # The configuration as data, after the defaults of tests were filled in.
 sub configuration
@@ -541,6 +588,28 @@ sub exchange
 
 	$connection->send($bytes);
 	return $connection->read_response(%options);
+}
+
+# A request of the probe that runs until it is given the rest of its body by
+# finish_request(); the connection.
+sub begin_request
+{
+	my ($self, $name) = @_;
+	my $connection = $self->connect;
+
+	$connection->send("PUT /body?n=$name HTTP/1.1\r\nHost: a\r\n"
+		. "Content-Length: 4\r\n\r\nab");
+	$self->await_request(qr/n=$name/) or die "no request $name";
+	return $connection;
+}
+
+# Its response.
+sub finish_request
+{
+	my ($self, $connection) = @_;
+
+	$connection->send('cd');
+	return $connection->read_response;
 }
 
 # Runs a program; returns (exit status, stdout, stderr).
