@@ -21,5 +21,6 @@ t_load_load_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 EXTRA_DIST += t/lib/Portico/Load.pm
 SYSTEM_TESTS += \
 	t/load/faults.t \
+	t/load/listeners.t \
 	t/load/reloads.t \
 	t/load/slow-readers.t
