@@ -24,14 +24,18 @@ my $server = Portico::Server->new(
 
 sub pid_of { return $server->get_json("/$_[0]/count")->{pid} }
 
-# Starts a request that the worker keeps; returns its connection.
+# Starts a request that the worker keeps; returns its connection.  One that was
+# given to the worker only would go to the next one instead.
 sub hold
 {
 	my ($pool, $path) = @_;
 	my $client = $server->connect;
 
 	$client->send("GET /$pool$path HTTP/1.1\r\nHost: a\r\n\r\n");
-	ok($server->await_request(qr{^/$pool\Q$path\E}), "$path runs");
+	ok(await_condition(seconds(5), sub {
+		grep { $_->{target} eq "/$pool$path"
+			&& $_->{state} eq 'started' } $server->requests
+	}), "$path runs");
 	return $client;
 }
 
