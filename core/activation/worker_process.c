@@ -537,7 +537,7 @@ worker_process_start(struct pool *pool, uint32_t replaces,
 	start_record_step(record, START_STEP_FORK, clock_monotonic_ns());
 	worker->control = control_connection_new(&pool->manager->loop, ends[0],
 						 on_message, on_closed, worker);
-	control_connection_limit(worker->control, CONTROL_UNTRUSTED_MAX);
+	control_connection_distrust(worker->control);
 	log_info(about(worker, &context), "starting a worker, process %d",
 		 (int)process_pid(worker->process));
 	limit(worker, pool->settings->startup_time_limit / NS_PER_MS);

@@ -41,6 +41,18 @@ void io_close(int *fd);
  * before Linux 6.2 it costs about a microsecond for each. */
 int io_count_descriptors(void);
 
+/*
+ * Closes descriptors (those >= 0) that another process made or may have filled
+ * with its own, and stores -1, without waiting: close() itself may take as
+ * long as that process likes (a socket that lingers, a file system in user
+ * space, the last of a huge file), so it is left to threads that do nothing
+ * else.  Any thread; at exit the kernel closes what is left.
+ */
+void io_close_foreign(int *fds, size_t count);
+
+/* For tests that count descriptors: whether all of these are closed. */
+bool io_close_foreign_done(void);
+
 enum portico_status io_set_cloexec(int fd, bool on);
 enum portico_status io_set_nonblock(int fd, bool on);
 
@@ -111,8 +123,10 @@ bool io_is_exhaustion(int os_error);
 enum portico_status io_seqpacket_pair(int fds[2], bool nonblock,
 				      struct portico_error *err);
 
-/* Most descriptors in one message. */
+/* Most descriptors in one message of ours, and of anybody's (the kernel's
+ * SCM_MAX_FD): what had no room the kernel would close for us, and wait. */
 #define IO_MESSAGE_FDS_MAX 32
+#define IO_FOREIGN_FDS_MAX 253
 
 /*
  * Sends one message with `nfds` descriptors over a SOCK_SEQPACKET socket;

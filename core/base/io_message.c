@@ -14,7 +14,7 @@
 
 union control {
 	struct cmsghdr head; /* for its alignment */
-	char bytes[CMSG_SPACE(sizeof(int) * IO_MESSAGE_FDS_MAX)];
+	char bytes[CMSG_SPACE(sizeof(int) * IO_FOREIGN_FDS_MAX)];
 };
 
 enum portico_status
@@ -63,14 +63,13 @@ io_send_message(int fd, const void *data, size_t length, const int *fds,
 	return PORTICO_OK;
 }
 
-/* Puts descriptors that arrived into `fds`; those beyond `room` are closed
- * and false is returned. */
-static bool
-collect(struct msghdr *message, int *fds, size_t room, size_t *count_r)
+/* Puts descriptors that arrived into `fds`; those beyond `room` into `beyond`,
+ * which has room for all that can come. */
+static void
+collect(struct msghdr *message, int *fds, size_t room, size_t *count_r,
+	int *beyond, size_t *beyond_r)
 {
-	size_t count = 0;
-	bool fits = true;
-
+	*count_r = *beyond_r = 0;
 	for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL;
 	     head = CMSG_NXTHDR(message, head)) {
 		size_t n;
@@ -79,20 +78,12 @@ collect(struct msghdr *message, int *fds, size_t room, size_t *count_r)
 		    head->cmsg_type != SCM_RIGHTS)
 			continue;
 		n = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
-			if (count < room) {
-				fds[count++] = fd;
-			} else {
-				fits = false;
-				io_close(&fd);
-			}
-		}
+		ASSERT(n <= IO_FOREIGN_FDS_MAX);
+		for (size_t i = 0; i < n; i++)
+			memcpy(*count_r < room ? &fds[(*count_r)++] :
+						 &beyond[(*beyond_r)++],
+			       CMSG_DATA(head) + i * sizeof(int), sizeof(int));
 	}
-	*count_r = count;
-	return fits;
 }
 
 /* What recvmsg() says, but for interruptions. */
@@ -107,24 +98,23 @@ receive(int fd, struct msghdr *message, int flags)
 	return got;
 }
 
-static void
-close_all(int *fds, size_t *count)
-{
-	while (*count > 0)
-		io_close(&fds[--*count]);
-}
-
-/* One look at the next message, which stays where it is; its descriptors are
- * ours, whatever becomes of it. */
+/*
+ * One look at the next message, which stays where it is; its descriptors are
+ * ours, whatever becomes of it.  recvmsg() itself would take the message away
+ * even when there is no descriptor free for those that come with it, and the
+ * kernel would close them, which may take its time (io_close_foreign).
+ */
 struct look {
 	ssize_t length; /* or a status */
 	size_t count; /* descriptors */
+	int beyond[IO_FOREIGN_FDS_MAX]; /* those that nobody asked for */
+	size_t beyond_count;
 	bool whole; /* all of it fits */
 	bool starved; /* but for descriptors that this process cannot have */
 };
 
-static struct look
-look(int fd, void *data, size_t size, int *fds, size_t room)
+static void
+look(int fd, void *data, size_t size, int *fds, size_t room, struct look *look)
 {
 	struct iovec part = { .iov_base = data, .iov_len = size };
 	union control control;
@@ -132,42 +122,38 @@ look(int fd, void *data, size_t size, int *fds, size_t room)
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof control };
-	struct look look = { .length = receive(fd, &message, MSG_PEEK) };
-	bool fits;
 
-	if (look.length < 0)
-		look.length = (ssize_t)status_from_errno(errno);
-	if (look.length <= 0)
-		return look;
-	fits = collect(&message, fds, room, &look.count);
-	look.whole = fits &&
-		     (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
-	look.starved = fits && (message.msg_flags & MSG_CTRUNC) != 0 &&
-		       look.count < IO_MESSAGE_FDS_MAX;
-	return look;
+	look->count = look->beyond_count = 0;
+	look->whole = look->starved = false;
+	look->length = receive(fd, &message, MSG_PEEK);
+	if (look->length < 0)
+		look->length = (ssize_t)status_from_errno(errno);
+	if (look->length <= 0)
+		return;
+	collect(&message, fds, room, &look->count, look->beyond,
+		&look->beyond_count);
+	look->whole = look->beyond_count == 0 &&
+		      (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+	/* There is room for all that one message can carry. */
+	look->starved = (message.msg_flags & MSG_CTRUNC) != 0;
 }
 
-/* Takes away the message that was looked at. */
+static void
+forget(struct look *look, int *fds)
+{
+	io_close_foreign(fds, look->count);
+	io_close_foreign(look->beyond, look->beyond_count);
+	look->count = look->beyond_count = 0;
+}
+
+/* Takes away the message that was looked at.  Its descriptors, which we have
+ * as well, are not the last ones. */
 static void
 consume(int fd)
 {
 	struct msghdr message = { .msg_iovlen = 0 };
 
 	(void)receive(fd, &message, 0);
-}
-
-static ssize_t
-receive_plain(int fd, void *data, size_t size)
-{
-	struct iovec part = { .iov_base = data, .iov_len = size };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	ssize_t got = receive(fd, &message, 0);
-
-	if (got < 0)
-		return (ssize_t)status_from_errno(errno);
-	if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-		return (ssize_t)PORTICO_TOO_LARGE;
-	return got;
 }
 
 ssize_t
@@ -178,26 +164,25 @@ io_recv_message(int fd, void *data, size_t size, int *fds, size_t *nfds)
 
 	if (nfds != NULL)
 		*nfds = 0;
-	if (room == 0)
-		return receive_plain(fd, data, size);
-	/* recvmsg() takes the message away even when there is no descriptor
-	 * free for those that come with it; hence the look. */
-	now = look(fd, data, size, fds, room);
-	if (now.starved) {
-		close_all(fds, &now.count);
+	look(fd, data, size, fds, room, &now);
+	if (now.starved && now.beyond_count == 0) {
+		forget(&now, fds);
 		if (!io_descriptors_free(fd, IO_MESSAGE_FDS_MAX))
 			return (ssize_t)PORTICO_FULL;
 		/* There are some again. */
-		now = look(fd, data, size, fds, room);
+		look(fd, data, size, fds, room, &now);
 	}
 	if (now.length <= 0)
 		return now.length;
-	consume(fd);
+	/* One that we do not have in full stays in the socket. */
+	if (!now.starved)
+		consume(fd);
 	if (!now.whole) {
-		close_all(fds, &now.count);
+		forget(&now, fds);
 		return (ssize_t)PORTICO_TOO_LARGE;
 	}
-	*nfds = now.count;
+	if (nfds != NULL)
+		*nfds = now.count;
 	return now.length;
 }
 

@@ -16,6 +16,7 @@ core_base_libbase_la_SOURCES = \
 	core/base/hash.h \
 	core/base/io.c \
 	core/base/io.h \
+	core/base/io_foreign.c \
 	core/base/io_message.c \
 	core/base/list.h \
 	core/base/log.c \

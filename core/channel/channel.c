@@ -219,6 +219,9 @@ channel_free(struct channel **channel_p)
 	space_fini(&channel->peer);
 	io_close(&channel->wake_own);
 	io_close(&channel->wake_peer);
+	/* The worker's may lie unread in the listener's. */
+	if (channel->listener)
+		io_close_foreign(&channel->socket, 1);
 	io_close(&channel->socket);
 	io_close(&channel->spare);
 	mem_free(channel->overflow);

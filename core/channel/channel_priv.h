@@ -93,6 +93,9 @@ struct channel {
 
 	struct channel_file *files[FILE_BUCKETS];
 	uint32_t file_count; /* in the table */
+	/* Numbers of files that are closed, and still wait in the socket. */
+	uint32_t *forgotten;
+	uint32_t forgotten_count;
 	struct file_total *file_total; /* NULL: none yet */
 
 	int wake_own; /* pipe, read end */
@@ -165,17 +168,13 @@ void ring_release_flush(struct channel *channel);
 /* Try to get more blocks.  True: there are some now. */
 bool segment_grow(struct channel *channel,
 		  enum channel_block_class block_class);
-/* What waits on the socket, without the descriptors for which there is no
- * room. */
-enum portico_status segment_socket_take(struct channel *channel);
 /* SEGMENT_DROP of the other side. */
 enum portico_status segment_dropped(struct channel *channel, uint64_t number);
 
 /* ---- file.c ------------------------------------------------------------------ */
 
 /* FILE message; takes fd. */
-enum portico_status file_add(struct channel *channel, uint32_t number, int fd,
-			     bool exhausted);
+enum portico_status file_add(struct channel *channel, uint32_t number, int fd);
 /* FILE_CLOSE: the table lets go.  False: never passed. */
 bool file_remove(struct channel *channel, uint32_t number);
 void file_fini(struct channel *channel);

@@ -64,31 +64,47 @@ file_fault(int fd, uint64_t *size_r)
 	return NULL;
 }
 
-/*
- * `exhausted`: this process had no descriptor left.  That is not the worker's
- * fault, so the file is entered without one, and sending from it fails.  The
- * same for a worker that would use up our descriptors.
- */
+/* Whether the ring has closed it already, while it waited in the socket. */
+static bool
+was_forgotten(struct channel *channel, uint32_t number)
+{
+	for (uint32_t i = 0; i < channel->forgotten_count; i++) {
+		if (channel->forgotten[i] != number)
+			continue;
+		channel->forgotten_count--;
+		memmove(&channel->forgotten[i], &channel->forgotten[i + 1],
+			(channel->forgotten_count - i) * sizeof(uint32_t));
+		return true;
+	}
+	return false;
+}
+
+/* A worker that would use up our descriptors gets its file entered without
+ * one, and sending from it fails. */
 enum portico_status
-file_add(struct channel *channel, uint32_t number, int fd, bool exhausted)
+file_add(struct channel *channel, uint32_t number, int fd)
 {
 	struct channel_file **link = &channel->files[number % FILE_BUCKETS];
 	struct channel_file *file;
 	const char *fault = NULL;
 	uint64_t size = 0;
 
+	if (was_forgotten(channel, number)) {
+		io_close_foreign(&fd, 1);
+		return PORTICO_OK;
+	}
 	if (channel->file_count >= FILES_LIMIT)
 		fault = "passed more files than are allowed";
-	else if (fd < 0 && !exhausted)
+	else if (fd < 0)
 		fault = "passed a file without a descriptor";
-	else if (fd >= 0)
+	else
 		fault = file_fault(fd, &size);
 	if (fault != NULL) {
-		io_close(&fd);
+		io_close_foreign(&fd, 1);
 		return channel_refuse(channel, fault);
 	}
 	if (too_many_open(channel))
-		io_close(&fd);
+		io_close_foreign(&fd, 1);
 	file = mem_zalloc(sizeof(*file));
 	file->magic = FILE_MAGIC;
 	if (channel->file_total == NULL)
@@ -121,7 +137,7 @@ file_release(struct channel_file *file)
 		return;
 	file->total->open--;
 	total_free_if_over(file->total);
-	io_close(&file->fd);
+	io_close_foreign(&file->fd, 1);
 	memset(file, 0, sizeof(*file));
 	mem_free(file);
 }
@@ -136,6 +152,19 @@ file_link(struct channel *channel, uint32_t number)
 	return link;
 }
 
+/* It waits in the socket for a descriptor that it needs no more. */
+static bool
+forget(struct channel *channel, uint32_t number)
+{
+	if (channel->forgotten_count >= FILES_LIMIT)
+		return false;
+	if (channel->forgotten == NULL)
+		channel->forgotten =
+			mem_zalloc_array(FILES_LIMIT, sizeof(uint32_t));
+	channel->forgotten[channel->forgotten_count++] = number;
+	return true;
+}
+
 bool
 file_remove(struct channel *channel, uint32_t number)
 {
@@ -146,13 +175,9 @@ file_remove(struct channel *channel, uint32_t number)
 		(void)channel_socket_readable(channel);
 		link = file_link(channel, number);
 	}
-	/* It waits for a descriptor that it needs no more. */
-	while (*link == NULL && channel->starved &&
-	       segment_socket_take(channel) == PORTICO_OK)
-		link = file_link(channel, number);
 	file = *link;
 	if (file == NULL)
-		return false;
+		return channel->starved && forget(channel, number);
 	*link = file->next;
 	file->next = NULL;
 	channel->file_count--;
@@ -176,6 +201,8 @@ file_fini(struct channel *channel)
 		channel->files[i] = NULL;
 	}
 	channel->file_count = 0;
+	MEM_FREE(channel->forgotten);
+	channel->forgotten_count = 0;
 	if (channel->file_total != NULL) {
 		channel->file_total->channel_gone = true;
 		total_free_if_over(channel->file_total);

@@ -15,8 +15,14 @@
 
 union control {
 	struct cmsghdr align;
-	/* Room for one descriptor; the kernel pads to room for two. */
 	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* All that a worker can send: what has no room the kernel closes, and that
+ * may take its time. */
+union foreign_control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int) * IO_FOREIGN_FDS_MAX)];
 };
 
 enum portico_status
@@ -73,6 +79,7 @@ receive(int socket, struct msghdr *header, int flags)
 static unsigned
 take_descriptors(struct msghdr *header, int *fd_r)
 {
+	int fds[IO_FOREIGN_FDS_MAX];
 	unsigned count = 0;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL;
@@ -81,44 +88,31 @@ take_descriptors(struct msghdr *header, int *fd_r)
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t at = 0; at + sizeof(int) <= bytes;
-		     at += sizeof(int)) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + at, sizeof(fd));
-			if (count++ == 0)
-				*fd_r = fd;
-			else
-				io_close(&fd);
-		}
+		for (size_t at = 0;
+		     at + sizeof(int) <= bytes && count < IO_FOREIGN_FDS_MAX;
+		     at += sizeof(int))
+			memcpy(&fds[count++], CMSG_DATA(c) + at, sizeof(int));
 	}
-	if (count > 1)
-		io_close(fd_r);
+	if (count == 1)
+		*fd_r = fds[0];
+	else
+		io_close_foreign(fds, count);
 	return count;
 }
 
-/* The message is there: takes it away. */
-static void
-consume(int socket)
-{
-	struct msghdr header = { .msg_iovlen = 0 };
-
-	(void)receive(socket, &header, 0);
-}
-
-/* The next message, taken away only if `flags` do not say MSG_PEEK.
- * PORTICO_FULL as in channel_message_receive. */
+/* A look at the next message, which stays where it is.  PORTICO_FULL as in
+ * channel_message_receive. */
 static enum portico_status
-take(int socket, struct channel_message *message_r, int *fd_r, int flags)
+look(int socket, struct channel_message *message_r, int *fd_r)
 {
-	union control control;
+	union foreign_control control;
 	struct iovec iov = { .iov_base = message_r,
 			     .iov_len = sizeof(*message_r) };
 	struct msghdr header = { .msg_iov = &iov,
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
 				 .msg_controllen = sizeof(control.bytes) };
-	ssize_t n = receive(socket, &header, flags);
+	ssize_t n = receive(socket, &header, MSG_PEEK);
 	unsigned count;
 
 	*fd_r = -1;
@@ -133,33 +127,33 @@ take(int socket, struct channel_message *message_r, int *fd_r, int flags)
 		return PORTICO_FULL;
 	if (n != (ssize_t)sizeof(*message_r) || count > 1 ||
 	    (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-		io_close(fd_r);
+		io_close_foreign(fd_r, 1);
 		return PORTICO_PROTOCOL;
 	}
 	return PORTICO_OK;
+}
+
+/* Takes away the message that was looked at.  Its descriptor, which we have as
+ * well, is not the last one: that might take its time (io_close_foreign). */
+static void
+consume(int socket)
+{
+	struct msghdr header = { .msg_iovlen = 0 };
+
+	(void)receive(socket, &header, 0);
 }
 
 enum portico_status
 channel_message_receive(int socket, struct channel_message *message_r,
 			int *fd_r)
 {
-	enum portico_status status = take(socket, message_r, fd_r, MSG_PEEK);
+	enum portico_status status = look(socket, message_r, fd_r);
 
-	if (status == PORTICO_FULL) {
-		if (!io_descriptors_free(socket, 1))
-			return PORTICO_FULL;
-		/* There is one again. */
-		status = take(socket, message_r, fd_r, MSG_PEEK);
-		if (status == PORTICO_FULL)
-			status = PORTICO_PROTOCOL;
-	}
-	if (status == PORTICO_OK || status == PORTICO_PROTOCOL)
+	/* There may be one again. */
+	if (status == PORTICO_FULL && io_descriptors_free(socket, 1))
+		status = look(socket, message_r, fd_r);
+	/* A lie stays where it is: it ends the channel, and that the socket. */
+	if (status == PORTICO_OK)
 		consume(socket);
 	return status;
-}
-
-enum portico_status
-channel_message_take(int socket, struct channel_message *message_r, int *fd_r)
-{
-	return take(socket, message_r, fd_r, 0);
 }

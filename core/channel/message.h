@@ -47,15 +47,12 @@ channel_message_send(int socket, const struct channel_message *message, int fd);
  * Receive one.  *fd_r is the descriptor that came with it (the caller's now)
  * or -1.  PORTICO_AGAIN: none there.  PORTICO_CLOSED: hang-up.
  * PORTICO_PROTOCOL: wrong length, or more than one descriptor (all closed).
+ * The message stays where it is and the channel is to end.
  * PORTICO_FULL: this process has no descriptor left to receive it with; the
  * message stays where it is.
  */
 enum portico_status channel_message_receive(int socket,
 					    struct channel_message *message_r,
 					    int *fd_r);
-
-/* The same, but on PORTICO_FULL the message is taken and *fd_r is -1. */
-enum portico_status
-channel_message_take(int socket, struct channel_message *message_r, int *fd_r);
 
 #endif

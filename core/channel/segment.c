@@ -203,8 +203,7 @@ message_from_listener(struct channel *channel,
 
 static enum portico_status
 message_from_worker(struct channel *channel,
-		    const struct channel_message *message, int *fd_p,
-		    bool exhausted)
+		    const struct channel_message *message, int *fd_p)
 {
 	int fd = *fd_p;
 
@@ -225,7 +224,7 @@ message_from_worker(struct channel *channel,
 		if (message->block_class != 0)
 			break;
 		*fd_p = -1;
-		return file_add(channel, message->number, fd, exhausted);
+		return file_add(channel, message->number, fd);
 	case CHANNEL_MESSAGE_SEGMENT:
 	case CHANNEL_MESSAGE_REFUSED:
 		break;
@@ -235,7 +234,7 @@ message_from_worker(struct channel *channel,
 
 static enum portico_status
 message_handle(struct channel *channel, const struct channel_message *message,
-	       int fd, bool exhausted)
+	       int fd)
 {
 	enum portico_status status;
 
@@ -244,10 +243,10 @@ message_handle(struct channel *channel, const struct channel_message *message,
 		status = channel_refuse(channel, "message on the socket of "
 						 "another format");
 	else if (channel->listener)
-		status = message_from_worker(channel, message, &fd, exhausted);
+		status = message_from_worker(channel, message, &fd);
 	else
 		status = message_from_listener(channel, message, &fd);
-	io_close(&fd);
+	io_close_foreign(&fd, 1);
 	return status;
 }
 
@@ -281,24 +280,21 @@ socket_closed(struct channel *channel)
 	return PORTICO_CLOSED;
 }
 
-/* `take`: also what there are no descriptors for. */
 static enum portico_status
-socket_read(struct channel *channel, bool take)
+socket_read(struct channel *channel)
 {
 	channel->starved = false;
 	for (unsigned i = 0; i < CHANNEL_MESSAGES_PER_CALL; i++) {
 		struct channel_message message;
 		int fd;
 		enum portico_status status =
-			take ? channel_message_take(channel->socket, &message,
-						    &fd) :
-			       receive_with_spare(channel, &message, &fd);
+			receive_with_spare(channel, &message, &fd);
 
 		if (status == PORTICO_AGAIN)
 			return PORTICO_OK;
 		if (status == PORTICO_CLOSED)
 			return socket_closed(channel);
-		if (status == PORTICO_FULL && !take) {
+		if (status == PORTICO_FULL) {
 			channel->starved = true;
 			return PORTICO_OK;
 		}
@@ -306,8 +302,7 @@ socket_read(struct channel *channel, bool take)
 			return channel_refuse(
 				channel, "message on the socket of another "
 					 "size or with two descriptors");
-		status = message_handle(channel, &message, fd,
-					status == PORTICO_FULL);
+		status = message_handle(channel, &message, fd);
 		spare_keep(channel);
 		if (status != PORTICO_OK)
 			return status;
@@ -325,17 +320,7 @@ channel_socket_readable(struct channel *channel)
 		return PORTICO_CLOSED;
 	if (channel->grow_owed != 0)
 		grow_answer_owed(channel);
-	return socket_read(channel, false);
-}
-
-enum portico_status
-segment_socket_take(struct channel *channel)
-{
-	if (channel->lie != NULL)
-		return PORTICO_PROTOCOL;
-	if (channel->socket_closed)
-		return PORTICO_CLOSED;
-	return socket_read(channel, true);
+	return socket_read(channel);
 }
 
 /* ---- shrinking ----------------------------------------------------------------- */

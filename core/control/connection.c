@@ -52,12 +52,12 @@ struct control_connection {
 	bool starved; /* a message waits until we have descriptors for it */
 	bool freed; /* by the owner */
 	bool reported; /* on_closed was called */
+	bool distrusted; /* the peer is a worker */
 	control_message_fn *on_message;
 	control_closed_fn *on_closed;
 	void *arg;
 	struct list output; /* of struct outgoing */
 	size_t output_count;
-	size_t input_max; /* bytes of a message */
 	enum portico_status end_status; /* set when a send failed */
 	const char *end_why;
 	char input[CONTROL_MESSAGE_MAX + 1];
@@ -78,7 +78,6 @@ control_connection_new(uv_loop_t *loop, int fd, control_message_fn *on_message,
 
 	connection->magic = CONNECTION_MAGIC;
 	connection->fd = fd;
-	connection->input_max = CONTROL_LARGE_MAX;
 	connection->on_message = on_message;
 	connection->on_closed = on_closed;
 	connection->arg = arg;
@@ -151,7 +150,15 @@ control_connection_free(struct control_connection **connection_p)
 	if (connection->watched)
 		uv_close((uv_handle_t *)&connection->poll, on_handle_closed);
 	uv_close((uv_handle_t *)&connection->retry, on_handle_closed);
-	io_close(&connection->fd);
+	/* With what may be unread in it. */
+	io_close_foreign(&connection->fd, 1);
+}
+
+void
+control_connection_distrust(struct control_connection *connection)
+{
+	CHECK(connection, CONNECTION_MAGIC);
+	connection->distrusted = true;
 }
 
 void
@@ -161,13 +168,6 @@ control_connection_unref(struct control_connection *connection)
 	if (connection->watched)
 		uv_unref((uv_handle_t *)&connection->poll);
 	uv_unref((uv_handle_t *)&connection->retry);
-}
-
-void
-control_connection_limit(struct control_connection *connection, size_t bytes)
-{
-	CHECK(connection, CONNECTION_MAGIC);
-	connection->input_max = bytes;
 }
 
 bool
@@ -398,43 +398,68 @@ control_send(struct control_connection *connection, json_t *message,
 
 /* The message that a stub stands for, or NULL. */
 static json_t *
-load_large(int *fds, size_t *nfds, size_t most)
+load_large(int *fds, size_t *nfds)
 {
 	json_t *message = NULL;
 	struct buffer text;
 
 	if (*nfds == 0)
 		return NULL;
-	buffer_init(&text, most);
-	if (io_memfd_read(fds[*nfds - 1], most, &text, NULL) == PORTICO_OK)
+	buffer_init(&text, CONTROL_LARGE_MAX);
+	if (io_memfd_read(fds[*nfds - 1], CONTROL_LARGE_MAX, &text, NULL) ==
+	    PORTICO_OK)
 		message = json_loadb(text.data, text.length,
 				     JSON_REJECT_DUPLICATES, NULL);
 	buffer_fini(&text);
-	io_close(&fds[--*nfds]);
+	io_close_foreign(&fds[--*nfds], 1);
 	return message;
 }
 
-/* False: not a message. */
-static bool
+/* NULL, or why it is no message. */
+static const char *
 dispatch(struct control_connection *connection, size_t length, int *fds,
 	 size_t nfds)
 {
-	json_t *message = json_loadb(connection->input, length,
-				     JSON_REJECT_DUPLICATES, NULL);
-	const char *type = json_string_value(json_object_get(message, "type"));
+	json_t *message;
+	const char *type;
 
-	if (type != NULL && strcmp(type, LARGE_TYPE) == 0) {
-		json_t *large = load_large(fds, &nfds, connection->input_max);
+	if (connection->distrusted && nfds > 0)
+		return "the peer sent descriptors";
+	message = json_loadb(connection->input, length, JSON_REJECT_DUPLICATES,
+			     NULL);
+	type = json_string_value(json_object_get(message, "type"));
+	if (type != NULL && strcmp(type, LARGE_TYPE) == 0 &&
+	    !connection->distrusted) {
+		json_t *large = load_large(fds, &nfds);
 
 		json_decref(message);
 		message = large;
 		type = json_string_value(json_object_get(message, "type"));
 	}
+	if (type != NULL && strcmp(type, LARGE_TYPE) == 0)
+		type = NULL;
 	if (type != NULL)
 		connection->on_message(connection, type, message, fds, nfds,
 				       connection->arg);
 	json_decref(message);
-	return type != NULL;
+	return type != NULL ? NULL : "the peer sent what is not a message";
+}
+
+/* What io_recv_message() says instead of a length. */
+static void
+receive_failed(struct control_connection *connection, ssize_t got)
+{
+	if (got == 0 || got == PORTICO_CLOSED)
+		end(connection, PORTICO_CLOSED, "the peer has closed");
+	else if (got == PORTICO_FULL)
+		end(connection, PORTICO_PROTOCOL, "the peer sent descriptors");
+	else if (got == PORTICO_TOO_LARGE)
+		end(connection,
+		    connection->distrusted ? PORTICO_PROTOCOL :
+					     PORTICO_TOO_LARGE,
+		    "a message is too large");
+	else
+		end(connection, (enum portico_status)got, "receiving failed");
 }
 
 /* Reads what is there; stops when the connection ended or was freed. */
@@ -444,7 +469,7 @@ receive(struct control_connection *connection)
 	for (int i = 0; i < READ_BATCH; i++) {
 		int fds[IO_MESSAGE_FDS_MAX];
 		size_t nfds = IO_MESSAGE_FDS_MAX;
-		bool good;
+		const char *fault;
 		ssize_t got;
 
 		if (connection->closed)
@@ -453,27 +478,18 @@ receive(struct control_connection *connection)
 				      sizeof connection->input, fds, &nfds);
 		if (got == PORTICO_AGAIN)
 			break;
-		if (got == PORTICO_FULL) {
+		if (got == PORTICO_FULL && !connection->distrusted) {
 			starve(connection);
 			return;
 		}
-		if (got == 0 || got == PORTICO_CLOSED) {
-			end(connection, PORTICO_CLOSED, "the peer has closed");
+		if (got <= 0) {
+			receive_failed(connection, got);
 			return;
 		}
-		if (got < 0) {
-			end(connection, (enum portico_status)got,
-			    got == PORTICO_TOO_LARGE ?
-				    "a message is too large" :
-				    "receiving failed");
-			return;
-		}
-		good = dispatch(connection, (size_t)got, fds, nfds);
-		for (size_t k = 0; k < nfds; k++)
-			io_close(&fds[k]);
-		if (!good) {
-			end(connection, PORTICO_PROTOCOL,
-			    "the peer sent what is not a message");
+		fault = dispatch(connection, (size_t)got, fds, nfds);
+		io_close_foreign(fds, nfds);
+		if (fault != NULL) {
+			end(connection, PORTICO_PROTOCOL, fault);
 			return;
 		}
 	}

@@ -7,7 +7,8 @@
  * Nothing here blocks: what the socket does not take waits in a bounded
  * queue.  A connection whose peer hangs up, sends what is no JSON object, or
  * does not read for too long is closed, once, through on_closed.  Messages
- * above 64 KiB travel in a sealed memfd; neither side notices.
+ * above 64 KiB travel in a sealed memfd; neither side notices.  From a peer that
+ * is not trusted they are not taken (control_connection_distrust).
  *
  * All functions are called on the loop's thread.
  */
@@ -49,17 +50,16 @@ struct control_connection *
 control_connection_new(uv_loop_t *loop, int fd, control_message_fn *on_message,
 		       control_closed_fn *on_closed, void *arg);
 
+/*
+ * The peer may be hostile: it has no use for descriptors nor for messages
+ * above 64 KiB, so that either ends the connection (PORTICO_PROTOCOL) before
+ * it costs anything.
+ */
+void control_connection_distrust(struct control_connection *connection);
+
 /* Closes at once what can be; messages still queued are lost.  Memory goes
  * with the next loop turn.  *connection_p becomes NULL; accepts NULL in it. */
 void control_connection_free(struct control_connection **connection_p);
-
-/*
- * A peer that is not trusted may send so much in one message; CONTROL_LARGE_MAX
- * unless said.  What is parsed takes many times its size.
- */
-void control_connection_limit(struct control_connection *connection,
-			      size_t bytes);
-#define CONTROL_UNTRUSTED_MAX CONTROL_MESSAGE_MAX
 
 /* For a loop that should end although the connection is open. */
 void control_connection_unref(struct control_connection *connection);

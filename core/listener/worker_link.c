@@ -147,7 +147,7 @@ worker_link_open(struct listener *listener,
 	list_add_tail(&listener->workers, &worker->link);
 	worker->connection = control_connection_new(
 		listener->uv, fd, on_message, on_closed, worker);
-	control_connection_limit(worker->connection, CONTROL_UNTRUSTED_MAX);
+	control_connection_distrust(worker->connection);
 	status = offer_channels(worker, &err);
 	if (status == PORTICO_OK)
 		return;
@@ -434,13 +434,8 @@ uncount(struct worker_link *worker)
 }
 
 static void
-tell_lost(struct worker_link *worker, const char *reason, bool lied)
+log_lost(const struct worker_link *worker, const char *reason, bool lied)
 {
-	struct control_worker_lost message = { .worker = worker->id,
-					       .reason = reason,
-					       .lied = lied,
-					       .exhausted = worker->exhausted,
-					       .refused = worker->refused };
 	char id[16];
 	struct log_context pool = { .name = "pool",
 				    .value = worker->pool->name };
@@ -457,6 +452,18 @@ tell_lost(struct worker_link *worker, const char *reason, bool lied)
 			 reason);
 	else
 		log_info(&context, "worker is gone: %s", reason);
+}
+
+static void
+tell_lost(struct worker_link *worker, const char *reason, bool lied)
+{
+	struct control_worker_lost message = { .worker = worker->id,
+					       .reason = reason,
+					       .lied = lied,
+					       .exhausted = worker->exhausted,
+					       .refused = worker->refused };
+
+	log_lost(worker, reason, lied);
 	if (worker->listener->control != NULL)
 		control_send(worker->listener->control,
 			     control_encode_worker_lost(&message), NULL, 0);
@@ -488,10 +495,14 @@ worker_link_channel_lost(struct worker_link *worker, const char *reason,
 	CHECK(worker, WORKER_LINK_MAGIC);
 	worker->lost++;
 	/* One channel less is not half a worker: it is to be replaced. */
-	if (!worker->ended)
+	if (!worker->ended) {
 		worker_link_end(worker, reason, lied);
-	else
-		free_if_over(worker);
+		return;
+	}
+	/* Found in what it had left behind. */
+	if (lied)
+		log_lost(worker, reason, lied);
+	free_if_over(worker);
 }
 
 void

@@ -4,7 +4,6 @@
  */
 #include "t/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,18 +15,9 @@
 #include "core/base/buffer.h"
 #include "core/base/io.h"
 #include "core/base/slice.h"
+#include "t/unit/lingering.h"
 
-static int
-count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (readdir(dir) != NULL)
-		count++;
-	closedir(dir);
-	return count;
-}
+#define count_fds lingering_count_fds
 
 static bool
 is_cloexec(int fd)
@@ -235,7 +225,58 @@ what_does_not_fit_is_an_error_and_leaks_nothing(void **state)
 	assert_int_equal(io_recv_message(pair[0], data, 4, NULL, NULL), 2);
 	io_close(&pair[0]);
 	io_close(&pair[1]);
-	assert_int_equal(count_fds(), before);
+	assert_int_equal(lingering_count_fds(), before);
+}
+
+/* ---- descriptors of others ------------------------------------------------ */
+
+static void
+closing_what_others_made_does_not_wait(void **state)
+{
+	int before = count_fds(), peers[3], fds[4];
+	double start;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		fds[i] = lingering_open(&peers[i]);
+	fds[3] = -1;
+	start = lingering_seconds();
+	errno = EXDEV;
+	io_close_foreign(fds, 4);
+	assert_int_equal(errno, EXDEV);
+	assert_true(lingering_seconds() - start < LINGERING_SECONDS / 2);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(fds[i], -1);
+	assert_int_equal(lingering_count_fds(), before + 3);
+	for (int i = 0; i < 3; i++)
+		io_close(&peers[i]);
+}
+
+/* As many as the kernel lets through, for which nobody had asked. */
+static void
+descriptors_nobody_asked_for_do_not_wait_either(void **state)
+{
+	int before = count_fds(), pair[2], peer, fd, fds[IO_MESSAGE_FDS_MAX];
+	char data[4];
+	double start;
+
+	(void)state;
+	assert_int_equal(io_seqpacket_pair(pair, false, NULL), PORTICO_OK);
+	fd = lingering_open(&peer);
+	for (int i = 0; i < IO_MESSAGE_FDS_MAX; i++)
+		fds[i] = fd;
+	assert_int_equal(io_send_message(pair[1], "many", 4, fds,
+					 IO_MESSAGE_FDS_MAX),
+			 PORTICO_OK);
+	close(fd);
+	start = lingering_seconds();
+	assert_int_equal(io_recv_message(pair[0], data, 4, NULL, NULL),
+			 PORTICO_TOO_LARGE);
+	assert_true(lingering_seconds() - start < LINGERING_SECONDS / 2);
+	assert_int_equal(lingering_count_fds(), before + 3);
+	io_close(&pair[0]);
+	io_close(&pair[1]);
+	io_close(&peer);
 }
 
 /* The soft limit so that `count` more can be opened; returns the old one. */
@@ -291,6 +332,8 @@ a_message_waits_for_descriptors(void **state)
 					 PORTICO_FULL);
 			assert_int_equal(nfds, 0);
 		}
+		/* What came was given back, on a thread. */
+		lingering_await();
 		assert_true(io_descriptors_free(0, room));
 		set_descriptor_limit(old);
 	}
@@ -339,6 +382,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(messages_keep_their_borders_and_descriptors),
 	cmocka_unit_test(what_does_not_fit_is_an_error_and_leaks_nothing),
 	cmocka_unit_test(a_message_waits_for_descriptors),
+	cmocka_unit_test(closing_what_others_made_does_not_wait),
+	cmocka_unit_test(descriptors_nobody_asked_for_do_not_wait_either),
 	cmocka_unit_test(the_peer_is_known),
 };
 

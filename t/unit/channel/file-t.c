@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "t/unit/lingering.h"
+
 static int
 regular(const char *text)
 {
@@ -43,6 +45,7 @@ file_close(struct pair *pair, uint32_t number)
 static void
 a_regular_file_is_passed_once_and_read(void **state)
 {
+	int before = lingering_count_fds();
 	struct pair pair = pair_open();
 	struct channel_descriptor descriptor;
 	struct channel_file *file;
@@ -68,7 +71,7 @@ a_regular_file_is_passed_once_and_read(void **state)
 	assert_string_equal(bytes, "hello");
 	channel_file_unref(&file);
 	assert_null(file);
-	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(lingering_count_fds(), before);
 }
 
 static void
@@ -130,6 +133,28 @@ anything_but_a_readable_regular_file_is_a_lie(void **state)
 	expect_refused(socket(AF_UNIX, SOCK_STREAM, 0), NOT_REGULAR);
 	expect_refused(open("/proc/self/exe", O_PATH), NOT_READABLE);
 	expect_refused(open("/tmp", O_WRONLY | O_TMPFILE, 0600), NOT_READABLE);
+}
+
+/* The listener must not have to wait for what a worker made of a socket. */
+static void
+a_socket_that_lingers_holds_up_nobody(void **state)
+{
+	struct pair pair = pair_open();
+	int peers[2];
+	double start;
+
+	(void)state;
+	pass(&pair, 1, lingering_open(&peers[0]));
+	pass(&pair, 2, lingering_open(&peers[1]));
+	start = lingering_seconds();
+	assert_int_equal(channel_socket_readable(pair.listener),
+			 PORTICO_PROTOCOL);
+	/* The second is still unread. */
+	channel_free(&pair.listener);
+	assert_true(lingering_seconds() - start < LINGERING_SECONDS / 2);
+	channel_free(&pair.worker);
+	close(peers[0]);
+	close(peers[1]);
 }
 
 static void
@@ -246,11 +271,13 @@ a_file_that_waits_can_be_closed(void **state)
 	assert_int_equal(pair_consume(pair.listener), 1);
 	fed(before);
 	assert_null(channel_lie(pair.listener));
-	/* The second went the same way: entered, but not to be read. */
+	/* The first is thrown away, the second is there. */
 	file = channel_file_find(pair.listener, 2);
 	assert_non_null(file);
-	assert_int_equal(channel_file_fd(file), -1);
+	assert_int_equal(channel_file_size(file), 2);
+	assert_true(channel_file_fd(file) >= 0);
 	channel_file_unref(&file);
+	assert_null(channel_file_find(pair.listener, 1));
 	/* One that never came is a lie, also now. */
 	before = starve();
 	file_close(&pair, 3);
@@ -258,6 +285,30 @@ a_file_that_waits_can_be_closed(void **state)
 	fed(before);
 	channel_get_usage(pair.listener, &usage);
 	assert_int_equal(usage.files, 1);
+	pair_close(&pair);
+}
+
+/* Closing what waits has a limit, too. */
+static void
+closing_what_was_never_passed_is_found_out(void **state)
+{
+	struct pair pair = pair_open();
+	struct channel_descriptor descriptor;
+	enum portico_status status = PORTICO_OK;
+	struct rlimit before;
+	uint32_t count = 0;
+
+	(void)state;
+	pass(&pair, 1, regular("x"));
+	before = starve();
+	for (uint32_t i = 100; status == PORTICO_OK && i < 5000; i++) {
+		file_close(&pair, i);
+		status = channel_receive(pair.listener, &descriptor);
+		count++;
+	}
+	fed(before);
+	assert_int_equal(status, PORTICO_PROTOCOL);
+	assert_int_equal(count, 2 * CHANNEL_FILES_MAX + 1);
 	pair_close(&pair);
 }
 
@@ -291,10 +342,12 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_regular_file_is_passed_once_and_read),
 	cmocka_unit_test(a_number_may_be_used_again_before_its_close_was_read),
 	cmocka_unit_test(anything_but_a_readable_regular_file_is_a_lie),
+	cmocka_unit_test(a_socket_that_lingers_holds_up_nobody),
 	cmocka_unit_test(files_have_a_limit),
 	cmocka_unit_test(a_full_socket_is_told),
 	cmocka_unit_test(a_file_waits_for_a_descriptor),
 	cmocka_unit_test(a_file_that_waits_can_be_closed),
+	cmocka_unit_test(closing_what_was_never_passed_is_found_out),
 	cmocka_unit_test(a_starved_worker_still_gets_segments),
 };
 

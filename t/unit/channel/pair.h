@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 
 #include "core/base/error.h"
 #include "core/base/io.h"
@@ -150,6 +151,8 @@ pair_open_descriptors(void)
 {
 	int count = 0;
 
+	while (!io_close_foreign_done())
+		sched_yield();
 	for (int fd = 0; fd < 256; fd++)
 		count += fcntl(fd, F_GETFD) >= 0;
 	return count;

@@ -20,6 +20,7 @@
 #include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/control/connection.h"
+#include "t/unit/lingering.h"
 
 struct side {
 	struct control_connection *connection;
@@ -382,28 +383,59 @@ test_large_unsealed(void **state)
 	teardown(&pair);
 }
 
-/* What a peer that is not trusted may make us parse is bounded. */
 static void
-test_large_limited(void **state)
+expect_distrust(const void *data, size_t length, const int *fds, size_t nfds)
 {
-	size_t length = CONTROL_MESSAGE_MAX + 100;
-	char *text = mem_zalloc(length + 1);
 	struct pair pair;
+	int fd = setup(&pair, true);
+
+	control_connection_distrust(pair.a.connection);
+	assert_int_equal(io_send_message(fd, data, length, fds, nfds),
+			 PORTICO_OK);
+	turn_until(&pair, &pair.a.ends, 1);
+	assert_int_equal(pair.a.end, PORTICO_PROTOCOL);
+	assert_int_equal(pair.a.messages, 0);
+	io_close(&fd);
+	teardown(&pair);
+}
+
+/* What costs a trusted peer nothing may be an attack of another. */
+static void
+test_distrust(void **state)
+{
+	static const char message[] = "{\"type\":\"test\",\"n\":1}";
+	static const char stub[] = "{\"type\":\"large\"}";
+	static char spaces[CONTROL_MESSAGE_MAX + 2];
+	int before = lingering_count_fds(), peer;
+	int fds[3] = { 0, 1, 2 };
+	int memory = io_memfd_from("test", message, sizeof message - 1, NULL);
+	int lingering = lingering_open(&peer);
+	double start;
 
 	(void)state;
-	memset(text, 'x', length);
-	setup(&pair, false);
-	control_connection_limit(pair.b.connection, CONTROL_UNTRUSTED_MAX);
-	control_send(pair.a.connection, make(1), NULL, 0);
-	control_send(pair.a.connection,
-		     json_pack("{s:s, s:i, s:s}", "type", "test", "n", 2,
-			       "text", text),
-		     NULL, 0);
-	turn_until(&pair, &pair.b.ends, 1);
-	assert_int_equal(pair.b.messages, 1);
-	assert_int_equal(pair.b.end, PORTICO_PROTOCOL);
-	mem_free(text);
-	teardown(&pair);
+	memset(spaces, ' ', sizeof spaces);
+	expect_distrust(message, sizeof message - 1, fds, 3);
+	expect_distrust(stub, sizeof stub - 1, &memory, 1);
+	expect_distrust(stub, sizeof stub - 1, NULL, 0);
+	expect_distrust(spaces, sizeof spaces, NULL, 0);
+	start = lingering_seconds();
+	{
+		struct pair pair;
+		int fd = setup(&pair, true);
+
+		assert_int_equal(io_send_message(fd, message,
+						 sizeof message - 1, &lingering,
+						 1),
+				 PORTICO_OK);
+		io_close(&lingering);
+		io_close(&fd);
+		/* Unread. */
+		teardown(&pair);
+	}
+	assert_true(lingering_seconds() - start < LINGERING_SECONDS / 2);
+	io_close(&memory);
+	io_close(&peer);
+	assert_int_equal(lingering_count_fds(), before);
 }
 
 /* A peer that never reads costs a bounded queue, then its connection. */
@@ -441,7 +473,7 @@ main(void)
 		cmocka_unit_test(test_free_inside),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_large_unsealed),
-		cmocka_unit_test(test_large_limited),
+		cmocka_unit_test(test_distrust),
 		cmocka_unit_test(test_does_not_read),
 	};
 

@@ -4,6 +4,7 @@
  * the client gets an answer from another worker, the listener goes on.
  */
 #include <dirent.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,9 @@
 
 #include <cmocka.h>
 
+#include "core/base/io.h"
 #include "core/channel/channel_priv.h"
+#include "core/control/connection.h"
 #include "t/unit/listener/stage.h"
 
 static const unsigned done = CHANNEL_FLAG_LAST | CHANNEL_FLAG_END;
@@ -165,6 +168,26 @@ lie_with_no_json(struct fake_worker *worker, struct channel_descriptor *request)
 }
 
 static void
+lie_with_descriptors(struct fake_worker *worker,
+		     struct channel_descriptor *request)
+{
+	(void)request;
+	(void)io_send_message(worker->link, "{\"type\":\"x\"}", 12,
+			      &worker->link, 1);
+}
+
+static void
+lie_with_a_huge_message(struct fake_worker *worker,
+			struct channel_descriptor *request)
+{
+	static char spaces[CONTROL_MESSAGE_MAX + 2];
+
+	(void)request;
+	memset(spaces, ' ', sizeof(spaces));
+	(void)!send(worker->link, spaces, sizeof(spaces), MSG_NOSIGNAL);
+}
+
+static void
 lie(lie_fn *how)
 {
 	struct stage stage;
@@ -222,6 +245,40 @@ test_lies_on_the_link(void **state)
 	(void)state;
 	lie(lie_on_the_link);
 	lie(lie_with_no_json);
+	lie(lie_with_descriptors);
+	lie(lie_with_a_huge_message);
+}
+
+/* Its reason is cut to what fits, wherever that is: the manager is told. */
+static void
+test_reason_cut_in_a_character(void **state)
+{
+	(void)state;
+	for (unsigned blanks = 0; blanks < 3; blanks++) {
+		struct stage stage;
+		struct fake_worker worker;
+		char text[1200];
+		size_t at;
+		json_t *lost;
+
+		stage_open(&stage, "", "");
+		fake_worker_open(&worker, &stage, 1);
+		at = (size_t)snprintf(text, sizeof(text),
+				      "{\"type\":\"refused\",\"index\":0,"
+				      "\"message\":\"%.*s",
+				      (int)blanks, "   ");
+		for (; at < 1000; at += 3)
+			memcpy(text + at, "\xe2\x82\xac", 3);
+		memcpy(text + at, "\"}", 2);
+		(void)!send(worker.link, text, at + 2, MSG_NOSIGNAL);
+		lost = stage_await(&stage, "worker-lost");
+		assert_non_null(strstr(
+			json_string_value(json_object_get(lost, "reason")),
+			"channel refused: "));
+		json_decref(lost);
+		fake_worker_kill(&worker);
+		stage_close(&stage);
+	}
 }
 
 /* Two answers to one request: the client has the first, and only that. */
@@ -281,9 +338,12 @@ test_end_without_claim(void **state)
 static unsigned
 open_descriptors(void)
 {
-	DIR *directory = opendir("/proc/self/fd");
+	DIR *directory;
 	unsigned count = 0;
 
+	while (!io_close_foreign_done())
+		sched_yield();
+	directory = opendir("/proc/self/fd");
 	assert_non_null(directory);
 	while (readdir(directory) != NULL)
 		count++;
@@ -459,6 +519,7 @@ main(void)
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_lies_about_files),
 		cmocka_unit_test(test_lies_on_the_link),
+		cmocka_unit_test(test_reason_cut_in_a_character),
 		cmocka_unit_test(test_second_response),
 		cmocka_unit_test(test_end_without_claim),
 		cmocka_unit_test(test_files_for_a_slow_client),
