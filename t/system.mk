@@ -86,6 +86,7 @@ SYSTEM_TESTS += \
 	t/listener/churn.t \
 	t/listener/deadlines.t \
 	t/listener/descriptors.t \
+	t/listener/hostile.t \
 	t/listener/http1.t \
 	t/listener/log-trouble.t \
 	t/listener/lease-states.t \
@@ -97,3 +98,19 @@ SYSTEM_TESTS += \
 	t/worker/openat2.t \
 	t/worker/exhaustion.t \
 	t/worker/pipeline.t
+
+# Stands in for portico-worker in t/listener/hostile.t.
+check_PROGRAMS += t/hostile/hostile-worker
+t_hostile_hostile_worker_SOURCES = \
+	t/hostile/hostile-worker.c \
+	t/hostile/hostile.h \
+	t/hostile/lies_body.c \
+	t/hostile/lies_file.c \
+	t/hostile/lies_head.c \
+	t/hostile/lies_link.c \
+	t/hostile/lies_race.c \
+	t/hostile/lies_ring.c \
+	t/hostile/lies_socket.c \
+	t/hostile/work.c
+t_hostile_hostile_worker_LDADD = core/channel/libchannel.la \
+	core/http/libhttp.la $(BASE_LIBS) $(UV_LIBS)

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Descriptors that are good by themselves and come in the wrong order, too
+ * often, or never.
+ */
+#include "t/hostile/hostile.h"
+
+#include <string.h>
+
+#define WITH_END (CHANNEL_FLAG_LAST | CHANNEL_FLAG_END)
+
+/* One more part of the body.  False: no block. */
+static bool
+send_body(struct evil *evil, struct evil_request *request,
+	  enum channel_block_class block_class, uint32_t length, unsigned flags)
+{
+	struct evil_channel *channel = &evil->channels[request->channel];
+	struct channel_descriptor descriptor =
+		evil_describe(request, CHANNEL_BODY, flags);
+
+	descriptor.refs[0] = evil_block(channel, block_class, NULL, length);
+	if (descriptor.refs[0].block == CHANNEL_BLOCK_NONE)
+		return false;
+	descriptor.count = 1;
+	evil_write(channel->channel, &descriptor);
+	return true;
+}
+
+static bool
+fresh(const struct evil_request *request)
+{
+	return request->state != EVIL_RESPONDING && !request->aborted;
+}
+
+/* ---- order ----------------------------------------------------------------------- */
+
+static bool
+body_before_head(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct channel_descriptor file =
+		evil_describe(request, CHANNEL_FILE, 0);
+
+	if (!fresh(request))
+		return false;
+	file.value2 = 1;
+	if (variant == 1)
+		evil_write(evil_channel_of(evil, request), &file);
+	else if (!send_body(evil, request, CHANNEL_BLOCK_4K, 10, 0))
+		return false;
+	evil_publish(evil_channel_of(evil, request));
+	return true;
+}
+
+static bool
+two_heads(struct evil *evil, struct evil_request *request, int variant)
+{
+	return fresh(request) &&
+	       evil_respond(evil, request, 200, 3, "one",
+			    variant == 0 ? 0 : CHANNEL_FLAG_LAST) &&
+	       evil_respond(evil, request, 200, 3, "two", 0);
+}
+
+static bool
+body_after_last(struct evil *evil, struct evil_request *request, int variant)
+{
+	(void)variant;
+	if (!fresh(request) ||
+	    !evil_respond(evil, request, 200, 3, "one", CHANNEL_FLAG_LAST))
+		return false;
+	if (!send_body(evil, request, CHANNEL_BLOCK_4K, 10, 0))
+		return false;
+	evil_publish(evil_channel_of(evil, request));
+	return true;
+}
+
+/* The head may be for HEAD or of a status without body: then it is no lie. */
+static bool
+longer_than_said(struct evil *evil, struct evil_request *request, int variant)
+{
+	(void)variant;
+	return fresh(request) &&
+	       evil_respond(evil, request, 200, 2, "longer than two", WITH_END);
+}
+
+static bool
+shorter_than_said(struct evil *evil, struct evil_request *request, int variant)
+{
+	if (!fresh(request) ||
+	    !evil_respond(evil, request, 200, variant, "short",
+			  evil_chance(evil, 2) ? WITH_END : CHANNEL_FLAG_LAST))
+		return false;
+	evil_forget(evil, request);
+	return true;
+}
+
+static bool
+end_twice(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct channel_descriptor end = evil_describe(request, CHANNEL_END, 0);
+	struct channel *channel = evil_channel_of(evil, request);
+
+	if (variant == 1 &&
+	    (!fresh(request) ||
+	     !evil_respond(evil, request, 200, 0, "", WITH_END)))
+		return false;
+	evil_write(channel, &end);
+	evil_write(channel, &end);
+	evil_publish(channel);
+	return true;
+}
+
+/* END and then as if nothing had been. */
+static bool
+speak_after_end(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct channel_descriptor end = evil_describe(request, CHANNEL_END, 0);
+	struct channel_descriptor more = evil_describe(
+		request, variant == 0 ? CHANNEL_FLUSH : CHANNEL_WINDOW, 0);
+
+	more.value = variant;
+	evil_write(evil_channel_of(evil, request), &end);
+	evil_write(evil_channel_of(evil, request), &more);
+	evil_publish(evil_channel_of(evil, request));
+	return true;
+}
+
+/* ---- windows ----------------------------------------------------------------------- */
+
+static bool
+overrun_window(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct channel_descriptor window =
+		evil_describe(request, CHANNEL_WINDOW, 0);
+
+	if (variant == 1) {
+		/* The other direction: more and more is wanted. */
+		window.value = CHANNEL_WINDOW_MAX_BYTES;
+		for (unsigned i = 0; i < 600; i++)
+			evil_write(evil_channel_of(evil, request), &window);
+		evil_publish(evil_channel_of(evil, request));
+		return true;
+	}
+	if (!fresh(request) || !evil_respond(evil, request, 200, -1, "", 0))
+		return false;
+	for (unsigned i = 0; i < 16; i++) {
+		if (!send_body(evil, request, CHANNEL_BLOCK_64K, 65536, 0))
+			break;
+	}
+	evil_publish(evil_channel_of(evil, request));
+	return true;
+}
+
+/* ---- too much, too little -------------------------------------------------------------- */
+
+/* Crumbs of a byte, each a chunk of its own. */
+static bool
+crumbs(struct evil *evil, struct evil_request *request, int variant)
+{
+	unsigned i;
+
+	(void)variant;
+	if (!fresh(request) || !evil_respond(evil, request, 200, -1, "", 0))
+		return false;
+	for (i = 0; i < 400; i++) {
+		if (!send_body(evil, request, CHANNEL_BLOCK_4K, 1, 0))
+			break;
+	}
+	evil_publish(evil_channel_of(evil, request));
+	return i > 0;
+}
+
+/* The same block again while the listener may still have it. */
+static bool
+send_again(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct evil_channel *channel = &evil->channels[request->channel];
+	struct channel_descriptor body =
+		evil_describe(request, CHANNEL_BODY, 0);
+
+	if (!fresh(request) || !evil_respond(evil, request, 200, -1, "", 0))
+		return false;
+	body.refs[0] = evil_block(channel, CHANNEL_BLOCK_4K, "again", 5);
+	if (body.refs[0].block == CHANNEL_BLOCK_NONE)
+		return false;
+	body.count = 1;
+	evil_write(channel->channel, &body);
+	if (variant == 1)
+		body.refs[0].block++; /* another generation, same block */
+	evil_write(channel->channel, &body);
+	evil_publish(channel->channel);
+	return true;
+}
+
+/*
+ * The listener throws away what comes for a request that nobody waits for,
+ * and owes the blocks.  It gets them again and again and nobody takes the
+ * debts back.
+ */
+static bool
+pile_up_releases(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct channel_descriptor body =
+		evil_describe(request, CHANNEL_BODY, 0);
+	struct evil_channel *channel = &evil->channels[request->channel];
+	unsigned rounds = evil->quick ? 2000 : (unsigned)variant;
+
+	for (unsigned i = 0; i < CHANNEL_REFERENCES_MAX; i++) {
+		body.refs[i] = evil_block(channel, CHANNEL_BLOCK_4K, "pile", 4);
+		if (body.refs[i].block == CHANNEL_BLOCK_NONE)
+			return false;
+	}
+	body.count = CHANNEL_REFERENCES_MAX;
+	if (fresh(request) && !evil_respond(evil, request, 200, -1, "", 0))
+		return false;
+	for (unsigned i = 0; i < rounds; i++)
+		evil_write(channel->channel, &body);
+	evil_publish(channel->channel);
+	return true;
+}
+
+enum {
+	FLOOD_FLUSH,
+	FLOOD_WINDOW,
+	FLOOD_WAKE
+};
+
+static bool
+flood(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct channel *channel = evil_channel_of(evil, request);
+	struct channel_descriptor flush =
+		evil_describe(request, CHANNEL_FLUSH, 0);
+	struct channel_descriptor window =
+		evil_describe(request, CHANNEL_WINDOW, 0);
+	unsigned rounds = evil->quick ? 3000 : 30000;
+
+	window.value = 1;
+	for (unsigned i = 0; i < rounds; i++) {
+		if (variant == FLOOD_WAKE)
+			evil_wake(channel);
+		else
+			evil_forge(channel,
+				   variant == FLOOD_FLUSH ? &flush : &window);
+	}
+	return true;
+}
+
+/* Nothing is given back, nothing ends. */
+static bool
+starve(struct evil *evil, struct evil_request *request, int variant)
+{
+	(void)request;
+	for (int i = 0; i < variant; i++) {
+		struct evil_request *one = evil_pick(evil);
+
+		if (one != NULL) {
+			struct channel_descriptor window =
+				evil_describe(one, CHANNEL_WINDOW, 0);
+
+			window.value = 1u << 30;
+			evil_forge(evil_channel_of(evil, one), &window);
+			evil_forget(evil, one);
+		}
+		evil_gather(evil, 1);
+	}
+	return true;
+}
+
+static const struct evil_kind kinds[] = {
+	{ "body before head", body_before_head, 0, EVIL_CAUGHT, true, 0 },
+	{ "file before head", body_before_head, 1, EVIL_CAUGHT, true, 0 },
+	{ "two heads", two_heads, 0, EVIL_CAUGHT, true, 0 },
+	{ "two complete responses", two_heads, 1, EVIL_CAUGHT, true, 0 },
+	{ "body after the last", body_after_last, 0, EVIL_CAUGHT, true, 0 },
+	{ "longer than its length", longer_than_said, 0, EVIL_MAYBE, true, 0 },
+	{ "shorter than its length", shorter_than_said, 1000, EVIL_MAYBE, true,
+	  0 },
+	{ "length 2^31-1", shorter_than_said, INT32_MAX, EVIL_MAYBE, true, 0 },
+	{ "end twice", end_twice, 0, EVIL_CAUGHT, true, 0 },
+	{ "end twice after an answer", end_twice, 1, EVIL_CAUGHT, true, 0 },
+	{ "flush after end", speak_after_end, 0, EVIL_CAUGHT, true, 0 },
+	{ "window after end", speak_after_end, 1, EVIL_CAUGHT, true, 0 },
+	{ "window overrun", overrun_window, 0, EVIL_MAYBE, true, 0 },
+	{ "windows without end", overrun_window, 1, EVIL_MAYBE, true, 0 },
+	{ "crumbs", crumbs, 0, EVIL_MAYBE, true, 0 },
+	{ "block sent again", send_again, 0, EVIL_MAYBE, true, 0 },
+	{ "block sent again under another name", send_again, 1, EVIL_MAYBE,
+	  true, 0 },
+	{ "releases that pile up", pile_up_releases, 500000, EVIL_MAYBE, true,
+	  8 },
+	{ "flood of flushes", flood, FLOOD_FLUSH, EVIL_MAYBE, true, 8 },
+	{ "flood of windows", flood, FLOOD_WINDOW, EVIL_MAYBE, true, 8 },
+	{ "flood of wake-ups", flood, FLOOD_WAKE, EVIL_MAYBE, true, 8 },
+	{ "nothing is given back", starve, 50, EVIL_MAYBE, true, 4 },
+};
+
+struct evil_kinds
+evil_body_kinds(void)
+{
+	return EVIL_KINDS(kinds);
+}
