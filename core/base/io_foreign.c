@@ -90,14 +90,49 @@ run(void *arg)
 	return NULL;
 }
 
+/* ---- fork: the child has none of the threads -------------------------------- */
+
+static void
+before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void
+after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+in_child(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	pthread_cond_init(&more, NULL);
+	/* What waits there the parent closes; these copies go with exec. */
+	first = NULL;
+	last = &first;
+	waiting = threads = idle = 0;
+}
+
+static void
+watch_fork(void)
+{
+	(void)pthread_atfork(before_fork, after_fork, in_child);
+}
+
+/* ---- threads ---------------------------------------------------------------- */
+
 static bool
 start_thread(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	sigset_t all, old;
 	pthread_attr_t attributes;
 	pthread_t thread;
 	bool started;
 
+	(void)pthread_once(&once, watch_fork);
 	if (pthread_attr_init(&attributes) != 0)
 		return false;
 	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

@@ -252,6 +252,34 @@ closing_what_others_made_does_not_wait(void **state)
 		io_close(&peers[i]);
 }
 
+/* A child of fork has none of the threads, and their lock in any state. */
+static void
+a_child_closes_for_itself(void **state)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		int fd = dup(null);
+		pid_t pid;
+		int status;
+
+		io_close_foreign(&fd, 1);
+		pid = fork();
+		if (pid == 0) {
+			alarm(10);
+			fd = dup(null);
+			io_close_foreign(&fd, 1);
+			while (!io_close_foreign_done())
+				sched_yield();
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	io_close(&null);
+}
+
 /* As many as the kernel lets through, for which nobody had asked. */
 static void
 descriptors_nobody_asked_for_do_not_wait_either(void **state)
@@ -383,6 +411,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_does_not_fit_is_an_error_and_leaks_nothing),
 	cmocka_unit_test(a_message_waits_for_descriptors),
 	cmocka_unit_test(closing_what_others_made_does_not_wait),
+	cmocka_unit_test(a_child_closes_for_itself),
 	cmocka_unit_test(descriptors_nobody_asked_for_do_not_wait_either),
 	cmocka_unit_test(the_peer_is_known),
 };
