@@ -55,4 +55,4 @@ EXTRA_DIST += build-aux/tap-driver.sh
 
 include t/system.mk
 include t/load/local.mk
-noinst_HEADERS += t/unit/lingering.h t/unit/unit.h
+noinst_HEADERS += t/unit/lingering.h t/unit/stuck.h t/unit/unit.h

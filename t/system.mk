@@ -114,3 +114,7 @@ t_hostile_hostile_worker_SOURCES = \
 	t/hostile/work.c
 t_hostile_hostile_worker_LDADD = core/channel/libchannel.la \
 	core/http/libhttp.la $(BASE_LIBS) $(UV_LIBS)
+
+# A file system that hangs, for those tests that may mount one.
+check_PROGRAMS += t/hostile/stuck-fs
+t_hostile_stuck_fs_SOURCES = t/hostile/stuck-fs.c

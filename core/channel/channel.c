@@ -92,32 +92,17 @@ create_regions(struct channel *channel, const struct channel_options *options,
 	return PORTICO_OK;
 }
 
-/*
- * Pipes and not an eventfd: an eventfd is one open file for both processes,
- * and a worker that clears O_NONBLOCK and fills the counter would hang the
- * listener in its write.  The ends of a pipe have flags of their own.
- */
 static enum portico_status
-create_wakers(struct channel *channel, struct channel_handles *handles,
+create_socket(struct channel *channel, struct channel_handles *handles,
 	      struct portico_error *err)
 {
-	int down[2], up[2];
-	int sockets[2];
-	enum portico_status status;
+	int ends[2];
+	enum portico_status status = io_seqpacket_pair(ends, true, err);
 
-	if (pipe2(down, O_CLOEXEC | O_NONBLOCK) != 0)
-		return error_system(err, "cannot create wake-up pipe");
-	handles->wake_worker = down[0];
-	channel->wake_peer = down[1];
-	if (pipe2(up, O_CLOEXEC | O_NONBLOCK) != 0)
-		return error_system(err, "cannot create wake-up pipe");
-	channel->wake_own = up[0];
-	handles->wake_listener = up[1];
-	status = io_seqpacket_pair(sockets, true, err);
 	if (status != PORTICO_OK)
 		return status;
-	channel->socket = sockets[0];
-	handles->socket = sockets[1];
+	channel->socket = ends[0];
+	handles->socket = ends[1];
 	return PORTICO_OK;
 }
 
@@ -143,7 +128,9 @@ channel_create(const struct channel_options *options,
 	if (status != PORTICO_OK)
 		return status;
 	channel = channel_new(true, options->name);
-	status = create_wakers(channel, &handles, err);
+	status = waker_create(channel, &handles, err);
+	if (status == PORTICO_OK)
+		status = create_socket(channel, &handles, err);
 	if (status == PORTICO_OK)
 		status = create_regions(channel, options, &handles, err);
 	if (status != PORTICO_OK) {
@@ -217,8 +204,7 @@ channel_free(struct channel **channel_p)
 	file_fini(channel);
 	space_fini(&channel->own);
 	space_fini(&channel->peer);
-	io_close(&channel->wake_own);
-	io_close(&channel->wake_peer);
+	waker_fini(channel);
 	/* The worker's may lie unread in the listener's. */
 	if (channel->listener)
 		io_close_foreign(&channel->socket, 1);

@@ -33,8 +33,8 @@ struct channel_options {
 struct channel_handles {
 	int down; /* memfd */
 	int up; /* memfd */
-	int wake_worker; /* pipe, read end: the worker waits on it */
-	int wake_listener; /* pipe, write end: the worker wakes the listener */
+	int wake_worker; /* socket: the worker waits on it */
+	int wake_listener; /* eventfd: the worker wakes the listener */
 	int socket; /* SOCK_SEQPACKET: segments and files */
 };
 
@@ -66,7 +66,7 @@ uint32_t channel_slots(const struct channel *channel);
 uint32_t channel_window(const struct channel *channel);
 uint32_t channel_ring_size(const struct channel *channel); /* descriptors */
 
-/* To poll for reading: the wake-up pipe, and the socket (also for hang-up). */
+/* To poll for reading: the wake-up, and the socket (also for hang-up). */
 int channel_wake_fd(const struct channel *channel);
 int channel_socket_fd(const struct channel *channel);
 
@@ -93,7 +93,7 @@ enum portico_status channel_release(struct channel *channel, uint32_t block);
 
 /*
  * Publish everything sent since the last call and wake the other side if it
- * sleeps: at most one write to its pipe.  To be called once per loop turn.
+ * sleeps: at most one system call for that.  To be called once per loop turn.
  */
 void channel_flush(struct channel *channel);
 
@@ -119,7 +119,7 @@ uint64_t channel_peer_position(const struct channel *channel);
  */
 bool channel_sleep(struct channel *channel);
 
-/* After waking: empty the pipe (only if readable) and clear the sleep word. */
+/* After waking: take the wake-up (only if readable), clear the sleep word. */
 void channel_awake(struct channel *channel, bool wake_fd_readable);
 
 /*
@@ -189,7 +189,7 @@ struct channel_usage {
 	uint32_t segments;
 	uint64_t memory; /* bytes mapped, both regions */
 	uint64_t sent, received; /* descriptors */
-	uint64_t wakeups; /* writes to the other side's wake-up pipe */
+	uint64_t wakeups; /* of the other side */
 };
 
 void channel_get_usage(const struct channel *channel,

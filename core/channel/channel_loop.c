@@ -199,7 +199,7 @@ on_wake(uv_poll_t *handle, int status, int events)
 	(void)events;
 	CHECK(watch, WATCH_MAGIC);
 	channel_awake(watch->channel, true);
-	/* A closed pipe would be readable for ever. */
+	/* A closed one would be readable for ever. */
 	if (status < 0 || watch->channel->peer_gone) {
 		watch->channel->peer_gone = true;
 		uv_poll_stop(handle);

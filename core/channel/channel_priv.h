@@ -40,7 +40,7 @@ struct channel {
 	unsigned magic;
 	bool listener;
 	bool socket_closed; /* read to its end */
-	bool peer_gone; /* the other side has hung up socket or pipe */
+	bool peer_gone; /* the other side has hung up socket or wake-up */
 	bool starved; /* a message waits for a descriptor of this process */
 	bool dirty; /* on_dirty was called since the last flush */
 	const char *lie; /* static text, or NULL */
@@ -98,8 +98,7 @@ struct channel {
 	uint32_t forgotten_count;
 	struct file_total *file_total; /* NULL: none yet */
 
-	int wake_own; /* pipe, read end */
-	int wake_peer; /* pipe, write end */
+	int wake_own, wake_peer; /* see waker.c */
 	int socket;
 	int spare; /* worker: given up for a segment when none is left */
 
@@ -153,6 +152,16 @@ const char *descriptor_fault(const struct channel *channel,
 			     bool from_listener);
 /* Whether the type carries references to blocks of its sender. */
 bool descriptor_has_references(unsigned type);
+
+/* ---- waker.c --------------------------------------------------------------- */
+
+enum portico_status waker_create(struct channel *channel,
+				 struct channel_handles *handles,
+				 struct portico_error *err);
+void waker_fini(struct channel *channel);
+void waker_wake(struct channel *channel);
+/* wake_own is readable.  May find that the listener is gone. */
+void waker_clear(struct channel *channel);
 
 /* ---- ring.c ---------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@ core_channel_libchannel_la_SOURCES = \
 	core/channel/region.c \
 	core/channel/ring.c \
 	core/channel/segment.c \
+	core/channel/waker.c \
 	core/channel/wire.h
 EXTRA_DIST += core/channel/README.md
 

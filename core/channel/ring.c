@@ -8,7 +8,6 @@
  * when the ring looks full or empty.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/memory.h"
 #include "core/channel/channel_priv.h"
@@ -216,10 +215,7 @@ wake_if_asleep(struct channel *channel)
 		return;
 	channel->woken = word;
 	channel->wakeups++;
-	/* A full pipe is as good as written; a closed one is told by the
-	 * socket. */
-	if (write(channel->wake_peer, "", 1) < 0)
-		return;
+	waker_wake(channel);
 }
 
 void
@@ -307,14 +303,8 @@ void
 channel_awake(struct channel *channel, bool wake_fd_readable)
 {
 	CHECK(channel, CHANNEL_OBJECT_MAGIC);
-	if (wake_fd_readable) {
-		char bytes[64];
-
-		/* What is left wakes us once more, which does no harm.  0 is
-		 * the end of file, and the pipe will never be unreadable. */
-		if (read(channel->wake_own, bytes, sizeof(bytes)) == 0)
-			channel->peer_gone = true;
-	}
+	if (wake_fd_readable)
+		waker_clear(channel);
 	if (channel->sleeping != CHANNEL_AWAKE)
 		sleep_word_store(channel, CHANNEL_AWAKE);
 }

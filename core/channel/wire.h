@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define CHANNEL_MAGIC 0x504f4348u /* "POCH" */
-#define CHANNEL_VERSION 2
+#define CHANNEL_VERSION 3
 
 /* The unit of sharing between two cores. */
 #define CHANNEL_CACHE_LINE 64

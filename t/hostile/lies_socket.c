@@ -6,6 +6,7 @@
 #include "t/hostile/hostile.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -136,9 +137,9 @@ flood_messages(struct evil *evil, struct evil_request *request, int variant)
 
 enum {
 	SHARED_FLAGS,
-	SHARED_PIPE_SIZE,
-	SHARED_PACKETS,
-	SHARED_FILL_OWN,
+	SHARED_WAKE_SHUT,
+	SHARED_WAKE_BACK,
+	SHARED_WAKE_FULL,
 	SHARED_TRUNCATE,
 	SHARED_GROW,
 	SHARED_WRITE_DOWN,
@@ -147,19 +148,52 @@ enum {
 	SHARED_SEAL
 };
 
+/* The listener is to find nothing left to read, and to wait for it. */
 static void
-reopen_and_fill(struct channel *channel)
+take_wakes_back(struct evil *evil, struct channel *channel)
 {
-	char path[64], bytes[4096] = "";
-	int fd;
+	uint64_t count;
 
-	/* Our end is for reading; /proc gives one for writing. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", channel->wake_own);
-	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	while (fd >= 0 && write(fd, bytes, sizeof(bytes)) > 0)
-		;
-	if (fd >= 0)
-		close(fd);
+	(void)fcntl(channel->wake_peer, F_SETFL, 0);
+	for (unsigned i = 0; i < 100; i++) {
+		struct pollfd one = { .fd = channel->wake_peer,
+				      .events = POLLIN };
+
+		evil_wake(channel);
+		for (unsigned k = evil_draw(evil, 2000); k > 0; k--)
+			atomic_thread_fence(memory_order_seq_cst);
+		if (poll(&one, 1, 0) <= 0)
+			continue;
+		/* It may have been faster since. */
+		(void)fcntl(channel->wake_peer, F_SETFL, O_NONBLOCK);
+		if (read(channel->wake_peer, &count, sizeof(count)) < 0)
+			count = 0;
+		(void)fcntl(channel->wake_peer, F_SETFL, 0);
+	}
+}
+
+/* Neither counter nor socket has room; both are to be waited for. */
+static void
+fill_wakes(struct channel *channel)
+{
+	const uint64_t most = UINT64_MAX - 1;
+
+	(void)fcntl(channel->wake_peer, F_SETFL, O_NONBLOCK);
+	if (write(channel->wake_peer, &most, sizeof(most)) < 0)
+		evil_wake(channel);
+	(void)fcntl(channel->wake_peer, F_SETFL, 0);
+}
+
+/* The listener's side of it neither reads nor is it to mind. */
+static void
+shut_wakes(struct channel *channel)
+{
+	char bytes[64] = "";
+
+	(void)send(channel->wake_own, bytes, sizeof(bytes),
+		   MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)evil_message(channel->wake_own, bytes, 1, &channel->socket, 1);
+	(void)shutdown(channel->wake_own, SHUT_RDWR);
 }
 
 static bool
@@ -208,17 +242,14 @@ spoil_shared(struct evil *evil, struct evil_request *request, int variant)
 		(void)fcntl(channel->wake_peer, F_SETFL, 0);
 		(void)fcntl(channel->socket, F_SETFL, 0);
 		break;
-	case SHARED_PIPE_SIZE:
-		(void)fcntl(channel->wake_own, F_SETPIPE_SZ, 4096);
-		(void)fcntl(channel->wake_peer, F_SETPIPE_SZ, 4096);
+	case SHARED_WAKE_SHUT:
+		shut_wakes(channel);
 		break;
-	case SHARED_PACKETS:
-		(void)fcntl(channel->wake_peer, F_SETFL, O_DIRECT | O_NONBLOCK);
-		for (unsigned i = 0; i < 100; i++)
-			evil_wake(channel);
+	case SHARED_WAKE_BACK:
+		take_wakes_back(evil, channel);
 		break;
-	case SHARED_FILL_OWN:
-		reopen_and_fill(channel);
+	case SHARED_WAKE_FULL:
+		fill_wakes(channel);
 		break;
 	default:
 		/* It must not even be possible. */
@@ -259,7 +290,7 @@ hang_up(struct evil *evil, struct evil_request *request, int variant)
 		channel->wake_peer = -1;
 		break;
 	case CLOSE_WAKE_OWN:
-		/* A pipe without reader: nothing to be seen of it. */
+		/* Nobody receives there: nothing to be seen of it. */
 		(void)dup2(STDIN_FILENO, channel->wake_own);
 		break;
 	}
@@ -297,11 +328,12 @@ static const struct evil_kind kinds[] = {
 	{ "flood of GROW", flood_messages, 1, EVIL_MAYBE, false, 4 },
 	{ "flags of shared descriptors", spoil_shared, SHARED_FLAGS, EVIL_MAYBE,
 	  false, 0 },
-	{ "size of pipes", spoil_shared, SHARED_PIPE_SIZE, EVIL_MAYBE, false,
-	  0 },
-	{ "pipe with packets", spoil_shared, SHARED_PACKETS, EVIL_MAYBE, false,
-	  0 },
-	{ "full pipe", spoil_shared, SHARED_FILL_OWN, EVIL_MAYBE, false, 0 },
+	{ "wake-up socket shut", spoil_shared, SHARED_WAKE_SHUT, EVIL_MAYBE,
+	  false, 0 },
+	{ "wake-ups taken back", spoil_shared, SHARED_WAKE_BACK, EVIL_MAYBE,
+	  false, 0 },
+	{ "wake-up counter full", spoil_shared, SHARED_WAKE_FULL, EVIL_MAYBE,
+	  false, 0 },
 	{ "regions cut", spoil_shared, SHARED_TRUNCATE, EVIL_MAYBE, false, 0 },
 	{ "regions grown", spoil_shared, SHARED_GROW, EVIL_MAYBE, false, 0 },
 	{ "write to the down region", spoil_shared, SHARED_WRITE_DOWN,

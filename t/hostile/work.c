@@ -59,8 +59,10 @@ evil_nap_us(unsigned microseconds)
 void
 evil_wake(struct channel *channel)
 {
+	const uint64_t one = 1;
+
 	/* One that cannot be heard tells few lies, and nobody would notice. */
-	if (write(channel->wake_peer, "", 1) < 0 && errno == EINVAL)
+	if (write(channel->wake_peer, &one, sizeof(one)) < 0 && errno == EINVAL)
 		fprintf(stderr, "hostile-worker: cannot wake the listener\n");
 }
 

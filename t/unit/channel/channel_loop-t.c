@@ -314,9 +314,9 @@ a_callback_may_remove_and_free(void **state)
 	channel_free(&pair.worker);
 }
 
-/* Closing one end of the pipe must not make the listener spin. */
+/* A listener that is gone is the end, and no endless wake-up. */
 static void
-a_closed_pipe_is_the_end(void **state)
+a_worker_sees_the_end_of_its_listener(void **state)
 {
 	struct pair pair = pair_open();
 	struct end end = { 0 };
@@ -325,14 +325,14 @@ a_closed_pipe_is_the_end(void **state)
 	(void)state;
 	uv_loop_init(&uv);
 	end.loop = channel_loop_new(&uv);
-	add(&end, pair.listener);
+	add(&end, pair.worker);
 	uv_run(&uv, UV_RUN_NOWAIT);
-	io_close(&pair.worker->wake_peer);
+	io_close(&pair.listener->wake_peer);
 	while (end.closed == 0)
 		uv_run(&uv, UV_RUN_ONCE);
 	assert_int_equal(end.status, PORTICO_CLOSED);
 	loop_close(&uv, &end);
-	channel_free(&pair.worker);
+	channel_free(&pair.listener);
 }
 
 /* A loop with nothing but sleeping channels visits none of them. */
@@ -374,7 +374,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_lie_ends_one_channel_only),
 	cmocka_unit_test(an_accusation_by_the_owner_ends_it_too),
 	cmocka_unit_test(a_callback_may_remove_and_free),
-	cmocka_unit_test(a_closed_pipe_is_the_end),
+	cmocka_unit_test(a_worker_sees_the_end_of_its_listener),
 	cmocka_unit_test(idle_channels_are_not_touched),
 };
 

@@ -3,6 +3,8 @@
  * Waking up: when it must happen, when it must not, and that none is lost.
  */
 #include "t/unit/channel/pair.h"
+#include "t/unit/lingering.h"
+#include "t/unit/stuck.h"
 
 #include <sys/wait.h>
 
@@ -245,20 +247,127 @@ an_overflow_behind_quiet_releases_wakes(void **state)
 }
 
 static void
-hang_up_of_the_pipe_is_no_endless_wake(void **state)
+a_side_that_cannot_be_woken_is_no_matter(void **state)
 {
 	struct pair pair = pair_open();
 
 	(void)state;
+	/* The listener sees by the socket that a worker is gone. */
 	io_close(&pair.worker->wake_peer);
-	assert_true(pair_is_woken(pair.listener));
-	channel_awake(pair.listener, true);
-	assert_true(pair.listener->peer_gone);
+	assert_false(pair_is_woken(pair.listener));
 	/* And waking one that has closed its end does not kill us. */
 	assert_true(channel_sleep(pair.worker));
 	io_close(&pair.worker->wake_own);
 	send_window(pair.listener);
 	channel_flush(pair.listener);
+	pair_close(&pair);
+}
+
+static void
+a_worker_without_listener_is_told(void **state)
+{
+	struct pair pair = pair_open();
+
+	(void)state;
+	channel_free(&pair.listener);
+	assert_true(pair_is_woken(pair.worker));
+	channel_awake(pair.worker, true);
+	assert_true(pair.worker->peer_gone);
+	pair_close(&pair);
+}
+
+/* ---- a worker that hangs on purpose ----------------------------------------- */
+
+/* A child that calls read or write with memory that hangs. */
+static pid_t
+hang_in(int fd, void *memory, bool writes)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)!(writes ? write(fd, memory, 8) : read(fd, memory, 8));
+		_exit(0);
+	}
+	/* Until it is there, which nothing tells; if it comes late the test
+	 * sees less, not something else. */
+	usleep(200000);
+	return pid;
+}
+
+/* The kernel copies to and from a pipe with its lock held, and the memory may
+ * be a file of the worker's own file system: no flag helps who wants the lock
+ * meanwhile. */
+static void
+a_worker_that_hangs_in_a_wake_up_holds_up_nobody(void **state)
+{
+	struct pair pair = pair_open();
+	struct stuck stuck;
+	double start;
+	pid_t pids[2];
+
+	(void)state;
+	if (!stuck_open(&stuck)) {
+		pair_close(&pair);
+		return;
+	}
+	/* Both sides have something to take. */
+	assert_true(channel_sleep(pair.worker));
+	assert_true(channel_sleep(pair.listener));
+	send_window(pair.listener);
+	channel_flush(pair.listener);
+	send_window(pair.worker);
+	channel_flush(pair.worker);
+	pids[0] = hang_in(pair.worker->wake_own, stuck_memory(&stuck), false);
+	pids[1] = hang_in(pair.worker->wake_peer, stuck_memory(&stuck), true);
+	start = lingering_seconds();
+	channel_awake(pair.listener, true);
+	assert_int_equal(pair_consume(pair.listener), 1);
+	/* As if it slept again. */
+	pair.listener->woken = 0;
+	send_window(pair.listener);
+	channel_flush(pair.listener);
+	assert_true(lingering_seconds() - start < STUCK_LIMIT);
+	stuck_close(&stuck);
+	for (int i = 0; i < 2; i++)
+		waitpid(pids[i], NULL, 0);
+	pair_close(&pair);
+}
+
+/* Flags belong to the open file, and that may be the worker's, too. */
+static void
+flags_and_counters_of_a_worker_hold_up_nobody(void **state)
+{
+	const uint64_t most = UINT64_MAX - 1;
+	struct pair pair = pair_open();
+	uint64_t count;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int fd = i == 0 ? pair.worker->wake_own :
+				  pair.worker->wake_peer;
+
+		assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+		/* As much as there is room for, from the wrong side, too. */
+		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+		(void)!write(fd, &most, sizeof(most));
+		assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	}
+	alarm(10);
+	for (int i = 0; i < 1000; i++) {
+		assert_true(channel_sleep(pair.worker));
+		pair.listener->woken = 0;
+		send_window(pair.listener);
+		channel_flush(pair.listener);
+		assert_int_equal(pair_consume(pair.worker), 1);
+		channel_awake(pair.listener, true);
+		channel_awake(pair.listener, true);
+		/* And it may take back what it had written. */
+		(void)fcntl(pair.worker->wake_peer, F_SETFL, O_NONBLOCK);
+		(void)!read(pair.worker->wake_peer, &count, sizeof(count));
+		(void)fcntl(pair.worker->wake_peer, F_SETFL, 0);
+	}
+	alarm(0);
 	pair_close(&pair);
 }
 
@@ -338,7 +447,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(room_in_the_ring_wakes_a_side_whose_overflow_waits),
 	cmocka_unit_test(consumption_seen_on_the_second_look_prevents_sleep),
 	cmocka_unit_test(an_overflow_behind_quiet_releases_wakes),
-	cmocka_unit_test(hang_up_of_the_pipe_is_no_endless_wake),
+	cmocka_unit_test(a_side_that_cannot_be_woken_is_no_matter),
+	cmocka_unit_test(a_worker_without_listener_is_told),
+	cmocka_unit_test(a_worker_that_hangs_in_a_wake_up_holds_up_nobody),
+	cmocka_unit_test(flags_and_counters_of_a_worker_hold_up_nobody),
 	cmocka_unit_test(no_wake_up_is_lost),
 };
 
