@@ -29,8 +29,9 @@
 /* From aborting the requests of a worker to SIGTERM. */
 #define ABORT_TO_TERM_MS 2000
 
-/* From SIGTERM to SIGKILL. */
-#define TERM_TO_KILL_MS 2000
+/* From SIGTERM to SIGKILL: twice what a worker takes that heeds it, for a
+ * busy machine. */
+#define TERM_TO_KILL_MS 3000
 
 /* A child that has said why it failed, or whose control socket hung up, is
  * expected to exit by itself. */

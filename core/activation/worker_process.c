@@ -476,6 +476,9 @@ configure(struct worker_process *worker, struct portico_error *err)
 	status = control_send(worker->control,
 			      control_encode_configure(&message), &memory, 1);
 	io_close(&memory);
+	/* It is ending already, before it could run: its end says why. */
+	if (status == PORTICO_CLOSED)
+		return PORTICO_OK;
 	if (status != PORTICO_OK)
 		return error_set(err, status, "configuring a worker: %s",
 				 status_text(status));

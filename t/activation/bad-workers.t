@@ -380,7 +380,7 @@ subtest 'the control socket answered all the while' => sub {
 	cmp_ok($sorted[ 0.99 * $#sorted ], '<', seconds(LIMIT), sprintf
 		'median %.1f ms, 99 %% within %.1f ms, all within %.1f ms',
 		@sorted[ $#sorted / 2, 0.99 * $#sorted, $#sorted ]);
-	cmp_ok($longest, '<', 3, scalar(@slow) . ' took longer than '
+	cmp_ok($longest, '<', seconds(3), scalar(@slow) . ' took longer than '
 		. LIMIT . ' ms, never three one after the other');
 };
 
