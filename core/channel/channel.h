@@ -206,7 +206,7 @@ void channel_trim(struct channel *channel);
 /* ---- claim words ---------------------------------------------------------- */
 
 /* Listener: whether there is memory for the slot; to be asked before the slot
- * is offered. */
+ * is offered.  False: not now, on_room is called when it is worth a try. */
 bool channel_claim_ready(struct channel *channel, uint32_t slot);
 
 /* Listener: offer slot under a new generation (1..2^24-1), before REQUEST. */

@@ -46,8 +46,12 @@ channel_claim_ready(struct channel *channel, uint32_t slot)
 	channel->memory_short = !region_populate(channel->claims,
 						 channel->slots_ready * size,
 						 (slot + 1) * size);
-	if (channel->memory_short)
+	if (channel->memory_short) {
+		/* channel_trim tries again, and on_room follows. */
+		channel->room_wanted = true;
+		channel_mark_dirty(channel);
 		return false;
+	}
 	/* Whole pages. */
 	channel->slots_ready =
 		(slot + CLAIMS_PER_PAGE) / CLAIMS_PER_PAGE * CLAIMS_PER_PAGE;

@@ -108,7 +108,8 @@ t_unit_listener_ready_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/lease-t
 t_unit_listener_lease_t_SOURCES = t/unit/listener/lease-t.c
-t_unit_listener_lease_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=channel_block_alloc
+t_unit_listener_lease_t_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=channel_block_alloc -Wl,--wrap=region_populate
 t_unit_listener_lease_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/error_page-t

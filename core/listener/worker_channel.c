@@ -269,15 +269,11 @@ worker_channel_assign(struct worker_channel *channel,
 	CHECK(request, LISTENER_REQUEST_MAGIC);
 	ASSERT(channel->free_count > 0 && !channel->lost);
 	fill_source(channel, request, path, url, &source);
-	descriptor.refs[0].length =
-		write_head(channel, &source, &descriptor.refs[0].block);
 	number = channel->free_slots[channel->free_count - 1];
-	if (descriptor.refs[0].length > 0 &&
-	    !channel_claim_ready(channel->channel, number)) {
-		channel_block_cancel(channel->channel,
-				     descriptor.refs[0].block);
-		descriptor.refs[0].length = 0;
-	}
+	/* The slot first: a block given back at once would be room again. */
+	if (channel_claim_ready(channel->channel, number))
+		descriptor.refs[0].length =
+			write_head(channel, &source, &descriptor.refs[0].block);
 	if (descriptor.refs[0].length == 0) {
 		channel->no_room = true;
 		if (channel_memory_short(channel->channel))

@@ -67,6 +67,24 @@ __wrap_channel_block_alloc(struct channel *channel,
 					  size_r);
 }
 
+/* The same for the pages of the first slots; how often they were asked for. */
+static _Atomic unsigned slot_refusals, slot_tries;
+
+bool __real_region_populate(void *base, uint64_t from, uint64_t to);
+bool __wrap_region_populate(void *base, uint64_t from, uint64_t to);
+
+bool
+__wrap_region_populate(void *base, uint64_t from, uint64_t to)
+{
+	if (from != 0 || to != sizeof(struct channel_slot))
+		return __real_region_populate(base, from, to);
+	slot_tries++;
+	if (slot_refusals == 0)
+		return __real_region_populate(base, from, to);
+	slot_refusals--;
+	return false;
+}
+
 /* ---- dispatch ----------------------------------------------------------------- */
 
 static void
@@ -249,6 +267,32 @@ test_no_block_for_the_head(void **state)
 	close(waiting);
 	fake_worker_kill(&old);
 	fake_worker_kill(&new);
+	stage_close(&stage);
+}
+
+/* No memory for the claim words: it is tried again now and then, not at once
+ * and for ever, and the worker is not forgotten. */
+static void
+test_no_memory_for_the_slot(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	slot_tries = 0;
+	slot_refusals = 1;
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, GET("/"));
+	fake_worker_take(&worker, &request);
+	fake_worker_respond(&worker, &request, 200, 2, "ok", done);
+	assert_answer(client, "200 OK", "\r\n\r\nok");
+	assert_int_equal(slot_tries, 2);
+	close(client);
+	fake_worker_kill(&worker);
 	stage_close(&stage);
 }
 
@@ -653,6 +697,7 @@ main(void)
 		cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_newest_generation_first_and_drain),
 		cmocka_unit_test(test_no_block_for_the_head),
+		cmocka_unit_test(test_no_memory_for_the_slot),
 		cmocka_unit_test(test_death_while_offered),
 		cmocka_unit_test(test_death_when_taken),
 		cmocka_unit_test(test_death_when_started),
