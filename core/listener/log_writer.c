@@ -57,6 +57,7 @@ struct log_writer {
 	bool ending;
 	struct log_job job;
 	struct log_chunk *first, *last; /* waiting */
+	struct log_chunk *head; /* the first, if it begins a file; or NULL */
 	size_t offset; /* so much of the first was written, bytes */
 	size_t backlog; /* bytes waiting */
 	int os_error; /* why it cannot be written; 0 = all is well */
@@ -125,7 +126,8 @@ append(struct log_writer *writer, struct log_chunk *chunk)
 
 	writer->backlog += chunk->length;
 	chunk->next = NULL;
-	if (last != NULL && LOG_CHUNK_BYTES - last->length >= chunk->length) {
+	if (last != NULL && last != writer->head &&
+	    LOG_CHUNK_BYTES - last->length >= chunk->length) {
 		/* A job that writes it does not look beyond its length. */
 		memcpy(last->data + last->length, chunk->data, chunk->length);
 		last->length += chunk->length;
@@ -145,6 +147,8 @@ drop_first(struct log_writer *writer)
 {
 	struct log_chunk *chunk = writer->first;
 
+	if (chunk == writer->head)
+		writer->head = NULL;
 	writer->first = chunk->next;
 	if (writer->first == NULL)
 		writer->last = NULL;
@@ -199,6 +203,12 @@ prepend_head(struct log_writer *writer)
 	char date[20];
 	int length;
 
+	/* It could be opened before, and not be written. */
+	if (writer->head != NULL) {
+		if (writer->head->data[0] == '\n')
+			writer->cut = true;
+		drop_first(writer);
+	}
 	put_time(date, time(NULL));
 	length = snprintf(chunk->data, LOG_CHUNK_BYTES,
 			  "%s#Software: Portico\n#Version: 1.0\n#Date: %s\n"
@@ -209,7 +219,7 @@ prepend_head(struct log_writer *writer)
 	ASSERT(writer->offset == 0);
 	chunk->length = (size_t)length;
 	chunk->next = writer->first;
-	writer->first = chunk;
+	writer->first = writer->head = chunk;
 	if (writer->last == NULL)
 		writer->last = chunk;
 	writer->backlog += chunk->length;

@@ -318,6 +318,37 @@ the_end_loses_what_cannot_be_written(void **state)
 	close_scene(&scene);
 }
 
+/* It can be opened each time, and never be written: what waits does not become
+ * more by that. */
+static void
+a_file_that_only_opens_is_tried_in_vain(void **state)
+{
+	struct scene scene;
+	struct text text;
+	long long waiting;
+
+	(void)state;
+	open_scene(&scene);
+	/* Refuses what is no number, with EINVAL. */
+	assert_int_equal(symlink("/proc/self/oom_score_adj", scene.path), 0);
+	log_writer_set_file(scene.writer, scene.path, FIELDS);
+	add(&scene, 0, 10, 80);
+	turn_until(&scene, "failing", false);
+	waiting = figure(&scene, "waiting");
+	while (figure(&scene, "failingMs") < 2 * LOG_RETRY_MS + 200)
+		uv_run(&scene.uv, UV_RUN_ONCE);
+	assert_int_equal(figure(&scene, "waiting"), waiting);
+	unlink(scene.path);
+	turn_until(&scene, "written", true);
+	end_writing(&scene);
+	assert_int_equal(check_lines(scene.path, 0, 80), 10);
+	text = read_all(scene.path);
+	assert_non_null(strstr(text.data, FIELDS));
+	assert_null(strstr(strstr(text.data, FIELDS) + 1, FIELDS));
+	mem_free(text.data);
+	close_scene(&scene);
+}
+
 /* A fifo that nobody reads, then slowly. */
 static void
 a_fifo_is_no_trap(void **state)
@@ -364,6 +395,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(another_file_gets_what_waits),
 	cmocka_unit_test(nothing_is_written_when_it_is_off),
 	cmocka_unit_test(the_end_loses_what_cannot_be_written),
+	cmocka_unit_test(a_file_that_only_opens_is_tried_in_vain),
 	cmocka_unit_test(a_fifo_is_no_trap),
 };
 
