@@ -118,7 +118,8 @@ stage_name(const struct listener_request *request)
 	return "Running";
 }
 
-static void
+/* False: the worker was faster, and the other deadlines are to come. */
+static bool
 expire(struct listener_request *request, enum http_reason reason)
 {
 	const char *stage = stage_name(request);
@@ -127,10 +128,11 @@ expire(struct listener_request *request, enum http_reason reason)
 	if (reason == HTTP_REASON_TIMER_REQ_QUEUE &&
 	    request->lease == LEASE_ASSIGNED) {
 		if (!worker_channel_revoke(request))
-			return;
+			return false;
 		request->lease = LEASE_DONE;
 	}
 	request_fail(request, reason, 0, stage);
+	return true;
 }
 
 static uint64_t
@@ -147,9 +149,9 @@ look_at_pool(struct loop_pool *pool, uint64_t now)
 			  &pool->requests) {
 		struct due due = next_due(request, now);
 
-		if (due.at <= now)
-			expire(request, due.reason);
-		else if (due.at < next)
+		if (due.at <= now && expire(request, due.reason))
+			continue;
+		if (due.at < next)
 			next = due.at;
 	}
 	pool->pumping = false;

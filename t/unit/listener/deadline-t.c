@@ -333,6 +333,58 @@ test_execution_when_started(void **state)
 	stage_close(&stage);
 }
 
+/* Takes what it was offered at the very moment in which the listener takes it
+ * back. */
+static struct channel *_Atomic quick;
+
+/* The names are the linker's. */
+bool __real_channel_claim_revoke(struct channel *channel, uint32_t slot,
+				 uint32_t generation);
+bool __wrap_channel_claim_revoke(struct channel *channel, uint32_t slot,
+				 uint32_t generation);
+
+bool
+__wrap_channel_claim_revoke(struct channel *channel, uint32_t slot,
+			    uint32_t generation)
+{
+	if (quick != NULL)
+		(void)(channel_claim_take(quick, slot, generation) &&
+		       channel_claim_start(quick, slot, generation));
+	return __real_channel_claim_revoke(channel, slot, generation);
+}
+
+/* The queue's time is over, but the worker was faster: it is held to the rest. */
+static void
+test_execution_when_taken_at_last(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	uint64_t start;
+	int client;
+
+	(void)state;
+	stage_open(&stage,
+		   "\"queueTimeout\": \"100ms\", \"revokeAfter\": 0, "
+		   "\"executionTimeout\": \"400ms\"",
+		   "");
+	fake_worker_open(&worker, &stage, 1);
+	quick = worker.channel;
+	client = client_connect(&stage);
+	start = now_ms();
+	client_send(client, GET("/"));
+	assert_answer_at(client, TIMED_OUT, start, 400);
+	quick = NULL;
+	fake_worker_receive(&worker, &request);
+	assert_int_equal(request.type, CHANNEL_REQUEST);
+	assert_abort(&worker, &request);
+	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
+	stage_await_counter(&stage, "active", 0);
+	close(client);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
 /* It reads a body, and the client is slow: the whole takes too long. */
 static void
 test_execution_in_the_body(void **state)
@@ -860,6 +912,7 @@ main(void)
 		cmocka_unit_test(test_execution_in_the_queue),
 		cmocka_unit_test(test_execution_when_offered),
 		cmocka_unit_test(test_execution_when_started),
+		cmocka_unit_test(test_execution_when_taken_at_last),
 		cmocka_unit_test(test_execution_in_the_body),
 		cmocka_unit_test(test_execution_in_the_response),
 		cmocka_unit_test(test_execution_ends_with_the_last_word),
