@@ -104,17 +104,13 @@ request_body_begin(struct listener_request *request)
 void
 request_body_rewind(struct listener_request *request)
 {
-	struct listener_connection *connection = request->connection;
-
 	CHECK(request, LISTENER_REQUEST_MAGIC);
 	ASSERT(request_body_is_whole(request));
 	request->body_credit = 0;
 	list_remove(&request->starved_link);
 	request->body_pieces = 0;
-	/* The client is not waited for until another worker wants the rest;
-	 * a half-closed one has another timer. */
-	if (request_body_pending(request) && !connection->half_closed)
-		timers_clear(&connection->timer);
+	/* The client is not waited for until another worker wants the rest. */
+	connection_await_body(request->connection, false);
 	if (!request->body_started || !body_init(request))
 		return;
 	request->input.begin = request->head.length;

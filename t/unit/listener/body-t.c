@@ -35,6 +35,15 @@ want(struct fake_worker *worker, const struct channel_descriptor *request,
 	fake_worker_send(worker, &window);
 }
 
+/* A pause that is part of what is tested: a client or a pool that is slow. */
+static void
+pause_ms(unsigned ms)
+{
+	struct timespec time = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
 /* Collects body until LAST or `most` bytes. */
 static size_t
 collect(struct fake_worker *worker, char *to, size_t most, bool *last_r)
@@ -387,6 +396,48 @@ test_small_body_is_held(void **state)
 		      nothing, "0123456789", false);
 }
 
+/* While it waits for another worker nobody waits for the client. */
+static void
+test_slow_body_of_a_replay(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request, body;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "",
+		   "\"entityBodyTimeout\": \"1500ms\", "
+		   "\"minReceiveRate\": 100000");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "PUT / HTTP/1.1\r\nHost: a\r\n"
+			    "Content-Length: 10\r\n\r\nabc");
+	fake_worker_take(&worker, &request);
+	want(&worker, &request, 100);
+	fake_worker_receive(&worker, &body);
+	assert_int_equal(body.type, CHANNEL_BODY);
+	fake_worker_kill(&worker);
+	stage_await_counter(&stage, "queued", 1);
+	pause_ms(1600);
+	fake_worker_open(&worker, &stage, 1);
+	fake_worker_take(&worker, &request);
+	want(&worker, &request, 100);
+	fake_worker_receive(&worker, &body);
+	assert_int_equal(body.refs[0].length, 3);
+	/* Rates are looked at four times a second. */
+	pause_ms(600);
+	client_send(client, "defghij");
+	fake_worker_receive(&worker, &body);
+	assert_int_equal(body.type, CHANNEL_BODY);
+	assert_int_equal(body.flags, CHANNEL_FLAG_LAST);
+	fake_worker_respond(&worker, &request, 200, 2, "ok", done);
+	client_read(client, "\r\n\r\nok", NULL);
+	close(client);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
 static void
 test_large_body_is_not_held(void **state)
 {
@@ -691,6 +742,7 @@ main(void)
 		cmocka_unit_test(test_bad_chunk_is_400),
 		cmocka_unit_test(test_body_larger_than_allowed),
 		cmocka_unit_test(test_small_body_is_held),
+		cmocka_unit_test(test_slow_body_of_a_replay),
 		cmocka_unit_test(test_large_body_is_not_held),
 		cmocka_unit_test(test_unread_body_is_drained),
 		cmocka_unit_test(test_large_unread_body_ends_the_connection),
