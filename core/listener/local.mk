@@ -89,7 +89,7 @@ t_unit_listener_body_t_LDADD = t/unit/listener/libstage.la \
 UNIT_TESTS += t/unit/listener/deadline-t
 t_unit_listener_deadline_t_SOURCES = t/unit/listener/deadline-t.c
 t_unit_listener_deadline_t_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=channel_claim_revoke
+	-Wl,--wrap=channel_claim_revoke -Wl,--wrap=channel_is_scarce
 t_unit_listener_deadline_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/drain-t

@@ -120,9 +120,11 @@ request_body_rewind(struct listener_request *request)
 
 /* ---- to the worker ------------------------------------------------------------ */
 
+/* The worker has to return blocks: it is the next to act. */
 static void
 starve(struct listener_request *request)
 {
+	request->progress = loop_now(request->loop);
 	if (!list_linked(&request->starved_link))
 		list_add_tail(&request->channel->starved,
 			      &request->starved_link);
@@ -155,11 +157,8 @@ take_block(struct listener_request *request, uint64_t wanted, uint32_t *block_r,
 		block_class = CHANNEL_BLOCK_16K;
 	data = channel_block_alloc(request->channel->channel, block_class,
 				   block_r, size_r);
-	if (data == NULL) {
+	if (data == NULL)
 		starve(request);
-		/* The worker has to return some. */
-		request->progress = loop_now(request->loop);
-	}
 	return data;
 }
 

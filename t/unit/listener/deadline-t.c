@@ -119,6 +119,19 @@ assert_cut_at(int client, uint64_t start, unsigned ms)
 	close(client);
 }
 
+/* Whether the listener finds its blocks nearly all in use. */
+static _Atomic bool scarce;
+
+/* The names are the linker's. */
+bool __real_channel_is_scarce(const struct channel *channel);
+bool __wrap_channel_is_scarce(const struct channel *channel);
+
+bool
+__wrap_channel_is_scarce(const struct channel *channel)
+{
+	return scarce || __real_channel_is_scarce(channel);
+}
+
 /* ---- the queue ------------------------------------------------------------------ */
 
 static void
@@ -579,6 +592,38 @@ test_idle_is_not_the_client(void **state)
 	stage_close(&stage);
 }
 
+/* A client was slow; then there are no blocks for what it sends.  From then on
+ * the worker is waited for. */
+static void
+test_idle_counts_from_the_lack_of_blocks(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request, body;
+	uint64_t start;
+	int client;
+
+	(void)state;
+	stage_open(&stage, "\"responseIdleTimeout\": \"600ms\"", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "POST / HTTP/1.1\r\nHost: a\r\n"
+			    "Content-Length: 10\r\n\r\nabc");
+	fake_worker_take(&worker, &request);
+	window(&worker, &request, 100);
+	fake_worker_receive(&worker, &body);
+	assert_int_equal(body.type, CHANNEL_BODY);
+	pause_ms(450);
+	scarce = true;
+	start = now_ms();
+	client_send(client, "defg");
+	assert_answer_at(client, TIMED_OUT, start, 600);
+	scarce = false;
+	close(client);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
 /* ---- nothing moves them ------------------------------------------------------------------ */
 
 /* The same four figures in both heads, whoever gets the request when. */
@@ -919,6 +964,7 @@ main(void)
 		cmocka_unit_test(test_idle_before_the_response),
 		cmocka_unit_test(test_idle_in_the_response),
 		cmocka_unit_test(test_idle_is_not_the_client),
+		cmocka_unit_test(test_idle_counts_from_the_lack_of_blocks),
 		cmocka_unit_test(test_replay_keeps_them),
 		cmocka_unit_test(test_revocation_keeps_them),
 		cmocka_unit_test(test_reload_keeps_them),
