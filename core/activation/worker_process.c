@@ -98,6 +98,9 @@ static void on_timer(uv_timer_t *timer);
 static void
 limit(struct worker_process *worker, uint64_t ms)
 {
+	/* libuv's time is that of the turn's beginning, and a turn in which
+	 * many processes are started is long. */
+	uv_update_time(worker->timer.loop);
 	uv_timer_start(&worker->timer, on_timer, ms, 0);
 }
 
