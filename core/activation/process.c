@@ -357,10 +357,8 @@ do_fork(struct process *process, const struct setup *setup,
 	process->pidfd = io_pidfd_open(process->pid);
 	if (process->pidfd >= 0)
 		return PORTICO_OK;
-	status = error_set(err, (enum portico_status)process->pidfd,
-			   "watching the process of %s: %s",
-			   setup->options->path,
-			   status_text((enum portico_status)process->pidfd));
+	status = error_system(err, "watching the process of %s",
+			      setup->options->path);
 	kill(process->pid, SIGKILL);
 	waitpid(process->pid, NULL, 0);
 	return status;

@@ -103,6 +103,14 @@ subtest 'no descriptors' => sub {
 		'and is not degraded any more');
 	($status) = $server->command('reload');
 	is($status, 0, 'and a reload works');
+	# Whatever the start of a worker needs one for.
+	for my $left (1 .. 12) {
+		starve_descriptors($server->pid, $left);
+		$server->command('pool', 'recycle', 'main');
+		set_limit($server->pid, 'NOFILE', $before);
+		like(pool('main')->{degraded}, qr/^(?:$|.*Too many open files)/,
+			"with $left descriptors it says so, too");
+	}
 	is(pool('main')->{failures}, 0, 'nothing counted as a failure');
 	is($server->pid_of('listener'), $listener,
 		'the listener went on through all of it');
