@@ -74,6 +74,7 @@ SYSTEM_TESTS += \
 	t/activation/bad-workers.t \
 	t/activation/configuration.t \
 	t/activation/identity.t \
+	t/activation/pool-returns.t \
 	t/activation/restart.t \
 	t/activation/stop.t \
 	t/activation/under-load.t \

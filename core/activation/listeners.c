@@ -110,7 +110,8 @@ void
 listeners_give_pools(struct listener_process *listener)
 {
 	LIST_FOREACH(struct pool, link, pool, &listener->manager->pools) {
-		if (pool->state != CONTROL_POOL_STARTED)
+		/* Another may have the name of one that is removed. */
+		if (!pool->removed && pool->state != CONTROL_POOL_STARTED)
 			listener_process_pool_state(listener, pool);
 		LIST_FOREACH(struct worker_process, link, worker,
 			     &pool->workers)

@@ -147,7 +147,9 @@ tell_state(struct pool *pool, enum control_pool_state state, const char *reason)
 {
 	pool->state = state;
 	snprintf(pool->reason, sizeof pool->reason, "%s", reason);
-	listeners_pool_state(&pool->manager->listeners, pool);
+	/* Another may have its name already. */
+	if (!pool->removed)
+		listeners_pool_state(&pool->manager->listeners, pool);
 }
 
 /* Rapid-fail protection. */

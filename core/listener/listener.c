@@ -105,6 +105,24 @@ pool_number(const char *name, void *arg)
 	return listener_pool_get(arg, name)->number;
 }
 
+/* Which pools there are from now on. */
+static void
+set_known(struct listener *listener, const struct settings *settings)
+{
+	for (unsigned i = 0; i < listener->pool_count; i++) {
+		struct listener_pool *pool = listener->pools[i];
+		bool known = false;
+
+		for (size_t j = 0; j < settings->pool_count && !known; j++)
+			known = listener->snapshot->pools[j] == pool->number;
+		if (known && !pool->known) {
+			pool->state = CONTROL_POOL_STARTED;
+			pool->demanded = false;
+		}
+		pool->known = known;
+	}
+}
+
 /* ---- configuration --------------------------------------------------------------- */
 
 struct snapshot_task {
@@ -206,6 +224,7 @@ listener_configure(struct listener *listener, struct settings *settings,
 		return PORTICO_CONFIG;
 	snapshot_unref(&listener->snapshot);
 	listener->snapshot = snapshot;
+	set_known(listener, settings);
 	listener->mark++;
 	atomic_store(&listener->connections_max,
 		     most == 0 || most > UINT_MAX ? UINT_MAX : (unsigned)most);

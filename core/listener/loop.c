@@ -140,6 +140,12 @@ set_pools(struct listener_loop *loop, const struct listener_snapshot *snapshot,
 	for (unsigned i = loop->pool_count; i < pool_count; i++)
 		loop->pools[i] = loop_pool_new(loop, pools[i]);
 	loop->pool_count = pool_count;
+	for (size_t i = 0; i < settings->pool_count; i++) {
+		struct loop_pool *pool = loop->pools[snapshot->pools[i]];
+
+		if (!pool->limits.known)
+			pool->state = CONTROL_POOL_STARTED;
+	}
 	for (unsigned i = 0; i < pool_count; i++)
 		loop->pools[i]->limits.known = false;
 	for (size_t i = 0; i < settings->pool_count; i++)

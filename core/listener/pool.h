@@ -6,6 +6,8 @@
  * struct loop_pool is a loop's part of it.
  *
  * A pool keeps its number for the life of the process, whatever is reloaded.
+ * One that was removed and comes back is a new one for the manager: it has been
+ * started, and nobody has asked for a worker yet.
  */
 #ifndef CORE_LISTENER_POOL_H
 #define CORE_LISTENER_POOL_H
@@ -32,6 +34,7 @@ struct listener_pool {
 	char pad[60];
 	/* Below: main thread only. */
 	enum control_pool_state state;
+	bool known; /* the current configuration has this pool */
 	bool demanded; /* the manager was told that a worker is wanted */
 	unsigned workers; /* attached */
 };
