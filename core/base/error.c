@@ -58,6 +58,7 @@ status_from_errno(int os_error)
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
+	case ETOOMANYREFS: /* descriptors in messages that nobody has read */
 		return PORTICO_FULL;
 	case EAGAIN:
 		return PORTICO_AGAIN;

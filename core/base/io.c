@@ -135,6 +135,7 @@ io_is_exhaustion(int os_error)
 	case ENOMEM:
 	case ENOSPC:
 	case ENOBUFS:
+	case ETOOMANYREFS:
 	case EAGAIN: /* of fork() and execve() */
 		return true;
 	default:

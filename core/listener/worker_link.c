@@ -92,8 +92,8 @@ offer_channel(struct worker_link *worker, uint32_t index, uint32_t slots,
 		io_close(&fds[i]);
 	if (status != PORTICO_OK)
 		return error_set(err, status,
-				 "offering channel %u to worker %u", index,
-				 worker->id);
+				 "offering channel %u to worker %u: %s", index,
+				 worker->id, status_text(status));
 	return PORTICO_OK;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "core/base/buffer.h"
+#include "core/base/error.h"
 #include "core/base/io.h"
 #include "core/base/slice.h"
 #include "t/unit/lingering.h"
@@ -401,6 +402,20 @@ the_peer_is_known(void **state)
 	io_close(&pair[1]);
 }
 
+static void
+what_runs_out_is_known_as_such(void **state)
+{
+	/* ETOOMANYREFS: descriptors that lie in messages count, too. */
+	const int errors[] = { EMFILE, ENFILE, ENOBUFS, ETOOMANYREFS };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		assert_true(io_is_exhaustion(errors[i]));
+		assert_int_equal(status_from_errno(errors[i]), PORTICO_FULL);
+	}
+	assert_false(io_is_exhaustion(EPIPE));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(flags_and_closing),
 	cmocka_unit_test(files_are_written_and_read_whole),
@@ -413,6 +428,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(closing_what_others_made_does_not_wait),
 	cmocka_unit_test(a_child_closes_for_itself),
 	cmocka_unit_test(descriptors_nobody_asked_for_do_not_wait_either),
+	cmocka_unit_test(what_runs_out_is_known_as_such),
 	cmocka_unit_test(the_peer_is_known),
 };
 
