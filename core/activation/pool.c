@@ -354,6 +354,22 @@ next_to_replace(const struct pool *pool, unsigned *left_r)
 	return busy && !pool->recycle_together ? NULL : next;
 }
 
+/* Each old worker had a successor; there may be fewer by now. */
+static void
+drain_surplus(struct pool *pool)
+{
+	unsigned live = count_live(pool);
+
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers) {
+		if (live <= pool->settings->workers)
+			return;
+		if (worker->state != WORKER_PROCESS_ATTACHED)
+			continue;
+		live--;
+		worker_process_drain(worker);
+	}
+}
+
 static void
 recycle_next(struct pool *pool)
 {
@@ -378,6 +394,7 @@ recycle_next(struct pool *pool)
 	log_info(&ctx, "pool \"%s\" has been recycled (%s)", pool->name,
 		 pool->recycle_reason);
 	recycle_end(pool);
+	drain_surplus(pool);
 }
 
 enum portico_status
@@ -591,6 +608,8 @@ pool_reconfigure(struct pool *pool, struct settings *snapshot,
 		(void)pool_recycle(pool, "its configuration changed", NULL);
 	}
 	pool_ensure(pool);
+	if (pool->recycle_below == 0)
+		drain_surplus(pool);
 }
 
 /* ---- status -------------------------------------------------------------- */

@@ -141,6 +141,25 @@ subtest 'a pool is changed' => sub {
 	reload($original);
 };
 
+subtest 'more and fewer workers' => sub {
+	for my $count (3, 2, 1) {
+		my $changed = configuration();
+		my @workers;
+
+		$changed->{pools}{going}{workers} = $count;
+		reload($changed);
+		ok(await_condition(seconds(10), sub {
+			@workers = @{ $server->command_json('pool', 'show',
+				'going')->{pool}{workers} };
+			return @workers == $count
+				&& !grep { $_->{state} ne 'running' } @workers;
+		}), "$count are running") or diag explain \@workers;
+		is(Portico::Http->connect($port)->request('GET', '/count')
+			->{status}, 200, 'and serve');
+	}
+	reload($original);
+};
+
 subtest 'an application moves to another pool' => sub {
 	my $old = pid_at($port, '');
 	my $client = begin($port, '/body?move');
