@@ -25,6 +25,8 @@
 
 /* The listener's confirmation of new settings; the reload ends without. */
 #define CONFIRM_LIMIT_MS 5000
+/* Between two tries to hand over a configuration, without descriptors. */
+#define TELL_AGAIN_MS 100
 
 /* From aborting the requests of a worker to SIGTERM. */
 #define ABORT_TO_TERM_MS 2000

@@ -19,6 +19,7 @@
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/config/settings.h"
@@ -269,10 +270,40 @@ on_confirm_limit(uv_timer_t *timer)
 	manager_listener_configured(timer->data);
 }
 
+static void
+on_tell_again(uv_timer_t *timer)
+{
+	manager_pool_settled(timer->data);
+}
+
+/* Whether there are descriptors to hand the next settings to the listener.  If
+ * not, everything stays as it is until there are. */
+static bool
+can_tell(struct manager *manager)
+{
+	struct portico_error err;
+	int memory = settings_to_memfd(manager->next, SETTINGS_FOR_LISTENER,
+				       NULL, &err);
+
+	if (memory >= 0) {
+		io_close(&memory);
+		return true;
+	}
+	if (!manager->waiting)
+		log_write_error(LOG_LEVEL_WARNING, EVENT_RELOAD_WAITS, NULL,
+				&err);
+	manager->waiting = true;
+	uv_timer_start(&manager->limit, on_tell_again, TELL_AGAIN_MS, 0);
+	return false;
+}
+
 /* The routes change: every pool that needed it has workers that know. */
 static void
 finish_apply(struct manager *manager)
 {
+	if (!can_tell(manager))
+		return;
+	manager->waiting = false;
 	settings_unref(&manager->settings);
 	manager->settings = manager->next;
 	manager->next = NULL;

@@ -55,7 +55,8 @@ struct manager {
 	struct commands *commands;
 	struct reload *reload; /* one that goes on, or NULL */
 	uv_signal_t on_term, on_int, on_hup;
-	uv_timer_t limit; /* of the shutdown, or of confirming */
+	bool waiting; /* `next` is, for descriptors; it was said */
+	uv_timer_t limit; /* of the shutdown, of confirming, of waiting */
 	uint64_t began_ns;
 	bool served; /* said so once */
 	int result; /* exit status of the program */

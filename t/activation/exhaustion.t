@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use Portico::Limits qw(get_limit set_limit starve_descriptors cpu_seconds);
 use Portico::Server;
+use Portico::Stops;
 use Portico::Wait qw(await_condition await_exit seconds);
 use Test::More;
 use Time::HiRes qw(time);
@@ -16,10 +17,15 @@ plan skip_all => 'no prlimit(2) here' unless get_limit($$, 'NOFILE');
 my @probe = (modules => ['probe'],
 	handlers => [ { path => '*', module => 'probe' } ]);
 my @pools = qw(main descriptors processes);
+my $stops = Portico::Stops->new;
 my $server = Portico::Server->new(
-	pools => { map { $_ => { activationTimeout => '1s',
+	worker => 't/worker/stopping-worker',
+	pools => { slow => { environment => $stops->environment },
+		map { $_ => { activationTimeout => '1s',
 		rapidFailProtectionMaxCrashes => 2 } } @pools },
 	applications => { '/' => { @probe },
+		'/slow' => { pool => 'slow', modules => [ 'start-steps',
+			'probe' ], handlers => $probe[3] },
 		map { ("/$_" => { pool => $_, @probe }) } @pools[1, 2] },
 	allow => [qr/\[P(?:1001|5009|5093|52\d\d)\]/],
 )->start;
@@ -114,6 +120,32 @@ subtest 'no descriptors' => sub {
 	is(pool('main')->{failures}, 0, 'nothing counted as a failure');
 	is($server->pid_of('listener'), $listener,
 		'the listener went on through all of it');
+};
+
+# The reload waits for a worker that knows the new routes; when that is there,
+# no descriptor is left to tell the listener.
+subtest 'no descriptors in the middle of a reload' => sub {
+	my $configuration = $server->configuration;
+	my $old = $server->get_json('/slow/count')->{pid};
+	$configuration->{pools}{slow}{environment}{COLOUR} = 'red';
+	$server->write_configuration($configuration);
+	$stops->arm('load');
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		POSIX::_exit(($server->command('reload'))[0]);
+	}
+	ok($stops->await('load'), 'the new worker is on its way');
+	# Below what it has open: what the worker gives back is no help.
+	my $before = set_limit($server->pid, 'NOFILE', 10);
+	ok($stops->go, 'it goes on');
+	like($server->await_log(qr/\[P5212\]/, 10) // '',
+		qr/Too many open files/, 'the log says what is missing');
+	is($server->get_json('/slow/count')->{pid}, $old, 'requests go on');
+	set_limit($server->pid, 'NOFILE', $before);
+	waitpid $pid, 0;
+	is($?, 0, 'with descriptors again the reload is done');
+	is($server->pid_of('listener'), $listener, 'the listener is the same');
+	is($server->get('/slow/count')->{status}, 200, 'the pool serves');
 };
 
 subtest 'no processes' => sub {
