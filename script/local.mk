@@ -19,4 +19,5 @@ EXTRA_DIST += \
 	script/fuzz \
 	script/lib \
 	script/run \
-	script/test
+	script/test \
+	script/torture

@@ -66,6 +66,7 @@ EXTRA_DIST += \
 	t/lib/Portico/Control.pm \
 	t/lib/Portico/Http.pm \
 	t/lib/Portico/Limits.pm \
+	t/lib/Portico/Mischief.pm \
 	t/lib/Portico/Server.pm \
 	t/lib/Portico/Stops.pm \
 	t/lib/Portico/Wait.pm

@@ -102,7 +102,11 @@ complete(struct load_connection *connection, uint64_t now)
 
 	tally.statuses[connection->status]++;
 	if (connection->status != 200) {
+		char status[8];
+
 		tally.failed++;
+		snprintf(status, sizeof(status), "%u", connection->status);
+		connection_note_failure(connection, status);
 		connection_journal(connection, "failed");
 		tally_complain("%s: status %u",
 			       connection_target(connection, target,

@@ -51,6 +51,7 @@ struct load_options {
 	double timeout; /* s without a byte: failed */
 	double grace; /* s that requests in progress get at the end */
 	FILE *journal; /* what became of each POST; NULL: none */
+	FILE *failures; /* a line for each that failed; NULL: none */
 };
 
 extern struct load_options options;
@@ -166,6 +167,12 @@ extern char load_scratch[LOAD_SCRATCH_BYTES];
 /* What became of a POST. */
 void connection_journal(const struct load_connection *connection,
 			const char *what);
+
+/* It failed: when it began, when it ended (s of the real time), how ("503",
+ * "cut" in the middle, "none": not a byte came, "connect"), method, target, and
+ * the how manieth request of its connection it was. */
+void connection_note_failure(const struct load_connection *connection,
+			     const char *how);
 
 /* The target of its request, in `text`. */
 const char *connection_target(const struct load_connection *connection,

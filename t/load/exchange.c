@@ -48,6 +48,7 @@ connection_open(struct load_connection *connection, uint64_t now)
 	connection->due = now + RETRY_NS;
 	if (fd < 0) {
 		tally.failed++;
+		connection_note_failure(connection, "connect");
 		tally_complain("socket: %s", strerror(errno));
 		return false;
 	}
@@ -60,6 +61,7 @@ connection_open(struct load_connection *connection, uint64_t now)
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 &&
 	    errno != EINPROGRESS) {
 		tally.failed++;
+		connection_note_failure(connection, "connect");
 		tally_complain("connect: %s", strerror(errno));
 		close(fd);
 		return false;
@@ -111,11 +113,38 @@ connection_target(const struct load_connection *connection, char *text,
 }
 
 void
+connection_note_failure(const struct load_connection *connection,
+			const char *how)
+{
+	char target[100];
+	double now = (double)clock_realtime_ns() / 1e9;
+	double took =
+		connection->state == STATE_BUSY ?
+			(double)(clock_monotonic_ns() - connection->began) /
+				1e9 :
+			0;
+
+	if (options.failures == NULL)
+		return;
+	fprintf(options.failures, "%.6f %.6f %s %.*s %s %u\n", now - took, now,
+		how, (int)strcspn(connection->head, " "), connection->head,
+		connection_target(connection, target, sizeof(target)),
+		connection->requests);
+	fflush(options.failures);
+}
+
+void
 connection_fail(struct load_connection *connection, const char *why)
 {
 	char target[100];
 
 	tally.failed++;
+	if (connection->state != STATE_BUSY)
+		connection_note_failure(connection, "connect");
+	else if (connection->part == PART_HEAD && connection->line_length == 0)
+		connection_note_failure(connection, "none");
+	else
+		connection_note_failure(connection, "cut");
 	if (connection->state == STATE_BUSY) {
 		connection_journal(connection, "failed");
 		if (connection->requests > 1 && connection->received == 0 &&

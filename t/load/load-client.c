@@ -314,6 +314,8 @@ main(int argc, char **argv)
 	tally_print("end", count_open(), seconds_since_start());
 	if (options.journal != NULL)
 		fclose(options.journal);
+	if (options.failures != NULL)
+		fclose(options.failures);
 	mem_free(connections);
 	return tally.failed + tally.wrong == 0 ? 0 : 1;
 }

@@ -23,4 +23,5 @@ SYSTEM_TESTS += \
 	t/load/faults.t \
 	t/load/listeners.t \
 	t/load/reloads.t \
-	t/load/slow-readers.t
+	t/load/slow-readers.t \
+	t/load/torture.t

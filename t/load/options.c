@@ -31,7 +31,8 @@ options_usage(const char *why)
 		"--requests-per-connection N  --receive-buffer BYTES  --max-segment BYTES\n"
 		"--spread S\n"
 		"--prefix PATH  --files-prefix PATH  --file SEED-BYTES ...\n"
-		"--name TEXT  --journal FILE  --timeout S  --grace S\n",
+		"--name TEXT  --journal FILE  --failures FILE\n"
+		"--timeout S  --grace S\n",
 		why);
 	exit(2);
 }
@@ -168,6 +169,11 @@ take_option(int option, char *text)
 		if (options.journal == NULL)
 			options_usage("the journal cannot be written");
 		break;
+	case 'x':
+		options.failures = fopen(text, "we");
+		if (options.failures == NULL)
+			options_usage("the failures cannot be written");
+		break;
 	case 'o':
 		options.spread = strtod(text, NULL);
 		break;
@@ -206,6 +212,7 @@ options_read(int argc, char **argv)
 		{ "file", 1, NULL, 'f' },
 		{ "name", 1, NULL, 'N' },
 		{ "journal", 1, NULL, 'j' },
+		{ "failures", 1, NULL, 'x' },
 		{ "write-file", 1, NULL, 'w' },
 		{ "timeout", 1, NULL, 't' },
 		{ "grace", 1, NULL, 'g' },

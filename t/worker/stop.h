@@ -38,6 +38,9 @@ stop_note(const char *name)
 	char path[512];
 	int fd;
 
+	/* A pool that nobody wants to stop. */
+	if (getenv("PORTICO_TEST_STOP") == NULL)
+		return;
 	stop_path(path, sizeof(path), name, "");
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (fd < 0 || write(fd, "x", 1) != 1)

@@ -23,7 +23,9 @@ sub owner_of
 	my %ids;
 
 	open my $status, '<', "/proc/$pid/status" or return;
-	/^([UG]id):\s+(\d+)/ and $ids{$1} = $2 while <$status>;
+	while (my $line = <$status>) {
+		$ids{$1} = $2 if $line =~ /^([UG]id):\s+(\d+)/;
+	}
 	return ($ids{Uid}, $ids{Gid});
 }
 
