@@ -144,6 +144,8 @@ receive_channel(struct link *link, const json_t *json, int *fds, size_t nfds)
 	struct portico_error err;
 	struct attach *attach;
 
+	if (worker == NULL)
+		return;
 	error_clear(&err);
 	if (control_decode_channel(json, &channel, &err) != PORTICO_OK ||
 	    nfds != CHANNEL_HANDLES) {
@@ -215,6 +217,12 @@ links_add(struct links *links, int fd, uint32_t listener)
 	list_add_tail(&links->all, &link->all);
 	link->connection = control_connection_new(links->uv, fd, on_message,
 						  on_closed, link);
+}
+
+void
+links_refuse(struct links *links)
+{
+	links->worker = NULL;
 }
 
 void

@@ -30,7 +30,7 @@ void mailbox_post(struct mailbox *mailbox, struct loop_message *message);
 /* All links of the process. */
 struct links {
 	uv_loop_t *uv;
-	struct portico_worker *worker;
+	struct portico_worker *worker; /* NULL: it ends, nothing is attached */
 	struct mailbox *mailbox;
 	struct list all;
 	void (*on_empty)(void *arg); /* the last link has ended */
@@ -42,6 +42,9 @@ void links_init(struct links *links, uv_loop_t *uv,
 
 /* Takes the descriptor. */
 void links_add(struct links *links, int fd, uint32_t listener);
+/* The worker is about to be freed.  What comes is not attached; what was on its
+ * way is still answered. */
+void links_refuse(struct links *links);
 void links_close(struct links *links);
 
 #endif

@@ -398,6 +398,7 @@ process_fini(struct process *process)
 	 * have answered so far their loops have handed over. */
 	if (process->worker != NULL && worker_active(process->worker) > 0)
 		_exit(process->exit_status);
+	links_refuse(&process->links);
 	/* Loops first: they may still post to the mailbox. */
 	worker_free(&process->worker);
 	uv_run(&process->uv, UV_RUN_NOWAIT);

@@ -6,6 +6,7 @@
  */
 #include "t/unit/unit.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <spawn.h>
@@ -314,6 +315,46 @@ test_it_ends_when_manager_and_listener_are_gone(void **state)
 	assert_exits(0);
 }
 
+/* A reload removes the pool while a listener is replaced. */
+static void
+test_channels_may_come_until_it_has_ended(void **state)
+{
+	enum portico_status status;
+	int fds[2], nowhere[CHANNEL_HANDLES];
+
+	(void)state;
+	worker_spawn();
+	configure("");
+	json_decref(receive_json(played.control, "ready"));
+	assert_int_equal(io_seqpacket_pair(fds, false, NULL), PORTICO_OK);
+	send_json(played.control,
+		  control_encode_link(&(struct control_link){ .listener = 1 }),
+		  &fds[1], 1);
+	close(fds[1]);
+	send_json(played.control,
+		  control_encode_stop(&(struct control_stop){ 10000 }), NULL,
+		  0);
+	for (int i = 0; i < CHANNEL_HANDLES; i++)
+		nowhere[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	do {
+		const struct control_channel channel = {
+			.index = 1, .count = 2, .version = CHANNEL_VERSION
+		};
+		json_t *json = control_encode_channel(&channel);
+		char *text = json_dumps(json, JSON_COMPACT);
+
+		status = io_send_message(fds[0], text, strlen(text), nowhere,
+					 CHANNEL_HANDLES);
+		free(text);
+		json_decref(json);
+	} while (status == PORTICO_OK);
+	assert_exits(0);
+	for (int i = 0; i < CHANNEL_HANDLES; i++)
+		close(nowhere[i]);
+	close(fds[0]);
+	io_close(&played.control);
+}
+
 static void
 test_wrong_configuration_is_told(void **state)
 {
@@ -395,6 +436,7 @@ test_show_pipeline_and_wrong_options(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_hello_through_the_program),
 	cmocka_unit_test(test_it_ends_when_manager_and_listener_are_gone),
+	cmocka_unit_test(test_channels_may_come_until_it_has_ended),
 	cmocka_unit_test(test_wrong_configuration_is_told),
 	cmocka_unit_test(test_show_pipeline_and_wrong_options),
 };
