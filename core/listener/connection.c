@@ -459,6 +459,7 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 	 * the next one does not. */
 	if (keep_alive) {
 		connection->state = CONNECTION_IDLE;
+		drain_keep(loop);
 		timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
 			   loop_now(loop));
 		connection_watch_output(connection, false);

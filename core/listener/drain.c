@@ -6,7 +6,8 @@
  * A connection without a request may have one on its way, and the one that was
  * accepted last certainly has.  So when another listener takes over, such
  * connections stay open for a while (drain_idle_until); the request that comes
- * is served and answered with "Connection: close".  When the whole server ends
+ * is served and answered with "Connection: close".  So do those whose answer
+ * began before and has said that they stay.  When the whole server ends
  * they are closed at once, but for those whose request has arrived already.
  */
 #include "core/listener/drain.h"
@@ -27,6 +28,7 @@
 struct drain_task {
 	struct task task;
 	uint64_t idle_until; /* ns */
+	uint64_t idle; /* ns */
 };
 
 /* ---- on a loop ----------------------------------------------------------------- */
@@ -43,6 +45,17 @@ bool
 drain_may_follow(struct listener_loop *loop, int fd)
 {
 	return loop_now(loop) < loop->drain_idle_until || has_unread(fd);
+}
+
+void
+drain_keep(struct listener_loop *loop)
+{
+	uint64_t until = loop_now(loop) + loop->drain_idle;
+
+	/* The others idle longer for it, which is simpler than a time for each
+	 * and ends: every connection was promised that only once. */
+	if (loop->draining && until > loop->drain_idle_until)
+		loop->drain_idle_until = until;
 }
 
 void
@@ -64,12 +77,14 @@ run_drain(struct task *base, void *owner)
 {
 	struct drain_task *task = (struct drain_task *)base;
 	struct listener_loop *loop = owner;
-	uint64_t until = task->idle_until;
+	uint64_t until = task->idle_until, idle = task->idle;
 
 	mem_free(task);
 	CHECK(loop, LISTENER_LOOP_MAGIC);
 	if (!loop->draining || until < loop->drain_idle_until)
 		loop->drain_idle_until = until;
+	if (!loop->draining || idle < loop->drain_idle)
+		loop->drain_idle = idle;
 	loop->draining = true;
 	acceptor_close_others(loop, 0);
 	drain_tick(loop);
@@ -169,6 +184,7 @@ drain_start(struct listener *listener, uint64_t deadline_ms, uint64_t idle_ms)
 		struct drain_task *task = mem_zalloc(sizeof(*task));
 
 		task->idle_until = idle_until;
+		task->idle = idle_ms * CLOCK_NS_PER_MS;
 		loop_post(listener->loops[i], &task->task, run_drain);
 	}
 }

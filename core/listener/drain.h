@@ -24,6 +24,10 @@ void drain_start(struct listener *listener, uint64_t deadline_ms,
 /* At each tick while draining. */
 void drain_tick(struct listener_loop *loop);
 
+/* A connection becomes idle of which an answer has said, before, that it stays:
+ * it does, as long as an idle one does when draining begins. */
+void drain_keep(struct listener_loop *loop);
+
 /* Whether a client that will not be answered any more may have sent something
  * already, so that closing at once could cost it the answer it has got. */
 bool drain_may_follow(struct listener_loop *loop, int fd);

@@ -73,6 +73,7 @@ struct listener_loop {
 	struct timers timers;
 	bool draining; /* no new connections, none kept */
 	uint64_t drain_idle_until; /* ns; idle ones are closed then */
+	uint64_t drain_idle; /* ns; how long one may idle that was promised */
 	bool drained_told;
 	bool stopping; /* the thread is about to end */
 	unsigned ticks;

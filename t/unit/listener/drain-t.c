@@ -5,6 +5,7 @@
  * on one that was promised to stay open.  What is left at the deadline is cut
  * so that the client can tell.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,6 +166,47 @@ test_promised_to_stay(void **state)
 	stage_close(&stage);
 }
 
+/* Also when the time of those that idled when draining began is over: a client
+ * that took its answer slowly sends the next request at once. */
+static void
+test_promised_to_stay_for_a_while(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker;
+	struct channel_descriptor request;
+	struct channel_descriptor body = { .type = CHANNEL_BODY, .count = 1 };
+	int client, idle;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	idle = client_connect(&stage);
+	ask(&worker, idle, "\r\n\r\nok");
+	client = client_connect(&stage);
+	client_send(client, GET("/"));
+	fake_worker_take(&worker, &request);
+	fake_worker_respond(&worker, &request, 200, 4, "be", 0);
+	client_read(client, "\r\n\r\nbe", NULL);
+	drain(&stage, LONG_MS, 2000);
+	assert_string_equal(client_read(idle, NULL, NULL), "");
+	body.slot = request.slot;
+	body.generation = request.generation;
+	body.flags = (uint8_t)done;
+	body.refs[0] = fake_worker_block(&worker, "en", 2);
+	fake_worker_send(&worker, &body);
+	client_read(client, "en", NULL);
+	/* More than a tick. */
+	assert_int_equal(poll(&(struct pollfd){ client, POLLIN, 0 }, 1, 600),
+			 0);
+	assert_non_null(strstr(ask(&worker, client, "\r\n\r\nok"),
+			       "Connection: close"));
+	close(client);
+	close(idle);
+	assert_drained(&stage, 0);
+	fake_worker_kill(&worker);
+	stage_close(&stage);
+}
+
 /* It lies in the socket when the loop hears that all idle ones are closed. */
 static void
 test_request_that_has_arrived(void **state)
@@ -269,6 +311,7 @@ main(void)
 		cmocka_unit_test(test_one_more_request),
 		cmocka_unit_test(test_idle_ones_are_closed),
 		cmocka_unit_test(test_promised_to_stay),
+		cmocka_unit_test(test_promised_to_stay_for_a_while),
 		cmocka_unit_test(test_request_that_has_arrived),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_deadline),
