@@ -670,8 +670,12 @@ sub no_descriptors
 	my %none = (FILE => [qw(503 cut)]);
 
 	$self->permitted({ gets => \%none, slow => \%none, leave => \%none },
-		1e9, sub { $self->without($pid, 'NOFILE',
-			starve_descriptors($pid, int rand 40)) });
+		1e9, sub {
+			my $old = eval { starve_descriptors($pid, int rand 40) };
+			# One that was replaced ends when it likes.
+			die $@ if $@ && process_is_alive($pid);
+			$self->without($pid, 'NOFILE', $old) if $old;
+		});
 }
 
 sub no_descriptors_for_porticod
@@ -736,7 +740,7 @@ sub rude_clients
 }
 
 # Costs nothing.  It may be refused, since a worker that was stopped by another
-# actor does not attach.
+# actor does not attach, or slow clients keep several old ones.
 sub upgrade_listener
 {
 	my ($self) = @_;
@@ -746,7 +750,7 @@ sub upgrade_listener
 	my $answer = $self->ask('upgrade', 'listener');
 	my $refused = $answer->{error} // return;
 	die "upgrade: $refused\n"
-		unless $refused =~ /attach|worker|descriptor|Too many/;
+		unless $refused =~ /attach|worker|descriptor|Too many|not finished/;
 	$self->{done}{upgrade_refused}++;
 }
 
