@@ -230,7 +230,8 @@ poll_for(struct control_connection *connection)
 		uv_poll_start(&connection->poll, events, on_poll);
 }
 
-/* Reading pauses; nothing is lost, and the peer's queue grows instead. */
+/* Reading pauses; nothing is lost, and the peer's queue grows instead.  After
+ * sending has failed there is nobody to wait for. */
 static void
 starve(struct control_connection *connection)
 {
@@ -238,6 +239,10 @@ starve(struct control_connection *connection)
 		.action = "receiving a control message"
 	};
 
+	if (connection->end_why != NULL) {
+		end(connection, connection->end_status, connection->end_why);
+		return;
+	}
 	if (!connection->starved)
 		log_warn(1001, &context,
 			 "a message waits, there are no descriptors for what "
@@ -529,4 +534,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 		receive(connection);
 	if (!connection->closed && (events & UV_WRITABLE) != 0)
 		flush(connection);
+	/* Nothing that is read would find the end: poll_for(). */
+	if (connection->starved && connection->end_why != NULL)
+		end(connection, connection->end_status, connection->end_why);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -213,24 +214,34 @@ turns_within(struct pair *pair, uint64_t ms, unsigned most)
 	return turns;
 }
 
+/* No more can be had until the limit that is returned is set again. */
+static struct rlimit
+take_descriptors(void)
+{
+	struct rlimit limit, low;
+	int next = fcntl(0, F_DUPFD, 0);
+
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	return limit;
+}
+
 /* Without descriptors to receive it a message waits, those behind it too;
  * meanwhile the loop sleeps, even when the peer has hung up. */
 static void
 starves(bool hang_up)
 {
 	struct pair pair;
-	struct rlimit limit, low;
-	int fds[2], next;
+	struct rlimit limit;
+	int fds[2];
 
 	setup(&pair, false);
 	pair.b.keep_fd = true;
 	assert_int_equal(pipe(fds), 0);
-	next = fcntl(0, F_DUPFD, 0);
-	close(next);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	low = limit;
-	low.rlim_cur = (rlim_t)next;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	limit = take_descriptors();
 	control_send(pair.a.connection, make(1), fds, 2);
 	control_send(pair.a.connection, make(2), NULL, 0);
 	if (hang_up)
@@ -271,6 +282,69 @@ test_starved_hang_up(void **state)
 {
 	(void)state;
 	starves(true);
+}
+
+/* A peer that died with something for us that needs descriptors: what is queued for it does not keep the loop awake, and its end is
+ * told. */
+static void
+test_starved_and_queued(void **state)
+{
+	struct pair pair;
+	int fd = setup(&pair, true), fds[2];
+	struct rlimit limit;
+	static const char message[] = "{\"type\":\"test\",\"n\":1}";
+	char text[1024];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	limit = take_descriptors();
+	assert_int_equal(io_send_message(fd, message, sizeof message - 1, fds,
+					 2),
+			 PORTICO_OK);
+	assert_true(turns_within(&pair, 150, 1000) < 20);
+	for (int n = 1; control_idle(pair.a.connection); n++)
+		assert_int_equal(control_send(pair.a.connection, make(n), NULL,
+					      0),
+				 PORTICO_OK);
+	assert_int_equal(pair.a.ends, 0);
+	/* What is unread would end it as an error of the socket. */
+	while (recv(fd, text, sizeof text, MSG_DONTWAIT) > 0)
+		;
+	io_close(&fd);
+	assert_true(turns_within(&pair, 350, 1000) < 20);
+	assert_int_equal(pair.a.ends, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	io_close(&fds[0]);
+	io_close(&fds[1]);
+	teardown(&pair);
+}
+
+/* The same without a queue: sending fails at once, the end is told later. */
+static void
+test_starved_and_sending(void **state)
+{
+	struct pair pair;
+	int fd = setup(&pair, true), fds[2];
+	struct rlimit limit;
+	static const char message[] = "{\"type\":\"test\",\"n\":1}";
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	limit = take_descriptors();
+	assert_int_equal(io_send_message(fd, message, sizeof message - 1, fds,
+					 2),
+			 PORTICO_OK);
+	assert_true(turns_within(&pair, 150, 1000) < 20);
+	io_close(&fd);
+	assert_int_equal(control_send(pair.a.connection, make(1), NULL, 0),
+			 PORTICO_CLOSED);
+	assert_int_equal(pair.a.ends, 0);
+	assert_true(turns_within(&pair, 350, 1000) < 20);
+	assert_int_equal(pair.a.ends, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	io_close(&fds[0]);
+	io_close(&fds[1]);
+	teardown(&pair);
 }
 
 static void
@@ -468,6 +542,8 @@ main(void)
 		cmocka_unit_test(test_descriptors_wait),
 		cmocka_unit_test(test_starved),
 		cmocka_unit_test(test_starved_hang_up),
+		cmocka_unit_test(test_starved_and_queued),
+		cmocka_unit_test(test_starved_and_sending),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_hang_up),
 		cmocka_unit_test(test_free_inside),
