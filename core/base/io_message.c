@@ -169,8 +169,12 @@ io_recv_message(int fd, void *data, size_t size, int *fds, size_t *nfds)
 		forget(&now, fds);
 		if (!io_descriptors_free(fd, IO_MESSAGE_FDS_MAX))
 			return (ssize_t)PORTICO_FULL;
-		/* There are some again. */
+		/* There are some again, unless another thread was faster. */
 		look(fd, data, size, fds, room, &now);
+		if (now.starved && now.beyond_count == 0) {
+			forget(&now, fds);
+			return (ssize_t)PORTICO_FULL;
+		}
 	}
 	if (now.length <= 0)
 		return now.length;

@@ -49,6 +49,7 @@ t_unit_base_hash_t_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += t/unit/base/io-t
 t_unit_base_io_t_SOURCES = t/unit/base/io-t.c
 t_unit_base_io_t_LDADD = $(UNIT_LIBS)
+t_unit_base_io_t_LDFLAGS = -Wl,--wrap=io_descriptors_free
 UNIT_TESTS += t/unit/base/list-t
 t_unit_base_list_t_SOURCES = t/unit/base/list-t.c
 t_unit_base_list_t_LDADD = $(UNIT_LIBS)

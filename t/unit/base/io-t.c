@@ -386,6 +386,51 @@ a_message_waits_for_descriptors(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
+/* What io_recv_message() hears instead (--wrap). */
+static bool pretend_free;
+
+bool __real_io_descriptors_free(int like, unsigned count);
+bool __wrap_io_descriptors_free(int like, unsigned count);
+
+bool
+__wrap_io_descriptors_free(int like, unsigned count)
+{
+	return pretend_free || __real_io_descriptors_free(like, count);
+}
+
+/* Another thread takes what was free between the question and the look. */
+static void
+a_message_waits_that_lost_a_race(void **state)
+{
+	int before = count_fds(), pair[2], got[4];
+	char data[16];
+	size_t nfds;
+	rlim_t old;
+
+	(void)state;
+	assert_int_equal(io_seqpacket_pair(pair, true, NULL), PORTICO_OK);
+	io_send_message(pair[1], "ab", 2, pair, 2);
+	pretend_free = true;
+	for (unsigned room = 0; room < 2; room++) {
+		old = leave_descriptors(room);
+		nfds = 4;
+		assert_int_equal(io_recv_message(pair[0], data, 16, got, &nfds),
+				 PORTICO_FULL);
+		assert_int_equal(nfds, 0);
+		lingering_await();
+		set_descriptor_limit(old);
+	}
+	pretend_free = false;
+	nfds = 4;
+	assert_int_equal(io_recv_message(pair[0], data, 16, got, &nfds), 2);
+	assert_int_equal(nfds, 2);
+	for (int i = 0; i < 2; i++) {
+		io_close(&got[i]);
+		io_close(&pair[i]);
+	}
+	assert_int_equal(count_fds(), before);
+}
+
 static void
 the_peer_is_known(void **state)
 {
@@ -425,6 +470,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(messages_keep_their_borders_and_descriptors),
 	cmocka_unit_test(what_does_not_fit_is_an_error_and_leaks_nothing),
 	cmocka_unit_test(a_message_waits_for_descriptors),
+	cmocka_unit_test(a_message_waits_that_lost_a_race),
 	cmocka_unit_test(closing_what_others_made_does_not_wait),
 	cmocka_unit_test(a_child_closes_for_itself),
 	cmocka_unit_test(descriptors_nobody_asked_for_do_not_wait_either),
