@@ -56,6 +56,7 @@ t_unit_base_list_t_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += t/unit/base/log-t
 t_unit_base_log_t_SOURCES = t/unit/base/log-t.c
 t_unit_base_log_t_LDADD = $(UNIT_LIBS)
+t_unit_base_log_t_LDFLAGS = -Wl,--wrap=poll
 UNIT_TESTS += t/unit/base/queue-t
 t_unit_base_queue_t_SOURCES = t/unit/base/queue-t.c
 t_unit_base_queue_t_LDADD = $(UNIT_LIBS)

@@ -4,10 +4,14 @@
  * write(); nothing is allocated, so it may be called from any thread and from
  * a process that has run out of memory.
  *
- * Nobody is held up by whoever reads the log, or does not.  The descriptor is
- * shared with other processes, so that it cannot be made non-blocking: it is
- * asked whether it takes a line before one is written, by one thread at a
- * time.  Lines fit a page, which is what a pipe that says yes has room for.
+ * Nobody is held up by whoever reads the log, or does not.  The descriptor may
+ * be shared with other processes (a child of ours has a pipe of its own, but
+ * modules and programs that they start write to it, too; porticod's is what it
+ * was started with), so that it cannot be made non-blocking: it is asked
+ * whether it takes a line before one is written, by one thread at a time.
+ * Lines fit a page, which is what a pipe that says yes has room for.  Should
+ * another process take that room in between, the write itself does not wait;
+ * before Linux 6.4, which cannot do that with a pipe, it does.
  */
 #include "core/base/log.h"
 
@@ -17,6 +21,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -196,6 +202,31 @@ takes_a_line(void)
 	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLOUT;
 }
 
+/* Not for files: there it may mean a part of the line. */
+static bool
+may_fill_up(void)
+{
+	struct stat st;
+
+	return fstat(log_fd, &st) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+static ssize_t
+write_now(const char *text, size_t length)
+{
+	struct iovec part = { .iov_base = (void *)(uintptr_t)text,
+			      .iov_len = length };
+	ssize_t done = -1;
+
+	errno = EOPNOTSUPP;
+	if (may_fill_up())
+		done = pwritev2(log_fd, &part, 1, -1, RWF_NOWAIT);
+	if (done < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+		done = write(log_fd, text, length);
+	return done;
+}
+
 static bool
 try_write(const char *text, size_t length)
 {
@@ -204,7 +235,7 @@ try_write(const char *text, size_t length)
 	if (!takes_a_line())
 		return false;
 	do {
-		done = write(log_fd, text, length);
+		done = write_now(text, length);
 	} while (done < 0 && errno == EINTR);
 	return done >= 0;
 }
@@ -244,6 +275,7 @@ log_put_line(const char *text, size_t length)
 		/* Its owner may have died in the middle of it. */
 		if (++tries == WRITING_TRIES) {
 			atomic_fetch_add(&lost, 1);
+			errno = saved;
 			return;
 		}
 		sched_yield();

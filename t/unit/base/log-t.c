@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <regex.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -257,6 +260,63 @@ a_full_pipe_holds_up_nobody(void **state)
 	assert_non_null(strstr(text, "]: and again\n"));
 }
 
+static bool pretend_room;
+
+int __real_poll(struct pollfd *pollfds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *pollfds, nfds_t count, int timeout);
+
+/* What the log hears instead (--wrap). */
+int
+__wrap_poll(struct pollfd *pollfds, nfds_t count, int timeout)
+{
+	if (!pretend_room)
+		return __real_poll(pollfds, count, timeout);
+	pollfds->revents = pollfds->events;
+	return 1;
+}
+
+/* Another process fills the pipe between the question and the write. */
+static void
+a_pipe_that_fills_up_at_once_holds_up_nobody(void **state)
+{
+	uint64_t before = log_lost_lines();
+	char byte = 0;
+	struct iovec part = { .iov_base = &byte, .iov_len = 1 };
+	char text[4096];
+
+	(void)state;
+	if (pwritev2(fds[1], &part, 1, -1, RWF_NOWAIT) != 1) {
+		print_message("this kernel has no writes that do not wait\n");
+		return;
+	}
+	while (pwritev2(fds[1], &part, 1, -1, RWF_NOWAIT) == 1)
+		;
+	/* Not to hang for ever where this fails. */
+	alarm(20);
+	pretend_room = true;
+	errno = ENOENT;
+	log_info(NULL, "no room for this");
+	assert_int_equal(errno, ENOENT);
+	pretend_room = false;
+	alarm(0);
+	assert_int_equal(log_lost_lines(), before + 1);
+	/* A socket, which need not be non-blocking either. */
+	close(fds[0]);
+	close(fds[1]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	log_open("t", LOG_LEVEL_INFO, fds[1]);
+	log_info(NULL, "room");
+	assert_true(read(fds[0], text, sizeof text) > 0);
+	while (send(fds[1], text, sizeof text, MSG_DONTWAIT) > 0)
+		;
+	alarm(20);
+	pretend_room = true;
+	log_info(NULL, "nor for this");
+	pretend_room = false;
+	alarm(0);
+	assert_int_equal(log_lost_lines(), before + 2);
+}
+
 static void
 a_pipe_without_reader_ends_nobody(void **state)
 {
@@ -299,6 +359,7 @@ static const struct CMUnitTest tests[] = {
 	LOG_TEST(an_error_record_is_one_line),
 	LOG_TEST(lines_of_threads_do_not_mix),
 	LOG_TEST(a_full_pipe_holds_up_nobody),
+	LOG_TEST(a_pipe_that_fills_up_at_once_holds_up_nobody),
 	LOG_TEST(a_pipe_without_reader_ends_nobody),
 	LOG_TEST(a_full_disk_is_counted),
 };
