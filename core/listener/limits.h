@@ -5,6 +5,9 @@
 #ifndef CORE_LISTENER_LIMITS_H
 #define CORE_LISTENER_LIMITS_H
 
+/* Why a worker is lost, in words. */
+#define WORKER_REASON_BYTES 300
+
 /* Loops of one process. */
 #define LISTENER_LOOPS_MAX 64
 

@@ -17,6 +17,7 @@
 #include "core/control/connection.h"
 #include "core/listener/access_log.h"
 #include "core/listener/error_log.h"
+#include "core/listener/limits.h"
 #include "core/listener/log_buffer.h"
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
@@ -295,21 +296,22 @@ listener_demand(struct listener *listener, struct listener_pool *pool)
 struct channel_task {
 	struct task task;
 	struct worker_link *worker;
-	const char *reason; /* static; NULL: drained */
-	bool lied;
+	char reason[WORKER_REASON_BYTES]; /* a copy; unless drained */
+	bool drained, lied;
 };
 
 static void
 run_channel(struct task *base, void *owner)
 {
-	struct channel_task task = *(struct channel_task *)base;
+	struct channel_task *task = (struct channel_task *)base;
 
 	(void)owner;
-	mem_free(base);
-	if (task.reason == NULL)
-		worker_link_channel_drained(task.worker);
+	if (task->drained)
+		worker_link_channel_drained(task->worker);
 	else
-		worker_link_channel_lost(task.worker, task.reason, task.lied);
+		worker_link_channel_lost(task->worker, task->reason,
+					 task->lied);
+	mem_free(task);
 }
 
 void
@@ -319,7 +321,7 @@ listener_channel_lost(struct listener *listener, void *worker,
 	struct channel_task *task = mem_zalloc(sizeof(*task));
 
 	task->worker = worker;
-	task->reason = reason;
+	snprintf(task->reason, sizeof(task->reason), "%s", reason);
 	task->lied = lied;
 	listener_post(listener, &task->task, run_channel);
 }
@@ -330,6 +332,7 @@ listener_channel_drained(struct listener *listener, void *worker)
 	struct channel_task *task = mem_zalloc(sizeof(*task));
 
 	task->worker = worker;
+	task->drained = true;
 	listener_post(listener, &task->task, run_channel);
 }
 

@@ -101,7 +101,7 @@ void listener_connection_remove(struct listener *listener);
 void listener_demand(struct listener *listener, struct listener_pool *pool);
 
 /* Loops: a channel of this struct worker_link has ended, or is empty while
- * draining.  `reason` is static. */
+ * draining. */
 void listener_channel_lost(struct listener *listener, void *worker,
 			   const char *reason, bool lied);
 void listener_channel_drained(struct listener *listener, void *worker);

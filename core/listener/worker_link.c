@@ -15,6 +15,7 @@
 #include "core/channel/channel.h"
 #include "core/control/connection.h"
 #include "core/control/messages.h"
+#include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
 #include "core/listener/snapshot.h"
@@ -26,7 +27,6 @@
 #define WORKER_LOOPS_MAX 256
 
 /* Told to the manager and logged when a worker was lost. */
-#define REASON_MAX 300
 
 struct worker_link {
 	unsigned magic;
@@ -225,7 +225,7 @@ struct worker_task {
 	struct channel *channel; /* to be added */
 	uint32_t index, id, generation;
 	int32_t pid;
-	char reason[REASON_MAX];
+	char reason[WORKER_REASON_BYTES];
 };
 
 static struct worker_task *
@@ -372,7 +372,7 @@ on_message(struct control_connection *connection, const char *type,
 	struct control_attached done;
 	struct control_refused refused;
 	struct portico_error err;
-	char text[REASON_MAX];
+	char text[WORKER_REASON_BYTES];
 
 	(void)connection;
 	(void)fds;
