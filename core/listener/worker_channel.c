@@ -352,6 +352,9 @@ worker_channel_abort(struct listener_request *request, enum channel_abort why)
 		dispatch_pump(channel->pool);
 		return;
 	}
+	/* The word may say that it is an offer again, if the worker lies; it
+	 * must not go to another one, the client may be gone. */
+	list_remove(&request->queue_link);
 	sent(channel, channel_send(channel->channel, &descriptor));
 }
 

@@ -333,6 +333,48 @@ test_end_without_claim(void **state)
 	stage_close(&stage);
 }
 
+/* A request that was taken and whose client has left cannot be given back by
+ * writing OFFERED into its claim word again: nobody is there for it. */
+static void
+test_offered_again_after_the_client_left(void **state)
+{
+	struct stage stage;
+	struct fake_worker worker, other;
+	struct channel_descriptor request, abort;
+	const struct linger reset = { .l_onoff = 1 };
+	int client;
+
+	(void)state;
+	stage_open(&stage, "", "");
+	fake_worker_open(&worker, &stage, 1);
+	client = client_connect(&stage);
+	client_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	fake_worker_take(&worker, &request);
+	/* At once, so that no timer sees before that it was taken. */
+	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &reset,
+				    sizeof(reset)),
+			 0);
+	close(client);
+	fake_worker_receive(&worker, &abort);
+	assert_int_equal(abort.type, CHANNEL_ABORT);
+	atomic_store(&worker.channel->claims[request.slot].claim,
+		     CHANNEL_CLAIM_WORD(request.generation,
+					CHANNEL_CLAIM_OFFERED));
+	fake_worker_open(&other, &stage, 1);
+	stage_send(&stage,
+		   json_pack("{s:s, s:i, s:b}", "type", "worker-drain",
+			     "worker", (int)worker.id, "abort", 1),
+		   -1);
+	assert_true(stage_is_quiet(&stage, "worker-drained"));
+	assert_int_equal(stage_counter(&stage, "requeued"), 0);
+	assert_int_equal(stage_counter(&stage, "active"), 1);
+	fake_worker_end(&worker, &request, 0);
+	json_decref(stage_await(&stage, "worker-drained"));
+	fake_worker_kill(&worker);
+	fake_worker_kill(&other);
+	stage_close(&stage);
+}
+
 /* ---- hoarding -------------------------------------------------------------------- */
 
 static unsigned
@@ -522,6 +564,7 @@ main(void)
 		cmocka_unit_test(test_reason_cut_in_a_character),
 		cmocka_unit_test(test_second_response),
 		cmocka_unit_test(test_end_without_claim),
+		cmocka_unit_test(test_offered_again_after_the_client_left),
 		cmocka_unit_test(test_files_for_a_slow_client),
 		cmocka_unit_test(test_nonsense),
 	};
