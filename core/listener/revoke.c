@@ -78,17 +78,16 @@ take_back(struct listener_request *request)
 	return true;
 }
 
-/* All that it has not taken, in order. */
-static void
-take_all_back(struct worker_channel *channel)
+void
+revoke_all(struct worker_channel *channel)
 {
 	struct loop_pool *pool = channel->pool;
 	struct listener_request **all = mem_zalloc_array(
-		channel->active, sizeof(struct listener_request *));
+		channel->active + 1, sizeof(struct listener_request *));
 	struct listener_request *request;
 	unsigned count = 0;
 
-	channel->stuck = true;
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
 	while ((request = oldest_offer(channel)) != NULL) {
 		if (take_back(request))
 			all[count++] = request;
@@ -127,8 +126,10 @@ check_channel(struct worker_channel *channel, uint64_t now)
 	hung = now - (channel->moved > request->assigned ? channel->moved :
 							   request->assigned);
 	if (hung >= after) {
-		if (hung >= REVOKE_ALONE_NS || has_better(channel, true))
-			take_all_back(channel);
+		if (hung >= REVOKE_ALONE_NS || has_better(channel, true)) {
+			channel->stuck = true;
+			revoke_all(channel);
+		}
 		return;
 	}
 	while (request != NULL && now - request->assigned >= after &&

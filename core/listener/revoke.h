@@ -14,6 +14,9 @@ void revoke_init(struct listener_loop *loop);
 /* An offer was made: look after it. */
 void revoke_watch(struct listener_loop *loop);
 
+/* All that the worker has not taken goes back to the queue, in order. */
+void revoke_all(struct worker_channel *channel);
+
 /* Something came from a worker that was stuck: it may read again, too. */
 void revoke_look_again(struct worker_channel *channel);
 

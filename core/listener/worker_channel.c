@@ -362,6 +362,7 @@ void
 worker_channel_abort_all(struct worker_channel *channel)
 {
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	revoke_all(channel);
 	for (uint32_t i = 0; i < channel->slot_count; i++) {
 		struct listener_request *request = channel->slots[i].request;
 

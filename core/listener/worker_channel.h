@@ -103,7 +103,8 @@ bool worker_channel_revoke(struct listener_request *request);
 void worker_channel_abort(struct listener_request *request,
 			  enum channel_abort why);
 
-/* Its time is over: all its requests fail, and it is told to stop them. */
+/* Its time is over: what it has not taken goes back to the queue, all other
+ * requests fail, and it is told to stop them. */
 void worker_channel_abort_all(struct worker_channel *channel);
 
 /* Give bytes of body to the worker: the block is filled up to `length`; none

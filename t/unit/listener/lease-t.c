@@ -227,6 +227,62 @@ test_newest_generation_first_and_drain(void **state)
 	stage_close(&stage);
 }
 
+/* The time of a worker that is replaced is over: what it has begun fails, what
+ * it has not taken is for the others, in order. */
+static void
+test_abort_requeues_what_was_not_taken(void **state)
+{
+	struct stage stage;
+	struct fake_worker old, new;
+	struct channel_descriptor first, late, request;
+	int clients[3];
+
+	(void)state;
+	/* Nothing is taken back for another reason. */
+	stage_open(&stage, "\"revokeAfter\": \"0s\"", "");
+	fake_worker_open(&old, &stage, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		char text[64];
+
+		clients[i] = client_connect(&stage);
+		snprintf(text, sizeof(text),
+			 "POST /%u HTTP/1.1\r\n"
+			 "Host: a\r\n\r\n",
+			 i);
+		client_send(clients[i], text);
+		stage_await_counter(&stage, "active", i + 1);
+	}
+	fake_worker_take(&old, &first);
+	fake_worker_open(&new, &stage, 2);
+	stage_send(&stage,
+		   json_pack("{s:s, s:i, s:b}", "type", "worker-drain",
+			     "worker", (int)old.id, "abort", 1),
+		   -1);
+	assert_answer(clients[0], "503 Service Unavailable", "</html>\n");
+	for (unsigned i = 1; i < 3; i++) {
+		char path[8];
+
+		fake_worker_take(&new, &request);
+		snprintf(path, sizeof(path), "/%u", i);
+		assert_path(&new, &request, path);
+		fake_worker_respond(&new, &request, 200, 2, "ok", done);
+		assert_answer(clients[i], "200 OK", "\r\n\r\nok");
+		fake_worker_receive(&old, &late);
+		assert_int_equal(late.type, CHANNEL_REQUEST);
+		assert_false(channel_claim_take(old.channel, late.slot,
+						late.generation));
+	}
+	assert_int_equal(stage_counter(&stage, "requeued"), 2);
+	assert_true(stage_is_quiet(&stage, "worker-drained"));
+	fake_worker_end(&old, &first, 0);
+	json_decref(stage_await(&stage, "worker-drained"));
+	for (unsigned i = 0; i < 3; i++)
+		close(clients[i]);
+	fake_worker_kill(&old);
+	fake_worker_kill(&new);
+	stage_close(&stage);
+}
+
 /* A channel without a block for the head holds up nobody whom another one has
  * room for: neither a new request nor one that waits. */
 static void
@@ -696,6 +752,7 @@ main(void)
 		cmocka_unit_test(test_demand_once_then_in_order),
 		cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_newest_generation_first_and_drain),
+		cmocka_unit_test(test_abort_requeues_what_was_not_taken),
 		cmocka_unit_test(test_no_block_for_the_head),
 		cmocka_unit_test(test_no_memory_for_the_slot),
 		cmocka_unit_test(test_death_while_offered),
