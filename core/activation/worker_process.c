@@ -589,10 +589,11 @@ worker_process_attached(struct worker_process *worker)
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->state != WORKER_PROCESS_READY)
 		return; /* again, to a new listener */
+	/* One that is about to be killed is no replacement for another. */
+	if (worker->escalation > 0)
+		return;
 	worker->state = WORKER_PROCESS_ATTACHED;
-	/* One that is about to be killed stays so. */
-	if (worker->escalation == 0)
-		uv_timer_stop(&worker->timer);
+	uv_timer_stop(&worker->timer);
 	start_record_step(record_of(worker), START_STEP_ATTACHED,
 			  clock_monotonic_ns());
 	start_record_succeed(record_of(worker), clock_monotonic_ns());
