@@ -112,15 +112,17 @@ escalate(struct worker_process *worker)
 
 	worker->escalation++;
 	if (worker->escalation == 1) {
+		worker->terminated = true;
 		process_signal(worker->process, SIGTERM);
 		limit(worker, TERM_TO_KILL_MS);
 		return;
 	}
 	if (worker->escalation == 2)
 		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
-			 "the worker (process %d) did not heed SIGTERM and "
-			 "gets SIGKILL",
-			 (int)process_pid(worker->process));
+			 "the worker (process %d) did not %s and gets SIGKILL",
+			 (int)process_pid(worker->process),
+			 worker->terminated ? "heed SIGTERM" :
+					      "exit by itself");
 	process_signal(worker->process, SIGKILL);
 	limit(worker, TERM_TO_KILL_MS); /* a process in the kernel */
 }

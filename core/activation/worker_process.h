@@ -41,7 +41,8 @@ struct worker_process {
 	struct process *process;
 	struct control_connection *control;
 	uv_timer_t timer; /* start limit, drain limit, TERM, KILL */
-	int escalation; /* 0 none, 1 TERM sent, 2 KILL sent */
+	int escalation; /* 0 none, 1 it has to exit now, 2 KILL sent */
+	bool terminated; /* TERM was sent */
 	uint64_t started_ns; /* monotonic */
 	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */
 	bool configured; /* its settings were sent */

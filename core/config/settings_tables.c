@@ -171,7 +171,7 @@ static const struct config_field pool_fields[] = {
 			.prose = "How long a worker that is replaced or "
 				 "stopped may take to finish its requests. "
 				 "Then they are aborted, and it gets SIGTERM "
-				 "2 seconds later and SIGKILL after 2 more."),
+				 "2 seconds later and SIGKILL after 3 more."),
 	CONFIG_DURATION(struct raw_pool, queue_timeout, "queueTimeout",
 			.fallback = "120s", .flags = CONFIG_ZERO,
 			.min = SECOND / 1000, .max = DAY,

@@ -252,6 +252,27 @@ for my $how ('is killed', 'hangs up') {
 	}
 }
 
+subtest 'one that has hung up and does not exit is killed' => sub {
+	my $before = quiet();
+	my $pid = worker_of('main');
+	my $mark = $server->log_position;
+
+	$stops->arm('take');
+	my $client = send_request(++$number, $requests{GET});
+	ok($stops->await('take'), 'it is offered a request');
+	kill 'USR1', $pid;
+	is($client->read_response->{status}, 200, 'another one answers');
+	ok(await_exit($pid, seconds(10)), 'it is gone');
+	ok($server->await_log(qr/process $pid\b.*SIGKILL/, 5, $mark),
+		'the log says how');
+	my ($how) = substr($server->log, $mark) =~
+		/process $pid\) (did not .*? and gets SIGKILL)/;
+	is($how, 'did not exit by itself and gets SIGKILL',
+		'and speaks of no SIGTERM');
+	$client->close;
+	is_quiet_again($before, 'all is as before');
+};
+
 subtest 'it is replayed once only' => sub {
 	my $before = quiet();
 	my $id = ++$number;
