@@ -661,11 +661,16 @@ worker_process_drain(struct worker_process *worker)
 void
 worker_process_drained(struct worker_process *worker)
 {
+	uint64_t left;
+
 	CHECK(worker, WORKER_PROCESS_MAGIC);
-	if (worker->state == WORKER_PROCESS_DRAINING)
-		worker_process_stop(
-			worker, worker->pool->settings->shutdown_time_limit /
-					NS_PER_MS);
+	if (worker->state != WORKER_PROCESS_DRAINING)
+		return;
+	/* What is left until SIGTERM; with no requests there is nothing to be
+	 * aborted at shutdownTimeLimit. */
+	left = uv_timer_get_due_in(&worker->timer);
+	worker_process_stop(worker,
+			    worker->aborted ? left : left + ABORT_TO_TERM_MS);
 }
 
 void

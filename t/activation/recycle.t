@@ -13,10 +13,10 @@ use Time::HiRes qw(time);
 
 my @probe = (modules => ['probe'],
 	handlers => [ { path => '*', module => 'probe' } ]);
-my @pools = qw(finishes obeys ignores stubborn stopped);
+my @pools = qw(finishes lingers obeys ignores stubborn stopped);
 my $server = Portico::Server->new(
-	pools => { finishes => {},
-		map { $_ => { shutdownTimeLimit => '1s' } } @pools[1 .. 4] },
+	pools => { finishes => {}, lingers => { shutdownTimeLimit => '6s' },
+		map { $_ => { shutdownTimeLimit => '1s' } } @pools[2 .. 5] },
 	applications => {
 		map { ("/$_" => { pool => $_, @probe }) } @pools },
 	allow => [qr/\[P(?:5013|4040|5009)\]/],
@@ -112,6 +112,29 @@ subtest 'a module that heeds the abort' => sub {
 	$server->await_log(qr/process $old\b.*has stopped/, 5, $mark);
 	is_deeply(steps($mark, $old), [ 'abort', 'exit 0' ],
 		'it needed no signal');
+};
+
+# Its requests are over at half-time: it gets no more time for its end.
+subtest 'one that has finished its requests and does not end' => sub {
+	my $old = pid_of('lingers');
+	my $client = hold('lingers', '/sleep?ms=5000');
+	my $mark = $server->log_position;
+
+	recycle('lingers', $old);
+	is($client->read_response->{status}, 200, 'its request is answered');
+	# It waits for late requests before it ends.
+	kill 'STOP', $old;
+	my $start = time;
+	ok($server->await_log(qr/process $old\b.*(?:gets SIGTERM|has stopped)/,
+		20, $mark), 'it gets SIGTERM');
+	my $took = time - $start;
+	if (grep { $_ eq 'TERM' } @{ steps($mark, $old) }) {
+		cmp_ok($took, '<', 5.5, sprintf 'after %.2f s', $took);
+	} else {
+		pass('it had ended before it could be stopped');
+	}
+	kill 'KILL', $old;
+	ok(await_exit($old, seconds(5)), 'it is ended');
 };
 
 # All at once, since each takes its time.
