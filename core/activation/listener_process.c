@@ -118,7 +118,7 @@ tell(struct listener_process *listener, json_t *message)
 		json_decref(message);
 }
 
-bool
+enum portico_status
 listener_process_add_worker(struct listener_process *listener,
 			    const struct worker_process *worker, int fd)
 {
@@ -129,19 +129,22 @@ listener_process_add_worker(struct listener_process *listener,
 		.loops = worker->loops,
 		.generation = worker->epoch,
 	};
+	enum portico_status status;
 	struct member *member;
 
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
-	if (listener->control == NULL ||
-	    control_send(listener->control, control_encode_worker(&message),
-			 &fd, 1) != PORTICO_OK)
-		return false;
+	if (listener->control == NULL)
+		return PORTICO_CLOSED;
+	status = control_send(listener->control,
+			      control_encode_worker(&message), &fd, 1);
+	if (status != PORTICO_OK)
+		return status;
 	member = mem_zalloc(sizeof *member);
 	member->worker = worker->id;
 	member->state = LISTENER_MEMBER_GIVEN;
 	list_init(&member->link);
 	list_add_tail(&listener->members, &member->link);
-	return true;
+	return PORTICO_OK;
 }
 
 void

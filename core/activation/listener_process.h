@@ -81,9 +81,10 @@ listener_process_configure(struct listener_process *listener,
 enum portico_status listener_process_open(struct listener_process *listener,
 					  struct portico_error *err);
 
-/* Its end of a link to a worker, borrowed.  False: it cannot be told. */
-bool listener_process_add_worker(struct listener_process *listener,
-				 const struct worker_process *worker, int fd);
+/* Its end of a link to a worker, borrowed.  PORTICO_CLOSED: it is ending. */
+enum portico_status
+listener_process_add_worker(struct listener_process *listener,
+			    const struct worker_process *worker, int fd);
 /* `abort`: what it still has, too. */
 void listener_process_drain_worker(struct listener_process *listener,
 				   uint32_t worker, bool abort);

@@ -575,12 +575,18 @@ worker_process_join(struct worker_process *worker,
 	status = io_seqpacket_pair(ends, true, err);
 	if (status != PORTICO_OK)
 		return status;
-	if (listener_process_add_worker(listener, worker, ends[0]))
-		control_send(worker->control, control_encode_link(&message),
-			     &ends[1], 1);
+	status = listener_process_add_worker(listener, worker, ends[0]);
+	if (status == PORTICO_OK)
+		status = control_send(worker->control,
+				      control_encode_link(&message), &ends[1],
+				      1);
 	io_close(&ends[0]);
 	io_close(&ends[1]);
-	return PORTICO_OK;
+	/* One of them is ending; what follows comes with its end. */
+	if (status == PORTICO_OK || status == PORTICO_CLOSED)
+		return PORTICO_OK;
+	return error_set(err, status, "linking worker %u to the listener: %s",
+			 worker->id, status_text(status));
 }
 
 void

@@ -63,7 +63,8 @@ enum portico_status worker_process_start(struct pool *pool, uint32_t replaces,
 					 struct worker_process **worker_r,
 					 struct portico_error *err);
 
-/* Gives it and a listener the ends of a new link. */
+/* Gives it and a listener the ends of a new link.  On failure one of them is
+ * not told, and does not have the other. */
 enum portico_status worker_process_join(struct worker_process *worker,
 					struct listener_process *listener,
 					struct portico_error *err);
