@@ -116,6 +116,27 @@ pool_find_worker(const struct pool *pool, uint32_t id)
 	return NULL;
 }
 
+uint32_t
+pool_next_epoch(const struct pool *pool)
+{
+	uint32_t newest = 0;
+	bool found = false;
+
+	CHECK(pool, POOL_MAGIC);
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers) {
+		/* A replacement may fail yet. */
+		if (worker->state >= WORKER_PROCESS_DRAINING ||
+		    worker->escalation > 0 || worker->replaces != 0)
+			continue;
+		found = true;
+		if (worker->epoch > newest)
+			newest = worker->epoch;
+	}
+	return found && pool->recycle_below == 0 ?
+		       newest :
+		       (uint32_t)pool->recycle_count;
+}
+
 /* ---- starting ------------------------------------------------------------ */
 
 static void

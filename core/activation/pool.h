@@ -89,6 +89,10 @@ void pool_worker_attached(struct pool *pool, struct worker_process *worker);
 void pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		       const char *how, bool failed_start, bool expected);
 
+/* Of a worker that is started now: newer than what runs while the pool is
+ * recycled, else as new, also after a recycle that failed. */
+uint32_t pool_next_epoch(const struct pool *pool);
+
 struct worker_process *pool_find_worker(const struct pool *pool, uint32_t id);
 
 json_t *pool_to_json(const struct pool *pool);

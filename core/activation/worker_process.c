@@ -499,7 +499,7 @@ worker_process_new(struct pool *pool, uint32_t replaces)
 	worker->pool = pool;
 	worker->id = ++pool->manager->next_worker;
 	worker->generation = ++pool->generation;
-	worker->epoch = (uint32_t)pool->recycle_count;
+	worker->epoch = pool_next_epoch(pool);
 	worker->loops = pool->settings->threads;
 	worker->replaces = replaces;
 	worker->started_ns = clock_monotonic_ns();

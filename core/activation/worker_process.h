@@ -35,7 +35,7 @@ struct worker_process {
 	struct pool *pool;
 	uint32_t id; /* never used again */
 	uint32_t generation; /* grows within the pool */
-	uint32_t epoch; /* recycles of the pool before its start */
+	uint32_t epoch; /* the listener prefers later ones */
 	uint32_t loops; /* as configured at its start */
 	enum worker_process_state state;
 	struct process *process;
