@@ -42,6 +42,7 @@ t_worker_stopping_worker_LDADD = $(WORKER_LIBS)
 t_worker_stopping_worker_LDFLAGS = \
 	-Wl,--wrap=settings_read_memfd \
 	-Wl,--wrap=control_encode_ready \
+	-Wl,--wrap=control_encode_stopped \
 	-Wl,--wrap=channel_attach \
 	-Wl,--wrap=channel_claim_take \
 	-Wl,--wrap=channel_claim_start

@@ -8,6 +8,7 @@
  *	attach     a channel was offered
  *	take       a REQUEST was received and is about to be taken
  *	start      it was taken and is about to be started
+ *	stopped    it has ended all and is about to say so and to exit
  *
  * SIGUSR1 makes it hang up and live on: link and channels end, the socket to
  * porticod does not.
@@ -25,6 +26,8 @@ struct settings *__real_settings_read_memfd(int fd, struct portico_error *err);
 struct settings *__wrap_settings_read_memfd(int fd, struct portico_error *err);
 json_t *__real_control_encode_ready(const struct control_ready *message);
 json_t *__wrap_control_encode_ready(const struct control_ready *message);
+json_t *__real_control_encode_stopped(const struct control_stopped *message);
+json_t *__wrap_control_encode_stopped(const struct control_stopped *message);
 enum portico_status __real_channel_attach(struct channel_handles *handles,
 					  struct channel **channel_r,
 					  struct portico_error *err);
@@ -70,6 +73,13 @@ __wrap_settings_read_memfd(int fd, struct portico_error *err)
 {
 	stop_at("configure");
 	return __real_settings_read_memfd(fd, err);
+}
+
+json_t *
+__wrap_control_encode_stopped(const struct control_stopped *message)
+{
+	stop_at("stopped");
+	return __real_control_encode_stopped(message);
 }
 
 json_t *
