@@ -672,11 +672,13 @@ worker_process_drained(struct worker_process *worker)
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->state != WORKER_PROCESS_DRAINING)
 		return;
-	/* What is left until SIGTERM; with no requests there is nothing to be
-	 * aborted at shutdownTimeLimit. */
+	/* With no requests there is nothing to be aborted at
+	 * shutdownTimeLimit: SIGTERM comes then, or, if that is soon, when it
+	 * would come after an abort, at the latest. */
 	left = uv_timer_get_due_in(&worker->timer);
-	worker_process_stop(worker,
-			    worker->aborted ? left : left + ABORT_TO_TERM_MS);
+	if (!worker->aborted && left < ABORT_TO_TERM_MS)
+		left = ABORT_TO_TERM_MS;
+	worker_process_stop(worker, left);
 }
 
 void

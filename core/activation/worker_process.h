@@ -79,7 +79,7 @@ void worker_process_drained(struct worker_process *worker);
 
 /* No new requests; when it has none left it is stopped.  After
  * shutdownTimeLimit its requests are aborted, then it gets SIGTERM and at last
- * SIGKILL: at the same times, whenever it was stopped. */
+ * SIGKILL: not later, whenever it was stopped. */
 void worker_process_drain(struct worker_process *worker);
 
 /* Finish what runs and exit: a request, after `limit_ms` SIGTERM, then
