@@ -18,11 +18,13 @@ my $server = Portico::Server->new(
 is($server->get('/count')->{status}, 200, 'a request is answered');
 
 # The line of a client's port.
+# A port may have been that of an earlier client, with another `request`.
 sub reason
 {
-	my ($client) = @_;
+	my ($client, $request) = @_;
 	my $port = $client->socket->sockport;
-	my $line = $server->await_error_log(qr/^\S+ \S+ 127\.0\.0\.1 $port /)
+	my $line = $server->await_error_log(
+		qr/^\S+ \S+ 127\.0\.0\.1 $port .*@{[$request // '']}/)
 		or return 'no line';
 	return (split / /, $line)[11];
 }
@@ -68,7 +70,7 @@ subtest 'a body that stalls' => sub {
 	my $response = $client->read_response;
 	is($response && $response->{status}, 408, 'answered with 408');
 	ok($client->at_end, 'the connection ends');
-	is(reason($client), 'Timer_EntityBody', 'the reason');
+	is(reason($client, 'POST /body'), 'Timer_EntityBody', 'the reason');
 };
 
 subtest 'a slow request is not an idle one' => sub {
