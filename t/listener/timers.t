@@ -17,14 +17,15 @@ my $server = Portico::Server->new(
 )->start;
 is($server->get('/count')->{status}, 200, 'a request is answered');
 
-# The line of a client's port.
-# A port may have been that of an earlier client, with another `request`.
+# The line of a client's port, which may have been that of an earlier client
+# with another `request`.
 sub reason
 {
 	my ($client, $request) = @_;
 	my $port = $client->socket->sockport;
+	$request //= '';
 	my $line = $server->await_error_log(
-		qr/^\S+ \S+ 127\.0\.0\.1 $port .*@{[$request // '']}/)
+		qr{^\S+ \S+ 127\.0\.0\.1 $port .*$request})
 		or return 'no line';
 	return (split / /, $line)[11];
 }
