@@ -437,10 +437,16 @@ spawn(struct worker_process *worker, int control_fd,
 {
 	struct pool *pool = worker->pool;
 	char *path = manager_program(pool->manager, "portico-worker");
-	const char *const arguments[] = {
-		"portico-worker", "--control-fd", "3",
-		"--pool",	  pool->name,	  NULL
-	};
+	/* It logs as much as we do: modules' traces are told at "debug". */
+	enum log_level level = (enum log_level)atomic_load(&log_level_now);
+	const char *const arguments[] = { "portico-worker",
+					  "--control-fd",
+					  "3",
+					  "--pool",
+					  pool->name,
+					  "--log-level",
+					  log_level_name(level),
+					  NULL };
 	const char **environment = environment_new(pool->settings);
 	const struct process_options options = {
 		.path = path,

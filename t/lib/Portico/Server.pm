@@ -119,7 +119,8 @@ sub free_port
 # Options: applications, pools, listener, bindings (of the site "main"),
 # sites, modules, top (any keys of portico.json), configuration (the whole
 # file as text or data instead), wrapper (command prefix), environment, allow
-# (expected warnings, as regular expressions), keep (directory is kept), worker
+# (expected warnings, as regular expressions), keep (directory is kept),
+# arguments (more of them for porticod), worker
 # (a program of the build tree that is run as portico-worker).
 sub new
 {
@@ -295,7 +296,7 @@ sub start
 {
 	my ($self) = @_;
 
-	$self->launch;
+	$self->launch(@{ $self->{arguments} // [] });
 	if (!$self->await_ready) {
 		$self->show_log;
 		$self->kill_all;
