@@ -8,6 +8,7 @@ CHECKS += \
 	script/checks/includes.t \
 	script/checks/magics.t \
 	script/checks/messages.t \
+	script/checks/sdk.t \
 	script/checks/size.t \
 	script/checks/spdx.t
 

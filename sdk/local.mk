@@ -7,15 +7,18 @@
 porticoincludedir = $(includedir)/portico
 porticoinclude_HEADERS = \
 	sdk/include/portico/async.h \
+	sdk/include/portico/cookie.h \
 	sdk/include/portico/file.h \
 	sdk/include/portico/filter.h \
 	sdk/include/portico/host.h \
 	sdk/include/portico/log.h \
 	sdk/include/portico/module.h \
 	sdk/include/portico/portico.h \
+	sdk/include/portico/query.h \
 	sdk/include/portico/request.h \
 	sdk/include/portico/response.h \
 	sdk/include/portico/types.h \
+	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h
 
 pkgconfig_DATA += sdk/portico.pc
@@ -47,8 +50,11 @@ dist_doc_DATA += \
 
 SYSTEM_TESTS += \
 	t/sdk/areas.t \
+	t/sdk/basics.t \
+	t/sdk/changes.t \
 	t/sdk/check_module.t \
 	t/sdk/examples.t \
+	t/sdk/parameters.t \
 	t/sdk/serving.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
@@ -57,10 +63,13 @@ SYSTEM_TESTS += \
 SDK_TEST_MODULES = \
 	t/sdk/modules/abi-two.la \
 	t/sdk/modules/areas.la \
+	t/sdk/modules/basics.la \
+	t/sdk/modules/changes.la \
 	t/sdk/modules/circle-a.la \
 	t/sdk/modules/circle-b.la \
 	t/sdk/modules/every-directive.la \
 	t/sdk/modules/no-symbol.la \
+	t/sdk/modules/parameters.la \
 	t/sdk/modules/two-symbols.la \
 	t/sdk/modules/undefined.la
 SDK_TEST_MODULE_FLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
@@ -74,6 +83,12 @@ t_sdk_modules_areas_la_SOURCES = t/sdk/modules/areas.c
 t_sdk_modules_areas_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -D_GNU_SOURCE
 t_sdk_modules_areas_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_areas_la_LIBADD = $(UV_LIBS)
+t_sdk_modules_basics_la_SOURCES = t/sdk/modules/basics.c
+t_sdk_modules_basics_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_basics_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_changes_la_SOURCES = t/sdk/modules/changes.c
+t_sdk_modules_changes_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_changes_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_circle_a_la_SOURCES = t/sdk/modules/circle-a.c
 t_sdk_modules_circle_a_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_circle_a_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
@@ -86,6 +101,9 @@ t_sdk_modules_every_directive_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_no_symbol_la_SOURCES = t/sdk/modules/no-symbol.c
 t_sdk_modules_no_symbol_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_no_symbol_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_parameters_la_SOURCES = t/sdk/modules/parameters.c
+t_sdk_modules_parameters_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_parameters_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
 t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -6,8 +6,12 @@ core_http_libhttp_la_SOURCES = \
 	core/http/chars.h \
 	core/http/chunked.c \
 	core/http/chunked.h \
+	core/http/cookie.c \
+	core/http/cookie.h \
 	core/http/date.c \
 	core/http/date.h \
+	core/http/form.c \
+	core/http/form.h \
 	core/http/header_id.c \
 	core/http/header_id.h \
 	core/http/header_id_table.h \
@@ -40,6 +44,7 @@ UNIT_TESTS += \
 	t/unit/http/chars-t \
 	t/unit/http/chunked-t \
 	t/unit/http/date-t \
+	t/unit/http/form-t \
 	t/unit/http/parser-t \
 	t/unit/http/request_head-t \
 	t/unit/http/response_head-t \
@@ -51,6 +56,8 @@ t_unit_http_chunked_t_SOURCES = t/unit/http/chunked-t.c
 t_unit_http_chunked_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_date_t_SOURCES = t/unit/http/date-t.c
 t_unit_http_date_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_form_t_SOURCES = t/unit/http/form-t.c
+t_unit_http_form_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_parser_t_SOURCES = t/unit/http/parser-t.c
 t_unit_http_parser_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_request_head_t_SOURCES = t/unit/http/request_head-t.c

@@ -71,4 +71,22 @@ const struct portico_host worker_host = {
 	.request_application = host_request_application,
 	.application_text = host_application_text,
 	.request_set_handler = host_request_set_handler,
+
+	.query_get = host_query_get,
+	.query_each = host_query_each,
+	.cookie_get = host_cookie_get,
+	.cookie_each = host_cookie_each,
+	.cookie_set = host_cookie_set,
+	.request_set_field = host_request_set_field,
+	.request_add_field = host_request_add_field,
+	.response_fields = host_response_fields,
+	.response_substatus = host_response_substatus,
+	.response_set_reason = host_response_set_reason,
+	.response_reason = host_response_reason,
+
+	.variable = host_variable,
+	.variable_set = host_variable_set,
+	.request_authenticate = host_request_authenticate,
+	.request_is_authenticated = host_request_is_authenticated,
+	.trace = host_trace,
 };

@@ -45,9 +45,13 @@ const void *host_request_configuration(struct portico_request *request,
 				       struct portico_self *self);
 void *host_application_state(struct portico_request *request,
 			     struct portico_self *self);
-enum portico_status host_request_set_user(struct portico_request *request,
-					  struct portico_slice user);
 bool host_request_aborted(struct portico_request *request);
+enum portico_status host_request_set_field(struct portico_request *request,
+					   struct portico_slice name,
+					   struct portico_slice value);
+enum portico_status host_request_add_field(struct portico_request *request,
+					   struct portico_slice name,
+					   struct portico_slice value);
 enum portico_status host_request_set_handler(struct portico_request *request,
 					     const char *handler);
 enum portico_status host_body_read(struct portico_request *request,
@@ -76,6 +80,41 @@ enum portico_status host_response_set_length(struct portico_request *request,
 enum portico_status host_response_wait(struct portico_request *request,
 				       portico_resume_fn *resume, void *arg);
 bool host_response_head_sent(struct portico_request *request);
+void host_response_fields(struct portico_request *request, portico_field_fn *fn,
+			  void *arg);
+unsigned host_response_substatus(struct portico_request *request);
+enum portico_status host_response_set_reason(struct portico_request *request,
+					     struct portico_slice reason);
+struct portico_slice host_response_reason(struct portico_request *request);
+
+/* host_parameters.c */
+enum portico_status host_query_get(struct portico_request *request,
+				   struct portico_slice name,
+				   struct portico_slice *value_r);
+enum portico_status host_query_each(struct portico_request *request,
+				    portico_field_fn *fn, void *arg);
+bool host_cookie_get(struct portico_request *request, struct portico_slice name,
+		     struct portico_slice *value_r);
+void host_cookie_each(struct portico_request *request, portico_field_fn *fn,
+		      void *arg);
+enum portico_status host_cookie_set(struct portico_request *request,
+				    const struct portico_cookie *cookie,
+				    size_t size);
+
+/* host_identity.c */
+enum portico_status host_request_set_user(struct portico_request *request,
+					  struct portico_slice user);
+enum portico_status host_request_authenticate(struct portico_request *request,
+					      struct portico_slice user,
+					      struct portico_slice type);
+bool host_request_is_authenticated(struct portico_request *request);
+
+/* host_variable.c */
+struct portico_slice host_variable(struct portico_request *request,
+				   const char *name);
+enum portico_status host_variable_set(struct portico_request *request,
+				      const char *name,
+				      struct portico_slice value);
 
 /* host_worker.c */
 const char *host_worker_pool(struct portico_worker *worker);
@@ -84,6 +123,8 @@ void *host_worker_alloc(struct portico_worker *worker, size_t size);
 uint64_t host_clock(void);
 void host_log(struct portico_self *self, struct portico_request *request,
 	      enum portico_log_level level, uint32_t number, const char *text);
+void host_trace(struct portico_self *self, struct portico_request *request,
+		const char *name, const char *text);
 enum portico_status host_file_open(struct portico_request *request,
 				   struct portico_slice path, int *fd_r,
 				   struct portico_error *err);

@@ -8,6 +8,7 @@
 
 #include "core/base/slice.h"
 #include "core/worker/application.h"
+#include "core/worker/changes.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
 #include "core/worker/worker.h"
@@ -46,6 +47,11 @@ host_request_text(struct portico_request *request, enum portico_text which)
 		return host_application_text(request->application, which);
 	case PORTICO_TEXT_USER:
 		return request->user;
+	case PORTICO_TEXT_AUTHENTICATION:
+		if (request->changes == NULL ||
+		    !request->changes->authenticated)
+			break;
+		return request->changes->authentication;
 	}
 	return PORTICO_SLICE("");
 }
@@ -61,31 +67,32 @@ bool
 host_request_field(struct portico_request *request, struct portico_slice name,
 		   struct portico_slice *value_r)
 {
-	const struct http_field *field;
-
 	CHECK(request, REQUEST_MAGIC);
-	field = http_request_head_find_name(request->head, name.data,
-					    name.length);
-	if (field == NULL)
-		return false;
-	*value_r = http_request_head_value(request->head, field);
-	return true;
+	return fields_find(request, name, value_r);
 }
 
 void
 host_request_fields(struct portico_request *request, portico_field_fn *fn,
 		    void *arg)
 {
-	const struct http_request_head *head = request->head;
-
 	CHECK(request, REQUEST_MAGIC);
-	for (uint16_t i = 0; i < head->field_count; i++) {
-		const struct http_field *field = &head->fields[i];
+	fields_each(request, fn, arg);
+}
 
-		if (!fn(arg, http_request_head_name(head, field),
-			http_request_head_value(head, field)))
-			return;
-	}
+enum portico_status
+host_request_set_field(struct portico_request *request,
+		       struct portico_slice name, struct portico_slice value)
+{
+	CHECK(request, REQUEST_MAGIC);
+	return fields_change(request, name, value, false);
+}
+
+enum portico_status
+host_request_add_field(struct portico_request *request,
+		       struct portico_slice name, struct portico_slice value)
+{
+	CHECK(request, REQUEST_MAGIC);
+	return fields_change(request, name, value, true);
 }
 
 int64_t
@@ -191,23 +198,6 @@ host_application_state(struct portico_request *request,
 	CHECK(self, MODULE_SELF_MAGIC);
 	module = application_module(request->application, self);
 	return module == NULL ? NULL : module->state;
-}
-
-enum portico_status
-host_request_set_user(struct portico_request *request,
-		      struct portico_slice user)
-{
-	char *copy;
-
-	CHECK(request, REQUEST_MAGIC);
-	copy = arena_try_alloc(request->arena, user.length + 1);
-	if (copy == NULL)
-		return PORTICO_NO_MEMORY;
-	if (user.length > 0)
-		memcpy(copy, user.data, user.length);
-	copy[user.length] = '\0';
-	request->user = (struct portico_slice){ copy, user.length };
-	return PORTICO_OK;
 }
 
 bool

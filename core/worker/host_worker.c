@@ -3,6 +3,7 @@
  * Services of the host about the process, applications, files and the log.
  */
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "core/base/arena.h"
 #include "core/base/clock.h"
@@ -60,6 +61,22 @@ host_log(struct portico_self *self, struct portico_request *request,
 	log_write((enum log_level)level, number, &context, "%s", text);
 }
 
+/* Until there is a recorder, the log is the only one who listens. */
+void
+host_trace(struct portico_self *self, struct portico_request *request,
+	   const char *name, const char *text)
+{
+	char line[1024];
+
+	CHECK(self, MODULE_SELF_MAGIC);
+	CHECK(request, REQUEST_MAGIC);
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return;
+	snprintf(line, sizeof(line), "trace %s%s%s", name,
+		 text == NULL ? "" : ": ", text == NULL ? "" : text);
+	host_log(self, request, PORTICO_LOG_DEBUG, 0, line);
+}
+
 struct portico_application *
 host_request_application(struct portico_request *request)
 {
@@ -89,6 +106,7 @@ host_application_text(struct portico_application *application,
 	case PORTICO_TEXT_SCHEME:
 	case PORTICO_TEXT_PATH_IN_APPLICATION:
 	case PORTICO_TEXT_USER:
+	case PORTICO_TEXT_AUTHENTICATION:
 		break;
 	}
 	return PORTICO_SLICE("");

@@ -21,6 +21,24 @@
 #define RESPONSE_FIELDS_MAX 256
 #define RESPONSE_FIELDS_BYTES_MAX (32 * 1024)
 
+/* Request fields once a module has changed one: in all, and room for new ones
+ * before the list has to grow. */
+#define REQUEST_FIELDS_MAX 256
+#define REQUEST_FIELDS_SPARE 8
+#define REQUEST_FIELDS_BYTES_MAX (64 * 1024)
+
+/* Decoded parameters of a query. */
+#define QUERY_PARAMETERS_MAX 1000
+
+/* Variables that modules set, and their names. */
+#define VARIABLES_MAX 64
+#define VARIABLE_NAME_BYTES_MAX 64
+
+/* Who the user is, and why the response is what it is. */
+#define USER_BYTES_MAX 1024
+#define AUTHENTICATION_BYTES_MAX 64
+#define REASON_BYTES_MAX 512
+
 /* Request body asked for at once; asked again when half of it was read. */
 #define BODY_WINDOW_BYTES (128 * 1024)
 #define BODY_CHUNKS_INLINE 4

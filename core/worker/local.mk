@@ -10,13 +10,18 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/attachment.c \
 	core/worker/attachment.h \
 	core/worker/body.c \
+	core/worker/changes.h \
 	core/worker/configure.c \
+	core/worker/fields.c \
 	core/worker/file.c \
 	core/worker/file.h \
 	core/worker/host.c \
+	core/worker/host_identity.c \
+	core/worker/host_parameters.c \
 	core/worker/host_priv.h \
 	core/worker/host_request.c \
 	core/worker/host_response.c \
+	core/worker/host_variable.c \
 	core/worker/host_worker.c \
 	core/worker/limits.h \
 	core/worker/link.c \
@@ -25,6 +30,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/loop.h \
 	core/worker/offload.c \
 	core/worker/offload.h \
+	core/worker/parameters.c \
 	core/worker/process.c \
 	core/worker/process.h \
 	core/worker/program.c \

@@ -12,6 +12,7 @@
 #include "core/http/log_record.h"
 #include "core/worker/application.h"
 #include "core/worker/attachment.h"
+#include "core/worker/changes.h"
 #include "core/worker/token.h"
 #include "core/worker/worker.h"
 
@@ -148,10 +149,21 @@ request_begin(struct portico_request *request, struct attachment *attachment,
 	request->wait.kind = WAIT_NONE;
 	request->wait.ready = false;
 	request->states = NULL;
+	request->changes = NULL;
 	request->user = (struct portico_slice){ "", 0 };
 	body_begin(request, (descriptor->flags & CHANNEL_FLAG_HAS_BODY) != 0);
 	response_init(request);
 	return true;
+}
+
+struct changes *
+changes_get(struct portico_request *request)
+{
+	CHECK(request, REQUEST_MAGIC);
+	if (request->changes == NULL)
+		request->changes =
+			arena_zalloc(request->arena, sizeof(*request->changes));
+	return request->changes;
 }
 
 void
@@ -255,6 +267,20 @@ end_send(struct portico_request *request)
 	attachment_send(request->attachment, &descriptor);
 }
 
+static void
+tell_reason(struct portico_request *request)
+{
+	const struct changes *changes = request->changes;
+	struct request_context storage;
+
+	if (changes == NULL || changes->reason.length == 0)
+		return;
+	request->current = NULL;
+	log_debug(request_context(request, &storage), "status %u.%u: %s",
+		  request->response.status, request->response.substatus,
+		  changes->reason.data);
+}
+
 void
 request_end(struct portico_request *request)
 {
@@ -270,6 +296,7 @@ request_end(struct portico_request *request)
 	if (!list_empty(&request->watches))
 		watches_stop_all(request);
 	body_discard(request);
+	tell_reason(request);
 	end_send(request);
 	response_fini(request);
 	request->ended = true;

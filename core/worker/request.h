@@ -30,6 +30,7 @@
 #define REQUEST_MAGIC 0x52455155u
 
 struct attachment;
+struct changes;
 struct program_step;
 
 enum wait_kind {
@@ -88,6 +89,7 @@ struct portico_request {
 
 	void *states; /* of all modules, zeroed, or NULL until asked for */
 	struct portico_slice user;
+	struct changes *changes; /* by modules; NULL: none */
 	struct response response;
 	struct body body;
 	struct list timers; /* of struct portico_timer */
@@ -132,6 +134,9 @@ bool request_begin(struct portico_request *request,
  * stop timers and watches, give everything back.  The object is gone.
  */
 void request_end(struct portico_request *request);
+
+/* Nobody is known any more. */
+void request_make_anonymous(struct portico_request *request);
 
 /* Log context of a request: pool, module, request id; on the caller's stack. */
 struct request_context {

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "core/base/slice.h"
-#include "core/http/chars.h"
 #include "core/http/response_head.h"
 #include "core/worker/application.h"
 #include "core/worker/attachment.h"
+#include "core/worker/changes.h"
 #include "core/worker/request.h"
 
 void
@@ -69,28 +69,6 @@ response_set_length(struct portico_request *request, int64_t length)
 }
 
 /* ---- fields ------------------------------------------------------------------------- */
-
-/* Framing is the listener's. */
-static bool
-is_forbidden(enum http_header_id id, struct portico_slice name)
-{
-	switch ((int)id) {
-	case HTTP_HEADER_CONNECTION:
-	case HTTP_HEADER_CONTENT_LENGTH:
-	case HTTP_HEADER_TRANSFER_ENCODING:
-	case HTTP_HEADER_TRAILER:
-	case HTTP_HEADER_UPGRADE:
-		return true;
-	case HTTP_HEADER_UNKNOWN:
-		return slice_equal_nocase(name, PORTICO_SLICE("Keep-Alive")) ||
-		       slice_equal_nocase(name,
-					  PORTICO_SLICE("Proxy-Connection"));
-	default:
-		return slice_equal_nocase(name, PORTICO_SLICE("Keep-Alive")) ||
-		       slice_equal_nocase(name,
-					  PORTICO_SLICE("Proxy-Connection"));
-	}
-}
 
 static bool
 is_named(const struct response_field *field, enum http_header_id id,
@@ -202,18 +180,10 @@ response_set_field(struct portico_request *request, struct portico_slice name,
 {
 	struct response *response = &request->response;
 	enum http_header_id id;
-	const char *end = value.data + value.length;
 
 	if (response->head_sent)
 		return PORTICO_STATE;
-	id = http_header_find(name.data, name.length);
-	if (id == HTTP_HEADER_UNKNOWN &&
-	    (name.length > HTTP_NAME_LENGTH_MAX ||
-	     !http_is_token(name.data, name.length)))
-		return PORTICO_INVALID;
-	if (is_forbidden(id, name))
-		return PORTICO_INVALID;
-	if (value.length > 0 && http_scan_value(value.data, end) != end)
+	if (!field_is_sane(name, value, &id))
 		return PORTICO_INVALID;
 	if (!add && response->field_count > 0)
 		remove_all(response, id, name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The services of the host as one table of functions.  Modules do not use it
- * directly: request.h, response.h, async.h, filter.h, worker.h and log.h wrap
- * every entry in an inline function of the same name and document it there.
+ * directly: the other headers wrap every entry in an inline function of the
+ * same name and document it there.
  * A unit test hands a module a table of its own.
  *
  * Size first; entries are appended, never moved, removed or changed.
@@ -18,7 +18,11 @@ extern "C" {
 #endif
 
 struct portico_address; /* request.h */
+struct portico_cookie; /* cookie.h */
 struct portico_file; /* file.h */
+struct portico_form; /* form.h */
+struct portico_multipart; /* form.h */
+struct portico_multipart_limits; /* form.h */
 struct portico_timer; /* async.h */
 struct portico_watch; /* async.h */
 struct uv_loop_s; /* libuv's uv_loop_t */
@@ -42,6 +46,14 @@ enum portico_text {
 	PORTICO_TEXT_SITE,
 	PORTICO_TEXT_POOL,
 	PORTICO_TEXT_USER,
+	PORTICO_TEXT_AUTHENTICATION,
+};
+
+/* form.h */
+enum portico_part_text {
+	PORTICO_PART_NAME, /* of the field; may be empty, never absent */
+	PORTICO_PART_FILENAME, /* as the browser wrote it: no path to trust */
+	PORTICO_PART_TYPE, /* the part's Content-Type */
 };
 
 /* log.h */
@@ -176,6 +188,45 @@ struct portico_host {
 						 enum portico_text);
 	enum portico_status (*request_set_handler)(struct portico_request *,
 						   const char *handler);
+
+	/* 1.0: query, cookies, fields */
+	enum portico_status (*query_get)(struct portico_request *,
+					 struct portico_slice name,
+					 struct portico_slice *value_r);
+	enum portico_status (*query_each)(struct portico_request *,
+					  portico_field_fn *, void *arg);
+	bool (*cookie_get)(struct portico_request *, struct portico_slice name,
+			   struct portico_slice *value_r);
+	void (*cookie_each)(struct portico_request *, portico_field_fn *,
+			    void *arg);
+	enum portico_status (*cookie_set)(struct portico_request *,
+					  const struct portico_cookie *,
+					  size_t size);
+	enum portico_status (*request_set_field)(struct portico_request *,
+						 struct portico_slice name,
+						 struct portico_slice value);
+	enum portico_status (*request_add_field)(struct portico_request *,
+						 struct portico_slice name,
+						 struct portico_slice value);
+	void (*response_fields)(struct portico_request *, portico_field_fn *,
+				void *arg);
+	unsigned (*response_substatus)(struct portico_request *);
+	enum portico_status (*response_set_reason)(struct portico_request *,
+						   struct portico_slice reason);
+	struct portico_slice (*response_reason)(struct portico_request *);
+
+	/* 1.0: variables, identity, traces */
+	struct portico_slice (*variable)(struct portico_request *,
+					 const char *name);
+	enum portico_status (*variable_set)(struct portico_request *,
+					    const char *name,
+					    struct portico_slice value);
+	enum portico_status (*request_authenticate)(struct portico_request *,
+						    struct portico_slice user,
+						    struct portico_slice type);
+	bool (*request_is_authenticated)(struct portico_request *);
+	void (*trace)(struct portico_self *, struct portico_request *,
+		      const char *name, const char *text);
 };
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Log lines of a module.  The host adds time, worker, pool, module and, if a
- * request is given, its id.
+ * Log lines of a module, and its trace events.  The host adds time, worker,
+ * pool, module and, if a request is given, its id.
  */
 #ifndef PORTICO_LOG_H
 #define PORTICO_LOG_H
@@ -31,6 +31,20 @@ portico_log(struct portico_request *request, enum portico_log_level level,
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	portico_host->log(portico_self, request, level, number, text);
+}
+
+/*
+ * Note a step in the trace of a request: `name` says which ("cache.hit",
+ * [a-z0-9.-], a literal), `text` with what; NULL = nothing to add.  Costs a
+ * function call when nobody traces, so it may stand on every path; for now
+ * the log at debug level is where traces go.  Cut at 1,024 bytes.  On the
+ * request's loop only.  Since 1.0.
+ */
+static inline void
+portico_trace(struct portico_request *request, const char *name,
+	      const char *text)
+{
+	portico_host->trace(portico_self, request, name, text);
 }
 
 #ifdef __cplusplus

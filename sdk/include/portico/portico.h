@@ -6,13 +6,16 @@
 #define PORTICO_PORTICO_H
 
 #include <portico/async.h>
+#include <portico/cookie.h>
 #include <portico/file.h>
 #include <portico/filter.h>
 #include <portico/log.h>
 #include <portico/module.h>
+#include <portico/query.h>
 #include <portico/request.h>
 #include <portico/response.h>
 #include <portico/types.h>
+#include <portico/variable.h>
 #include <portico/worker.h>
 
 #endif

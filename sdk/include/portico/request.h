@@ -31,6 +31,7 @@ extern "C" {
  *   ROOT                 directory of the application in the file system
  *   SITE, POOL           names in the configuration
  *   USER                 set by a module, or empty
+ *   AUTHENTICATION       how the user was authenticated, "Basic"; or empty
  */
 static inline struct portico_slice
 portico_request_text(struct portico_request *request, enum portico_text which)
@@ -59,6 +60,42 @@ portico_request_fields(struct portico_request *request, portico_field_fn *fn,
 		       void *arg)
 {
 	portico_host->request_fields(request, fn, arg);
+}
+
+/*
+ * Set (replacing all of that name), add or remove a field of the request as
+ * it is seen by everybody who looks after this; name and value are copied.
+ * The listener and the access log have what was sent.
+ *   PORTICO_INVALID    not a token, control bytes in the value, or a field
+ *                      that frames the message (Connection, Content-Length,
+ *                      Keep-Alive, Proxy-Connection, Trailer,
+ *                      Transfer-Encoding, Upgrade)
+ *   PORTICO_TOO_LARGE  above 256 fields or 64 KiB of them
+ *   PORTICO_NO_MEMORY
+ * Setting a value whose data is NULL removes the field, as remove does; OK if
+ * there was none.  Not from within portico_request_fields.  Since 1.0.
+ */
+static inline enum portico_status
+portico_request_set_field(struct portico_request *request,
+			  struct portico_slice name, struct portico_slice value)
+{
+	return portico_host->request_set_field(request, name, value);
+}
+
+static inline enum portico_status
+portico_request_add_field(struct portico_request *request,
+			  struct portico_slice name, struct portico_slice value)
+{
+	return portico_host->request_add_field(request, name, value);
+}
+
+static inline enum portico_status
+portico_request_remove_field(struct portico_request *request,
+			     struct portico_slice name)
+{
+	struct portico_slice none = { NULL, 0 };
+
+	return portico_host->request_set_field(request, name, none);
 }
 
 /* Bytes of body announced; 0 = no body, -1 = not known before its end. */
@@ -137,12 +174,41 @@ portico_application_state(struct portico_request *request)
 	return portico_host->application_state(request, portico_self);
 }
 
-/* Name the user; copied.  Goes to the access log. */
+/*
+ * Name the user; copied.  Goes to the access log.  Says nothing about who it
+ * is: a request that was anonymous stays so, one that was authenticated stays
+ * that and gets another name.
+ */
 static inline enum portico_status
 portico_request_set_user(struct portico_request *request,
 			 struct portico_slice user)
 {
 	return portico_host->request_set_user(request, user);
+}
+
+/*
+ * Say that the user is known: `user` is the name, which may be empty where the
+ * credential names nobody, `type` how it was found out ("Basic", "Bearer",
+ * "ApiKey"), a token of at most 64 bytes.  Both are copied.  A type whose data
+ * is NULL makes the request anonymous again, without a user.
+ *   PORTICO_INVALID    `type` is no token, or control bytes in `user`
+ *   PORTICO_TOO_LARGE  `user` is longer than 1,024 bytes
+ *   PORTICO_NO_MEMORY
+ * Since 1.0.
+ */
+static inline enum portico_status
+portico_request_authenticate(struct portico_request *request,
+			     struct portico_slice user,
+			     struct portico_slice type)
+{
+	return portico_host->request_authenticate(request, user, type);
+}
+
+/* False: anonymous, whatever name PORTICO_TEXT_USER has.  Since 1.0. */
+static inline bool
+portico_request_is_authenticated(struct portico_request *request)
+{
+	return portico_host->request_is_authenticated(request);
 }
 
 /* True once nobody waits for the answer (client left, deadline, operator). */

@@ -36,6 +36,37 @@ portico_response_status(struct portico_request *request)
 	return portico_host->response_status(request);
 }
 
+/* What refines the status, 0 = nothing, or no response yet.  Since 1.0. */
+static inline unsigned
+portico_response_substatus(struct portico_request *request)
+{
+	return portico_host->response_substatus(request);
+}
+
+/*
+ * Why the response is what it is, in one sentence for those who run the
+ * server: goes with the status to the log (at debug level, when the request
+ * ends) and is never sent.  Copied; replaces an earlier one, and empty takes
+ * it back.  At any time before END has run.
+ *   PORTICO_INVALID    control bytes in it
+ *   PORTICO_TOO_LARGE  longer than 512 bytes
+ *   PORTICO_NO_MEMORY
+ * Since 1.0.
+ */
+static inline enum portico_status
+portico_response_set_reason(struct portico_request *request,
+			    struct portico_slice reason)
+{
+	return portico_host->response_set_reason(request, reason);
+}
+
+/* Empty if there is none; followed by a NUL; valid until it is replaced. */
+static inline struct portico_slice
+portico_response_reason(struct portico_request *request)
+{
+	return portico_host->response_reason(request);
+}
+
 /*
  * Set (replacing all of that name) or add a field; name and value are copied.
  * PORTICO_INVALID: not a token, control bytes in the value, or a field that
@@ -65,6 +96,29 @@ portico_response_field(struct portico_request *request,
 		       struct portico_slice name, struct portico_slice *value_r)
 {
 	return portico_host->response_field(request, name, value_r);
+}
+
+/* Remove all fields of that name; OK if there was none.  Since 1.0. */
+static inline enum portico_status
+portico_response_remove_field(struct portico_request *request,
+			      struct portico_slice name)
+{
+	struct portico_slice none = { NULL, 0 };
+
+	return portico_host->response_set_field(request, name, none);
+}
+
+/*
+ * Call `fn` for each field set so far, in the order in which they will leave,
+ * until it returns false.  Content-Length, Date, Server and what else the host
+ * or the listener adds are not among them.  Slices are borrowed for the call;
+ * `fn` changes no fields.  Since 1.0.
+ */
+static inline void
+portico_response_fields(struct portico_request *request, portico_field_fn *fn,
+			void *arg)
+{
+	portico_host->response_fields(request, fn, arg);
 }
 
 /* Announce the body's length in bytes; -1 = unknown.  For HEAD too. */
