@@ -10,6 +10,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/cookie.h \
 	sdk/include/portico/file.h \
 	sdk/include/portico/filter.h \
+	sdk/include/portico/form.h \
 	sdk/include/portico/host.h \
 	sdk/include/portico/log.h \
 	sdk/include/portico/module.h \
@@ -54,6 +55,7 @@ SYSTEM_TESTS += \
 	t/sdk/changes.t \
 	t/sdk/check_module.t \
 	t/sdk/examples.t \
+	t/sdk/forms.t \
 	t/sdk/parameters.t \
 	t/sdk/serving.t \
 	t/worker/back-pressure.t \
@@ -68,6 +70,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/circle-a.la \
 	t/sdk/modules/circle-b.la \
 	t/sdk/modules/every-directive.la \
+	t/sdk/modules/forms.la \
 	t/sdk/modules/no-symbol.la \
 	t/sdk/modules/parameters.la \
 	t/sdk/modules/two-symbols.la \
@@ -98,6 +101,9 @@ t_sdk_modules_circle_b_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_every_directive_la_SOURCES = t/sdk/modules/every-directive.c
 t_sdk_modules_every_directive_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_every_directive_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_forms_la_SOURCES = t/sdk/modules/forms.c
+t_sdk_modules_forms_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_forms_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_no_symbol_la_SOURCES = t/sdk/modules/no-symbol.c
 t_sdk_modules_no_symbol_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_no_symbol_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

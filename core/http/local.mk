@@ -22,6 +22,10 @@ core_http_libhttp_la_SOURCES = \
 	core/http/log_record.h \
 	core/http/method.c \
 	core/http/method.h \
+	core/http/multipart.c \
+	core/http/multipart.h \
+	core/http/multipart_header.c \
+	core/http/multipart_priv.h \
 	core/http/parser.c \
 	core/http/parser.h \
 	core/http/parser_field.c \
@@ -71,12 +75,20 @@ t_unit_http_vocabulary_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 endif
 
 FUZZERS += \
+	fuzz/form_fuzz \
 	fuzz/http_parser_fuzz \
+	fuzz/multipart_fuzz \
 	fuzz/response_head_fuzz \
 	fuzz/url_fuzz
+fuzz_form_fuzz_SOURCES = fuzz/form_fuzz.c fuzz/replay_main.c
+fuzz_form_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_form_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_http_parser_fuzz_SOURCES = fuzz/http_parser_fuzz.c fuzz/replay_main.c
 fuzz_http_parser_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_http_parser_fuzz_LDFLAGS = $(FUZZ_FLAGS)
+fuzz_multipart_fuzz_SOURCES = fuzz/multipart_fuzz.c fuzz/replay_main.c
+fuzz_multipart_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_multipart_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_response_head_fuzz_SOURCES = fuzz/response_head_fuzz.c fuzz/replay_main.c
 fuzz_response_head_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_response_head_fuzz_LDFLAGS = $(FUZZ_FLAGS)

@@ -89,4 +89,14 @@ const struct portico_host worker_host = {
 	.request_authenticate = host_request_authenticate,
 	.request_is_authenticated = host_request_is_authenticated,
 	.trace = host_trace,
+
+	.form_open = host_form_open,
+	.form_read = host_form_read,
+	.form_get = host_form_get,
+	.form_each = host_form_each,
+	.multipart_open = host_multipart_open,
+	.multipart_next = host_multipart_next,
+	.multipart_read = host_multipart_read,
+	.multipart_text = host_multipart_text,
+	.multipart_field = host_multipart_field,
 };

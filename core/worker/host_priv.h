@@ -101,6 +101,27 @@ enum portico_status host_cookie_set(struct portico_request *request,
 				    const struct portico_cookie *cookie,
 				    size_t size);
 
+/* host_form.c */
+enum portico_status host_form_open(struct portico_request *request,
+				   size_t bytes_max, uint32_t fields_max,
+				   struct portico_form **form_r);
+enum portico_status host_form_read(struct portico_form *form);
+bool host_form_get(struct portico_form *form, struct portico_slice name,
+		   struct portico_slice *value_r);
+void host_form_each(struct portico_form *form, portico_field_fn *fn, void *arg);
+enum portico_status
+host_multipart_open(struct portico_request *request,
+		    const struct portico_multipart_limits *limits, size_t size,
+		    struct portico_multipart **multipart_r);
+enum portico_status host_multipart_next(struct portico_multipart *multipart);
+enum portico_status host_multipart_read(struct portico_multipart *multipart,
+					struct portico_slice *chunk_r);
+struct portico_slice host_multipart_text(struct portico_multipart *multipart,
+					 enum portico_part_text which);
+bool host_multipart_field(struct portico_multipart *multipart,
+			  struct portico_slice name,
+			  struct portico_slice *value_r);
+
 /* host_identity.c */
 enum portico_status host_request_set_user(struct portico_request *request,
 					  struct portico_slice user);

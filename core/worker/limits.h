@@ -30,6 +30,13 @@
 /* Decoded parameters of a query. */
 #define QUERY_PARAMETERS_MAX 1000
 
+/* Forms: what is read whole, and what of a part is kept. */
+#define FORM_BYTES_DEFAULT (64 * 1024)
+#define FORM_BYTES_MAX (512 * 1024)
+#define MULTIPART_PARTS_DEFAULT 128
+#define MULTIPART_HEADER_BYTES_DEFAULT (8 * 1024)
+#define MULTIPART_HEADER_BYTES_MAX (64 * 1024)
+
 /* Variables that modules set, and their names. */
 #define VARIABLES_MAX 64
 #define VARIABLE_NAME_BYTES_MAX 64

@@ -227,6 +227,27 @@ struct portico_host {
 	bool (*request_is_authenticated)(struct portico_request *);
 	void (*trace)(struct portico_self *, struct portico_request *,
 		      const char *name, const char *text);
+
+	/* 1.0: forms */
+	enum portico_status (*form_open)(struct portico_request *,
+					 size_t bytes_max, uint32_t fields_max,
+					 struct portico_form **form_r);
+	enum portico_status (*form_read)(struct portico_form *);
+	bool (*form_get)(struct portico_form *, struct portico_slice name,
+			 struct portico_slice *value_r);
+	void (*form_each)(struct portico_form *, portico_field_fn *, void *arg);
+	enum portico_status (*multipart_open)(
+		struct portico_request *,
+		const struct portico_multipart_limits *, size_t size,
+		struct portico_multipart **multipart_r);
+	enum portico_status (*multipart_next)(struct portico_multipart *);
+	enum portico_status (*multipart_read)(struct portico_multipart *,
+					      struct portico_slice *chunk_r);
+	struct portico_slice (*multipart_text)(struct portico_multipart *,
+					       enum portico_part_text);
+	bool (*multipart_field)(struct portico_multipart *,
+				struct portico_slice name,
+				struct portico_slice *value_r);
 };
 
 #ifdef __cplusplus

@@ -9,6 +9,7 @@
 #include <portico/cookie.h>
 #include <portico/file.h>
 #include <portico/filter.h>
+#include <portico/form.h>
 #include <portico/log.h>
 #include <portico/module.h>
 #include <portico/query.h>
