@@ -8,6 +8,7 @@ porticoincludedir = $(includedir)/portico
 porticoinclude_HEADERS = \
 	sdk/include/portico/async.h \
 	sdk/include/portico/cookie.h \
+	sdk/include/portico/event.h \
 	sdk/include/portico/file.h \
 	sdk/include/portico/filter.h \
 	sdk/include/portico/form.h \
@@ -54,6 +55,7 @@ SYSTEM_TESTS += \
 	t/sdk/basics.t \
 	t/sdk/changes.t \
 	t/sdk/check_module.t \
+	t/sdk/custom_events.t \
 	t/sdk/examples.t \
 	t/sdk/forms.t \
 	t/sdk/parameters.t \
@@ -70,6 +72,8 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/circle-a.la \
 	t/sdk/modules/circle-b.la \
 	t/sdk/modules/every-directive.la \
+	t/sdk/modules/custom-first.la \
+	t/sdk/modules/custom-second.la \
 	t/sdk/modules/forms.la \
 	t/sdk/modules/no-symbol.la \
 	t/sdk/modules/parameters.la \
@@ -98,6 +102,12 @@ t_sdk_modules_circle_a_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_circle_b_la_SOURCES = t/sdk/modules/circle-b.c
 t_sdk_modules_circle_b_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_circle_b_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_custom_first_la_SOURCES = t/sdk/modules/custom-first.c
+t_sdk_modules_custom_first_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_custom_first_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_custom_second_la_SOURCES = t/sdk/modules/custom-second.c
+t_sdk_modules_custom_second_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_custom_second_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_every_directive_la_SOURCES = t/sdk/modules/every-directive.c
 t_sdk_modules_every_directive_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_every_directive_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -67,6 +67,8 @@ struct changes {
 	bool authenticated;
 	struct portico_slice authentication; /* its type */
 	struct portico_slice reason; /* of the response; data NULL: none */
+	void *event_argument; /* of the custom event that runs */
+	unsigned event_depth; /* custom events raised within one another */
 };
 
 /* Of this request; made when there is none.  Never NULL. */

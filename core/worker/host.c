@@ -99,4 +99,7 @@ const struct portico_host worker_host = {
 	.multipart_read = host_multipart_read,
 	.multipart_text = host_multipart_text,
 	.multipart_field = host_multipart_field,
+
+	.event_raise = host_event_raise,
+	.event_argument = host_event_argument,
 };

@@ -101,6 +101,11 @@ enum portico_status host_cookie_set(struct portico_request *request,
 				    const struct portico_cookie *cookie,
 				    size_t size);
 
+/* host_event.c */
+enum portico_verdict host_event_raise(struct portico_request *request,
+				      const char *name, void *argument);
+void *host_event_argument(struct portico_request *request);
+
 /* host_form.c */
 enum portico_status host_form_open(struct portico_request *request,
 				   size_t bytes_max, uint32_t fields_max,

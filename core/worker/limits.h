@@ -59,6 +59,9 @@
 /* Largest piece that portico_response_reserve lends for filtered data. */
 #define SCRATCH_BYTES (64 * 1024)
 
+/* Custom events that are raised within one another. */
+#define EVENT_DEPTH_MAX 8
+
 /* Tokens: slots come in chunks, so that a slot never moves. */
 #define TOKEN_CHUNK_SLOTS 256
 #define TOKEN_CHUNKS_MAX 4096

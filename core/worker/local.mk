@@ -16,6 +16,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/file.c \
 	core/worker/file.h \
 	core/worker/host.c \
+	core/worker/host_event.c \
 	core/worker/host_form.c \
 	core/worker/host_identity.c \
 	core/worker/host_parameters.c \

@@ -153,6 +153,8 @@ print_subscriptions(FILE *out, const struct module_record *record)
 		fprintf(out, "event      %s%s",
 			row->phase == PORTICO_PHASE_POST ? "POST_" : "",
 			pipeline_event_name(row->event));
+		if (row->name != NULL)
+			fprintf(out, " %s", row->name);
 		print_list(out, ", before", row->before);
 		print_list(out, ", after", row->after);
 		fputc('\n', out);
@@ -274,12 +276,12 @@ json_subscriptions(const struct module_record *record)
 			&record->module.subscriptions[i];
 
 		json_array_append_new(
-			array,
-			json_pack("{s:s, s:b, s:o, s:o}", "event",
-				  pipeline_event_name(row->event), "post",
-				  row->phase == PORTICO_PHASE_POST, "before",
-				  json_names(row->before), "after",
-				  json_names(row->after)));
+			array, json_pack("{s:s, s:s*, s:b, s:o, s:o}", "event",
+					 pipeline_event_name(row->event),
+					 "name", row->name, "post",
+					 row->phase == PORTICO_PHASE_POST,
+					 "before", json_names(row->before),
+					 "after", json_names(row->after)));
 	}
 	return array;
 }

@@ -169,6 +169,33 @@ check_names(const struct module_record *record, const char *const *names,
 		      MODULE_NAMES_MAX);
 }
 
+/* [a-z0-9.-]{1,64}, for CUSTOM alone. */
+static enum portico_status
+check_event_name(const struct module_record *record,
+		 const struct portico_subscription *row, size_t index,
+		 struct portico_error *err)
+{
+	size_t length;
+
+	if (row->event != PORTICO_EVENT_CUSTOM) {
+		if (row->name == NULL)
+			return PORTICO_OK;
+		return refuse(err, record, "subscription %zu: %s has no name",
+			      index, pipeline_event_name(row->event));
+	}
+	length = row->name == NULL ?
+			 0 :
+			 strnlen(row->name, MODULE_EVENT_NAME_MAX + 1);
+	if (length < 1 || length > MODULE_EVENT_NAME_MAX ||
+	    strspn(row->name, "abcdefghijklmnopqrstuvwxyz0123456789.-") !=
+		    length)
+		return refuse(err, record,
+			      "subscription %zu: CUSTOM without a name of the "
+			      "form [a-z0-9.-]{1,%d}",
+			      index, MODULE_EVENT_NAME_MAX);
+	return PORTICO_OK;
+}
+
 static enum portico_status
 check_subscription(const struct module_record *record,
 		   const struct portico_subscription *row, size_t index,
@@ -195,7 +222,9 @@ check_subscription(const struct module_record *record,
 		return refuse(err, record,
 			      "subscription %zu: %s without a function", index,
 			      pipeline_event_name(row->event));
-	status = check_names(record, row->before, "before", err);
+	status = check_event_name(record, row, index, err);
+	if (status == PORTICO_OK)
+		status = check_names(record, row->before, "before", err);
 	if (status == PORTICO_OK)
 		status = check_names(record, row->after, "after", err);
 	return status;

@@ -22,6 +22,7 @@
 struct node {
 	const struct module_record *module;
 	const char *alias; /* filter's name, or the module's */
+	const char *event; /* name of a custom event, or NULL */
 	const char *const *before;
 	const char *const *after;
 	const void *row; /* struct portico_subscription or portico_filter */
@@ -53,6 +54,7 @@ static const char *const event_names[PORTICO_EVENT_COUNT] = {
 	[PORTICO_EVENT_MAP_PATH] = "MAP_PATH",
 	[PORTICO_EVENT_READ_ENTITY] = "READ_ENTITY",
 	[PORTICO_EVENT_SEND_RESPONSE] = "SEND_RESPONSE",
+	[PORTICO_EVENT_CUSTOM] = "CUSTOM",
 };
 
 static const char *const post_names[PIPELINE_REQUEST_STAGES / 2 + 1] = {
@@ -71,7 +73,7 @@ static const char *const post_names[PIPELINE_REQUEST_STAGES / 2 + 1] = {
 	[PORTICO_EVENT_END] = "POST_END",
 };
 
-_Static_assert(PIPELINE_STAGES == 27, "every event has a stage");
+_Static_assert(PIPELINE_STAGES == 28, "every event has a stage");
 _Static_assert(PORTICO_EVENT_COUNT - PORTICO_EVENT_MAP_PATH ==
 		       PIPELINE_STAGES - PIPELINE_REQUEST_STAGES,
 	       "every event that happens on its own has a stage");
@@ -103,6 +105,13 @@ node_is_named(const struct node *node, const char *name)
 	       strcmp(node->alias, name) == 0;
 }
 
+/* Those that one thing makes run: others need no order between them. */
+static bool
+run_together(const struct node *a, const struct node *b)
+{
+	return a->event == NULL || strcmp(a->event, b->event) == 0;
+}
+
 /* `forward`: `node` comes before those named, else after them. */
 static void
 add_edges(struct sorter *sorter, size_t node, const char *const *names,
@@ -113,7 +122,9 @@ add_edges(struct sorter *sorter, size_t node, const char *const *names,
 			size_t first = forward ? node : i;
 			size_t second = forward ? i : node;
 
-			if (node_is_named(&sorter->nodes[i], *names))
+			if (node_is_named(&sorter->nodes[i], *names) &&
+			    run_together(&sorter->nodes[i],
+					 &sorter->nodes[node]))
 				sorter->edges[first * sorter->count + second] =
 					true;
 		}
@@ -251,6 +262,7 @@ collect_stage(struct build *build, unsigned stage)
 			build->nodes[count] =
 				(struct node){ .module = module,
 					       .alias = module->name,
+					       .event = rows[i].name,
 					       .before = rows[i].before,
 					       .after = rows[i].after,
 					       .row = &rows[i] };
@@ -276,7 +288,8 @@ build_stage(struct build *build, unsigned stage, struct portico_error *err)
 		build->subscribers[build->subscriber_count] =
 			(struct pipeline_subscriber){
 				.function = row->function,
-				.module = build->nodes[i].module
+				.module = build->nodes[i].module,
+				.name = row->name,
 			};
 		build->subscriber_count++;
 	}
@@ -389,8 +402,11 @@ pipeline_print(FILE *stream, const struct pipeline *pipeline)
 		if (count == 0)
 			continue;
 		fprintf(stream, "%-20s", pipeline_stage_name(stage));
-		for (unsigned i = 0; i < count; i++)
+		for (unsigned i = 0; i < count; i++) {
 			fprintf(stream, " %s", subscriber[i].module->name);
+			if (subscriber[i].name != NULL)
+				fprintf(stream, "(%s)", subscriber[i].name);
+		}
 		fputc('\n', stream);
 	}
 	if (pipeline->filter_count == 0)

@@ -6,7 +6,7 @@
  *
  * A stage is an event and a phase.  Order inside a stage: the modules' before
  * and after names; where they leave it open, the order in which the
- * configuration lists the modules.
+ * configuration lists the modules.  Custom events are ordered name by name.
  */
 #ifndef CORE_WORKER_PIPELINE_ORDER_H
 #define CORE_WORKER_PIPELINE_ORDER_H
@@ -28,6 +28,7 @@ enum pipeline_stage {
 	PIPELINE_STAGE_MAP_PATH = PIPELINE_REQUEST_STAGES,
 	PIPELINE_STAGE_READ_ENTITY,
 	PIPELINE_STAGE_SEND_RESPONSE,
+	PIPELINE_STAGE_CUSTOM, /* of all names */
 	PIPELINE_STAGES
 };
 
@@ -48,6 +49,7 @@ enum pipeline_stage {
 struct pipeline_subscriber {
 	portico_event_fn *function;
 	const struct module_record *module;
+	const char *name; /* of a custom event, else NULL */
 };
 
 struct pipeline_filter {

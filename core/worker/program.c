@@ -139,33 +139,41 @@ call(struct portico_request *request, portico_event_fn *function,
 }
 
 enum portico_verdict
+program_notify_one(struct portico_request *request,
+		   const struct pipeline_subscriber *subscriber)
+{
+	const struct portico_self *outer = request->current;
+	enum portico_verdict verdict;
+
+	request->cannot_wait++;
+	request->current = &subscriber->module->self;
+	request_took_part(request, subscriber->module);
+	verdict = subscriber->function(request);
+	if ((unsigned)verdict == PORTICO_PENDING ||
+	    (unsigned)verdict > PORTICO_ERROR) {
+		request_blame(request, 4006,
+			      "module cannot suspend in this event");
+		verdict = PORTICO_ERROR;
+	}
+	request->cannot_wait--;
+	request->current = outer;
+	return verdict;
+}
+
+enum portico_verdict
 program_notify(struct portico_request *request, unsigned stage)
 {
 	const struct pipeline *pipeline = request->application->pipeline;
-	const struct portico_self *outer = request->current;
 	enum portico_verdict verdict = PORTICO_NEXT;
 	unsigned count;
 
 	if (pipeline == NULL)
 		return PORTICO_NEXT;
 	count = pipeline_stage_count(pipeline, stage);
-	request->cannot_wait++;
-	for (unsigned i = 0; i < count && verdict == PORTICO_NEXT; i++) {
-		const struct pipeline_subscriber *subscriber =
-			&pipeline_stage_subscribers(pipeline, stage)[i];
-
-		request->current = &subscriber->module->self;
-		request_took_part(request, subscriber->module);
-		verdict = subscriber->function(request);
-		if ((unsigned)verdict == PORTICO_PENDING ||
-		    (unsigned)verdict > PORTICO_ERROR) {
-			request_blame(request, 4006,
-				      "module cannot suspend in this event");
-			verdict = PORTICO_ERROR;
-		}
-	}
-	request->cannot_wait--;
-	request->current = outer;
+	for (unsigned i = 0; i < count && verdict == PORTICO_NEXT; i++)
+		verdict = program_notify_one(
+			request,
+			&pipeline_stage_subscribers(pipeline, stage)[i]);
 	return verdict;
 }
 

@@ -71,4 +71,9 @@ void program_resume(struct portico_request *request);
 enum portico_verdict program_notify(struct portico_request *request,
 				    unsigned stage);
 
+/* The same for one subscriber. */
+enum portico_verdict
+program_notify_one(struct portico_request *request,
+		   const struct pipeline_subscriber *subscriber);
+
 #endif

@@ -248,6 +248,11 @@ struct portico_host {
 	bool (*multipart_field)(struct portico_multipart *,
 				struct portico_slice name,
 				struct portico_slice *value_r);
+
+	/* 1.0: events between modules */
+	enum portico_verdict (*event_raise)(struct portico_request *,
+					    const char *name, void *argument);
+	void *(*event_argument)(struct portico_request *);
 };
 
 #ifdef __cplusplus

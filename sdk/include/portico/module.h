@@ -60,6 +60,7 @@ enum portico_event {
 	PORTICO_EVENT_MAP_PATH, /* URL path -> file path */
 	PORTICO_EVENT_READ_ENTITY, /* a chunk of request body is read */
 	PORTICO_EVENT_SEND_RESPONSE, /* the response head is about to leave */
+	PORTICO_EVENT_CUSTOM, /* raised by a module, by name (event.h) */
 	PORTICO_EVENT_COUNT
 };
 
@@ -107,7 +108,8 @@ struct portico_subscription {
 	 * array ends with NULL; modules that are not loaded are ignored. */
 	const char *const *before;
 	const char *const *after;
-	const void *reserved[3];
+	const char *name; /* CUSTOM: [a-z0-9.-]{1,64}; else NULL */
+	const void *reserved[2];
 };
 
 /*

@@ -265,6 +265,16 @@ arrays_must_end_and_be_sane(void **state)
 	rows[1].event = PORTICO_EVENT_SEND_RESPONSE;
 	rows[1].phase = PORTICO_PHASE_POST;
 	assert_descriptor(&m, "SEND_RESPONSE has no post-event");
+	rows[1].phase = PORTICO_PHASE_EVENT;
+	rows[1].name = "a.b";
+	assert_descriptor(&m, "subscription 1: SEND_RESPONSE has no name");
+	rows[1].event = PORTICO_EVENT_CUSTOM;
+	rows[1].name = "a B";
+	assert_descriptor(&m, "subscription 1: CUSTOM without a name of the");
+	rows[1].name = "";
+	assert_descriptor(&m, "subscription 1: CUSTOM without a name of the");
+	rows[1].name = NULL;
+	assert_descriptor(&m, "subscription 1: CUSTOM without a name of the");
 	rows[1] = (struct portico_subscription){ .event = PORTICO_EVENT_LOG };
 	assert_descriptor(&m, "subscription 1: LOG without a function");
 	rows[1].event = PORTICO_EVENT_NONE;
