@@ -19,6 +19,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/query.h \
 	sdk/include/portico/request.h \
 	sdk/include/portico/response.h \
+	sdk/include/portico/rewrite.h \
 	sdk/include/portico/types.h \
 	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h
@@ -59,6 +60,7 @@ SYSTEM_TESTS += \
 	t/sdk/examples.t \
 	t/sdk/forms.t \
 	t/sdk/parameters.t \
+	t/sdk/rewrite.t \
 	t/sdk/serving.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
@@ -77,6 +79,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/forms.la \
 	t/sdk/modules/no-symbol.la \
 	t/sdk/modules/parameters.la \
+	t/sdk/modules/rewrite.la \
 	t/sdk/modules/two-symbols.la \
 	t/sdk/modules/undefined.la
 SDK_TEST_MODULE_FLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
@@ -120,6 +123,9 @@ t_sdk_modules_no_symbol_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_parameters_la_SOURCES = t/sdk/modules/parameters.c
 t_sdk_modules_parameters_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_parameters_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_rewrite_la_SOURCES = t/sdk/modules/rewrite.c
+t_sdk_modules_rewrite_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_rewrite_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
 t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

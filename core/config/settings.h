@@ -192,6 +192,9 @@ struct settings_site {
 	size_t binding_count;
 	const struct settings_application *applications; /* longest path first */
 	size_t application_count;
+	/* For a worker: paths of applications that other pools have. */
+	const char *const *elsewhere;
+	size_t elsewhere_count;
 };
 
 struct settings_module {

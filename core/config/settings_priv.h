@@ -109,6 +109,7 @@ struct raw_site {
 	uint32_t id; /* 0: to be chosen */
 	struct config_list bindings; /* of struct raw_binding */
 	struct config_map applications; /* of struct raw_application */
+	struct config_strings elsewhere; /* handed on */
 };
 
 struct raw_module {

@@ -325,6 +325,11 @@ resolve_site(struct settings_resolver *resolver,
 	for (size_t i = 0; i < raw->applications.count; i++)
 		resolve_application(resolver, site, &raw->applications.items[i],
 				    &applications[i]);
+	if (raw->elsewhere.count > 0 && !resolver->handed_on)
+		config_problem_at_key(resolver->problems,
+				      raw->elsewhere.values[0], "unknown key");
+	site->elsewhere = raw->elsewhere.items;
+	site->elsewhere_count = raw->elsewhere.count;
 	qsort(applications, raw->applications.count, sizeof *applications,
 	      longer_path_first);
 	if (site->id == 0)

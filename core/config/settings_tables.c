@@ -330,6 +330,10 @@ static const struct config_field site_fields[] = {
 		   .max = 10000,
 		   .prose = "Applications by path; the longest that fits "
 			    "wins."),
+	CONFIG_STRINGS(struct raw_site, elsewhere, "elsewhere", .max = 10000,
+		       .flags = CONFIG_HIDDEN,
+		       .prose = "Applications of other pools, as porticod "
+				"hands them on."),
 };
 static const struct config_table site_table =
 	CONFIG_TABLE(struct raw_site, site_fields, "A site.");

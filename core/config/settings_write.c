@@ -220,6 +220,19 @@ is_site_meant(const struct writer *writer, const struct settings_site *site)
 	return !is_of_one_pool(writer);
 }
 
+/* What the worker must not take for its own when a URL is rewritten. */
+static json_t *
+write_elsewhere(const struct writer *writer, const struct settings_site *site)
+{
+	json_t *paths = json_array();
+
+	for (size_t i = 0; i < site->application_count; i++)
+		if (site->applications[i].pool != writer->pool)
+			json_array_append_new(
+				paths, json_string(site->applications[i].path));
+	return paths;
+}
+
 static json_t *
 write_site(const struct writer *writer, const struct settings_site *site)
 {
@@ -239,6 +252,11 @@ write_site(const struct writer *writer, const struct settings_site *site)
 		json_array_append_new(bindings,
 				      write_binding(&site->bindings[i]));
 	put_number(json, "id", site->id);
+	/* Not for comparison: a worker need not be replaced because another
+	 * pool gets an application. */
+	if (writer->audience == SETTINGS_FOR_WORKER)
+		json_object_set_new(json, "elsewhere",
+				    write_elsewhere(writer, site));
 	json_object_set_new(json, "bindings", bindings);
 	json_object_set_new(json, "applications", applications);
 	return json;

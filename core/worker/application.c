@@ -108,6 +108,17 @@ open_root(struct portico_application *application, const char *root,
 	return PORTICO_OK;
 }
 
+static const char *const *
+elsewhere_copy(struct arena *arena, const struct application_options *options)
+{
+	const char **copy = arena_zalloc(arena, (options->elsewhere_count + 1) *
+							sizeof(*copy));
+
+	for (size_t i = 0; i < options->elsewhere_count; i++)
+		copy[i] = arena_strdup(arena, options->elsewhere[i]);
+	return copy;
+}
+
 enum portico_status
 application_new(struct portico_worker *worker,
 		const struct application_options *options,
@@ -127,6 +138,7 @@ application_new(struct portico_worker *worker,
 	application->site = text_copy(arena, options->site);
 	application->pool = worker->pool;
 	application->root_fd = -1;
+	application->elsewhere = elsewhere_copy(arena, options);
 	modules_place(application, options, arena);
 	status = pipeline_make(application, options, arena, problems, err);
 	if (status != PORTICO_OK)

@@ -38,6 +38,9 @@ struct portico_application {
 	const struct pipeline *pipeline;
 	const struct handler_map *handlers;
 	struct program program;
+	/* Paths of the site's applications in other pools, as configured when
+	 * this worker began; NULL at the end. */
+	const char *const *elsewhere;
 	struct application_module *modules;
 	uint32_t module_limit; /* entries of `modules` */
 	uint32_t state_size; /* bytes, of all modules' request states */
@@ -54,6 +57,8 @@ struct application_options {
 	const void *const *configurations; /* of each module, or NULL */
 	const struct settings_handler *rules;
 	size_t rule_count;
+	const char *const *elsewhere; /* copied */
+	size_t elsewhere_count;
 };
 
 /*

@@ -13,6 +13,7 @@
 #include "core/http/header_id.h"
 
 struct arena;
+struct program_step;
 
 /* ---- parameters.c: names with values, decoded --------------------------------- */
 
@@ -67,12 +68,24 @@ struct changes {
 	bool authenticated;
 	struct portico_slice authentication; /* its type */
 	struct portico_slice reason; /* of the response; data NULL: none */
+	uint32_t rewrites; /* 0: path and query are the head's */
+	uint32_t prefix_length; /* of `path`, that is the application's */
+	struct portico_slice path, rewritten_query;
+	struct portico_application *rewritten_to; /* where it goes on; NULL:
+						     nothing to settle */
+	bool rewritten_late; /* after BEGIN */
 	void *event_argument; /* of the custom event that runs */
 	unsigned event_depth; /* custom events raised within one another */
 };
 
 /* Of this request; made when there is none.  Never NULL. */
 struct changes *changes_get(struct portico_request *request);
+
+/* ---- rewrite.c: another path ------------------------------------------------------ */
+
+/* A function that rewrote has returned NEXT: what runs next; NULL if it may
+ * not go on. */
+const struct program_step *rewrite_follow(struct portico_request *request);
 
 /* ---- fields.c: the request's fields as modules see them --------------------------- */
 

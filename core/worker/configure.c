@@ -81,6 +81,8 @@ build(struct configure *configure,
 		.configurations = configurations,
 		.rules = application->handlers,
 		.rule_count = application->handler_count,
+		.elsewhere = application->site->elsewhere,
+		.elsewhere_count = application->site->elsewhere_count,
 	};
 	struct portico_application *made;
 	struct portico_error failure;

@@ -102,4 +102,7 @@ const struct portico_host worker_host = {
 
 	.event_raise = host_event_raise,
 	.event_argument = host_event_argument,
+
+	.request_rewrite = host_request_rewrite,
+	.request_rewrites = host_request_rewrites,
 };

@@ -135,6 +135,11 @@ enum portico_status host_request_authenticate(struct portico_request *request,
 					      struct portico_slice type);
 bool host_request_is_authenticated(struct portico_request *request);
 
+/* rewrite.c */
+enum portico_status host_request_rewrite(struct portico_request *request,
+					 struct portico_slice target);
+uint32_t host_request_rewrites(struct portico_request *request);
+
 /* host_variable.c */
 struct portico_slice host_variable(struct portico_request *request,
 				   const char *name);

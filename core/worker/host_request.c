@@ -25,11 +25,9 @@ host_request_text(struct portico_request *request, enum portico_text which)
 	case PORTICO_TEXT_TARGET:
 		return http_request_head_slice(head, head->target);
 	case PORTICO_TEXT_PATH:
-		return http_request_head_slice(head, head->path);
+		return request_path(request);
 	case PORTICO_TEXT_QUERY:
-		if (head->query.length == 0)
-			break;
-		return http_request_head_slice(head, head->query);
+		return request_query(request);
 	case PORTICO_TEXT_HOST:
 		if (head->host.length == 0)
 			break;

@@ -59,6 +59,10 @@
 /* Largest piece that portico_response_reserve lends for filtered data. */
 #define SCRATCH_BYTES (64 * 1024)
 
+/* Rewrites of one request, and the target they give. */
+#define REWRITES_MAX 10
+#define REWRITE_BYTES_MAX (16 * 1024)
+
 /* Custom events that are raised within one another. */
 #define EVENT_DEPTH_MAX 8
 

@@ -45,6 +45,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/response_filter.c \
 	core/worker/response_front.c \
 	core/worker/response_out.c \
+	core/worker/rewrite.c \
 	core/worker/token.c \
 	core/worker/token.h \
 	core/worker/worker.c \

@@ -10,6 +10,7 @@
 
 #include "core/worker/application.h"
 #include "core/worker/attachment.h"
+#include "core/worker/changes.h"
 #include "core/worker/request.h"
 
 /* ---- building ------------------------------------------------------------------------ */
@@ -305,14 +306,26 @@ is_in_vain(const struct portico_request *request,
 static const struct program_step *
 after(struct portico_request *request, enum portico_verdict verdict)
 {
-	const struct program_step *step = request->step;
 	const struct program *program = &request->application->program;
+	const struct program_step *step = request->step;
 
 	if (verdict == PORTICO_ERROR && !step->after_finish)
 		response_fail(request, 500, 0);
-	if (step->after_finish ||
-	    (verdict == PORTICO_NEXT && !is_in_vain(request, step)))
+	if (step->after_finish)
 		return step + 1;
+	if (verdict == PORTICO_NEXT && !is_in_vain(request, step)) {
+		if (request->changes == NULL ||
+		    request->changes->rewritten_to == NULL)
+			return step + 1;
+		step = rewrite_follow(request);
+		if (step != NULL)
+			return step;
+		request_blame(request, 4011,
+			      "module has written a response after it had "
+			      "rewritten the URL");
+		response_fail(request, 500, 0);
+		return program->steps + program->finish;
+	}
 	if (verdict == PORTICO_DONE && step->kind == PROGRAM_EXECUTE)
 		return step + 1;
 	return program->steps + program->finish;

@@ -176,17 +176,12 @@ void timers_free_spare(struct worker_loop *loop);
 void timers_stop_all(struct portico_request *request);
 void watches_stop_all(struct portico_request *request);
 
+/* Of a rewritten request: the new ones (rewrite.c). */
+struct portico_slice request_path(const struct portico_request *request);
+struct portico_slice request_query(const struct portico_request *request);
 /* The path after the application's own, begins with "/". */
-static inline struct portico_slice
-request_path_in_application(const struct portico_request *request)
-{
-	const struct http_request_head *head = request->head;
-	struct portico_slice path = http_request_head_slice(head, head->path);
-
-	path.data += head->prefix_length;
-	path.length -= head->prefix_length;
-	return path.length == 0 ? PORTICO_SLICE("/") : path;
-}
+struct portico_slice
+request_path_in_application(const struct portico_request *request);
 
 static inline void
 request_took_part(struct portico_request *request,

@@ -253,6 +253,11 @@ struct portico_host {
 	enum portico_verdict (*event_raise)(struct portico_request *,
 					    const char *name, void *argument);
 	void *(*event_argument)(struct portico_request *);
+
+	/* 1.0: rewriting */
+	enum portico_status (*request_rewrite)(struct portico_request *,
+					       struct portico_slice target);
+	uint32_t (*request_rewrites)(struct portico_request *);
 };
 
 #ifdef __cplusplus

@@ -16,6 +16,7 @@
 #include <portico/query.h>
 #include <portico/request.h>
 #include <portico/response.h>
+#include <portico/rewrite.h>
 #include <portico/types.h>
 #include <portico/variable.h>
 #include <portico/worker.h>

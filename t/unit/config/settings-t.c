@@ -187,6 +187,11 @@ test_hand_on(void **state)
 	assert_int_equal(copy->site_count, 1);
 	assert_int_equal(copy->sites[0].application_count, 1);
 	assert_int_equal(copy->sites[0].applications[0].id, top->id);
+	/* Of the others it is told where they are, and no more. */
+	assert_int_equal(copy->sites[0].elsewhere_count,
+			 settings->sites[0].application_count - 1);
+	assert_string_equal(copy->sites[0].elsewhere[0],
+			    settings->sites[0].applications[0].path);
 	assert_int_equal(copy->module_count, 1);
 	assert_string_equal(copy->modules[0].file, "/etc/p/modules/static.so");
 	assert_string_equal(copy->pools[0].environment[0].value, "x");
@@ -318,6 +323,9 @@ static const struct wrong wrongs[] = {
 	  { "has to begin with '/' or '*'" } },
 	{ SITE("[\"http://*:1\"]", "\"/\": {\"sections\": {\"static\": "
 				   "{\"text\": \"{}\"}}}"),
+	  { "unknown key" } },
+	{ "{\"sites\": {\"a\": {\"elsewhere\": [\"/x\"], \"bindings\": "
+	  "[\"http://*:1\"], \"applications\": {\"/\": {}}}}}",
 	  { "unknown key" } },
 	{ "{\"sites\": {\"a\": {\"id\": 4, \"bindings\": [\"http://*:1\"], "
 	  "\"applications\": {\"/\": {}}}, \"b\": {\"id\": 4, \"bindings\": "
