@@ -73,6 +73,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/changes.la \
 	t/sdk/modules/circle-a.la \
 	t/sdk/modules/circle-b.la \
+	t/sdk/modules/crash.la \
 	t/sdk/modules/every-directive.la \
 	t/sdk/modules/custom-first.la \
 	t/sdk/modules/custom-second.la \
@@ -81,7 +82,8 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/parameters.la \
 	t/sdk/modules/rewrite.la \
 	t/sdk/modules/two-symbols.la \
-	t/sdk/modules/undefined.la
+	t/sdk/modules/undefined.la \
+	t/sdk/modules/whoami.la
 SDK_TEST_MODULE_FLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-rpath /nowhere
 
@@ -111,6 +113,8 @@ t_sdk_modules_custom_first_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_custom_second_la_SOURCES = t/sdk/modules/custom-second.c
 t_sdk_modules_custom_second_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_custom_second_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_crash_la_SOURCES = t/sdk/modules/crash.c
+t_sdk_modules_crash_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_every_directive_la_SOURCES = t/sdk/modules/every-directive.c
 t_sdk_modules_every_directive_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_every_directive_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
@@ -132,3 +136,5 @@ t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_undefined_la_SOURCES = t/sdk/modules/undefined.c
 t_sdk_modules_undefined_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_undefined_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_whoami_la_SOURCES = t/sdk/modules/whoami.c
+t_sdk_modules_whoami_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

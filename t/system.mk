@@ -83,6 +83,7 @@ SYSTEM_TESTS += \
 	t/activation/upgrade.t \
 	t/activation/upgrade-failures.t \
 	t/command/command.t \
+	t/command/module-check.t \
 	t/docs/documents.t \
 	t/listener/abort.t \
 	t/listener/balance.t \

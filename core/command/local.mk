@@ -5,12 +5,18 @@ portico_SOURCES = \
 	core/command/client.c \
 	core/command/client.h \
 	core/command/main.c \
+	core/command/module.c \
+	core/command/module.h \
+	core/command/options.c \
+	core/command/options.h \
 	core/command/show.c \
 	core/command/show.h \
 	core/command/table.c \
 	core/command/table.h \
 	core/command/words.c \
-	core/command/words.h
+	core/command/words.h \
+	core/command/worker.c \
+	core/command/worker.h
 portico_LDADD = core/control/libcontrol.la $(BASE_LIBS) \
 	$(JANSSON_LIBS) $(UV_LIBS)
 

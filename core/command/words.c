@@ -6,42 +6,61 @@
 
 #include <string.h>
 
-#include "core/command/client.h"
+#include "core/command/module.h"
+#include "core/command/options.h"
 
 static const char upgrade_help[] =
 	"Starts the portico-listener that is on disk now, on the same\n"
 	"sockets and with the same workers.  When it serves, the old one\n"
 	"accepts no more, finishes what it has and ends, at the latest after\n"
 	"listener.shutdownTimeLimit.  If the new one does not get that far,\n"
-	"the old one goes on, nothing has changed, and the exit status is 1.\n"
-	"\n"
-	"  --wait  return when the old listener is gone, not when the new\n"
-	"          one serves\n";
+	"the old one goes on, nothing has changed, and the exit status is 1.\n";
+
+/* Answered by porticod. */
+#define ASK(words_, argument_, member_, type_, show_, help_)                   \
+	{                                                                      \
+		.words = (words_), .argument = (argument_),                    \
+		.member = (member_), .type = (type_), .show = (show_),         \
+		.help = (help_), .takes = OPTION_SOCKET                        \
+	}
+
+/* Done here. */
+#define RUN(words_, argument_, takes_, run_, help_)                            \
+	{                                                                      \
+		.words = (words_), .argument = (argument_), .takes = (takes_), \
+		.run = (run_), .help = (help_)                                 \
+	}
 
 static const struct command commands[] = {
-	{ "status", NULL, "status", show_status,
-	  .help = "the server, its listener and its pools" },
-	{ "pool list", NULL, "pool-list", show_pools,
-	  .help = "all pools: state, queue, counters" },
-	{ "pool show", "pool", "pool-show", show_pool,
-	  .help = "one pool: workers, and how its last starts went" },
-	{ "pool start", "pool", "pool-start", show_pool_change,
-	  .help = "start a pool that is stopped or was disabled" },
-	{ "pool stop", "pool", "pool-stop", show_pool_change,
-	  .help = "stop a pool: its workers finish, requests get 503" },
-	{ "pool recycle", "pool", "pool-recycle", show_pool_change,
-	  .help = "replace its workers, one after the other, without a gap" },
-	{ "worker list", NULL, "worker-list", show_workers,
-	  .help = "all worker processes" },
-	{ "request list", NULL, "request-list", show_requests,
-	  .help = "the requests in flight: stage, module, age" },
-	{ "listener show", NULL, "listener-show", show_listener,
-	  .help = "bindings, routes, queues and counters of the listener" },
-	{ "reload", NULL, "reload", show_reload,
-	  .help = "read the configuration again" },
-	{ "upgrade listener", NULL, "upgrade-listener", show_upgrade,
+	ASK("status", NULL, NULL, "status", show_status,
+	    "the server, its listener and its pools"),
+	ASK("pool list", NULL, NULL, "pool-list", show_pools,
+	    "all pools: state, queue, counters"),
+	ASK("pool show", "NAME", "pool", "pool-show", show_pool,
+	    "one pool: workers, and how its last starts went"),
+	ASK("pool start", "NAME", "pool", "pool-start", show_pool_change,
+	    "start a pool that is stopped or was disabled"),
+	ASK("pool stop", "NAME", "pool", "pool-stop", show_pool_change,
+	    "stop a pool: its workers finish, requests get 503"),
+	ASK("pool recycle", "NAME", "pool", "pool-recycle", show_pool_change,
+	    "replace its workers, one after the other, without a gap"),
+	ASK("worker list", NULL, NULL, "worker-list", show_workers,
+	    "all worker processes"),
+	ASK("request list", NULL, NULL, "request-list", show_requests,
+	    "the requests in flight: stage, module, age"),
+	ASK("listener show", NULL, NULL, "listener-show", show_listener,
+	    "bindings, routes, queues and counters of the listener"),
+	ASK("reload", NULL, NULL, "reload", show_reload,
+	    "read the configuration again"),
+	{ .words = "upgrade listener",
+	  .type = "upgrade-listener",
+	  .show = show_upgrade,
 	  .help = "replace the listener by the program on disk, without a gap",
-	  .patient = true, .may_wait = true, .more = upgrade_help },
+	  .takes = OPTION_SOCKET | OPTION_WAIT,
+	  .patient = true,
+	  .more = upgrade_help },
+	RUN("module check", "FILE", OPTION_USER, module_check,
+	    "is the file a module that this server can load?"),
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -49,18 +68,15 @@ static const struct command commands[] = {
 void
 words_print_usage(FILE *stream)
 {
-	fputs("Usage: portico [--socket PATH] [--json] COMMAND\n\n", stream);
+	fputs("Usage: portico COMMAND [OPTIONS]\n\n", stream);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(stream, "  %-16s %-5s %s\n", commands[i].words,
-			commands[i].argument == NULL ? "" : "NAME",
+		fprintf(stream, "  %-16s %-9s %s\n", commands[i].words,
+			commands[i].argument == NULL ? "" :
+						       commands[i].argument,
 			commands[i].help);
-	fputs("\n"
-	      "  --socket PATH  control socket of porticod (PORTICO_SOCKET, "
-	      "else\n"
-	      "                 " CLIENT_DEFAULT_SOCKET ")\n"
-	      "  --json         the answer as JSON\n"
-	      "  --wait         upgrade listener: until the old one is gone\n"
-	      "  --version, --help; --help after a command describes it\n"
+	fputs("\n", stream);
+	options_print(stream, OPTION_SOCKET);
+	fputs("  --version\n"
 	      "\n"
 	      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no "
 	      "server.\n",
@@ -68,14 +84,22 @@ words_print_usage(FILE *stream)
 }
 
 void
+words_print_synopsis(FILE *stream, const struct command *command)
+{
+	fprintf(stream, "Usage: portico %s%s%s%s [OPTIONS]\n", command->words,
+		command->argument == NULL ? "" : " ",
+		command->argument == NULL ? "" : command->argument,
+		(command->takes & OPTION_WAIT) == 0 ? "" : " [--wait]");
+}
+
+void
 words_print_help(const struct command *command)
 {
-	printf("Usage: portico %s%s%s [--socket PATH] [--json]\n\nShows or "
-	       "does: %s.\n",
-	       command->words, command->argument == NULL ? "" : " NAME",
-	       command->may_wait ? " [--wait]" : "", command->help);
+	words_print_synopsis(stdout, command);
+	printf("\nShows or does: %s.\n\n", command->help);
 	if (command->more != NULL)
-		printf("\n%s", command->more);
+		printf("%s\n", command->more);
+	options_print(stdout, command->takes);
 }
 
 const struct command *

@@ -10,21 +10,30 @@
 
 #include "core/command/show.h"
 
+struct options;
+
+/* Returns the exit status; `argument` NULL if the command takes none. */
+typedef int command_fn(const struct options *options, const char *argument);
+
+/* Either porticod answers it (`type`, `show`), or it is done here (`run`). */
 struct command {
 	const char *words; /* one or two */
-	const char *argument; /* member of the request that it fills, or NULL */
-	const char *type; /* of the request */
-	show_fn *show;
+	const char *argument; /* as the usage names it, or NULL */
+	unsigned takes; /* enum option_bit */
 	const char *help;
-	bool patient; /* porticod itself limits how long it takes */
-	bool may_wait; /* accepts --wait */
 	const char *more; /* for --help, sentences; or NULL */
+	const char *type; /* of the request */
+	const char *member; /* of the request, for the argument */
+	show_fn *show;
+	bool patient; /* porticod itself limits how long it takes */
+	command_fn *run;
 };
 
 /* The command that the words name, or NULL; *used_r: how many of them. */
 const struct command *words_find(char *const *words, int count, int *used_r);
 
 void words_print_usage(FILE *stream);
+void words_print_synopsis(FILE *stream, const struct command *command);
 void words_print_help(const struct command *command);
 
 #endif
