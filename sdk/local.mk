@@ -81,6 +81,9 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/no-symbol.la \
 	t/sdk/modules/parameters.la \
 	t/sdk/modules/rewrite.la \
+	t/sdk/modules/order-first.la \
+	t/sdk/modules/order-second.la \
+	t/sdk/modules/order-third.la \
 	t/sdk/modules/two-symbols.la \
 	t/sdk/modules/undefined.la \
 	t/sdk/modules/whoami.la
@@ -130,6 +133,15 @@ t_sdk_modules_parameters_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_rewrite_la_SOURCES = t/sdk/modules/rewrite.c
 t_sdk_modules_rewrite_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_rewrite_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_order_first_la_SOURCES = t/sdk/modules/order-first.c
+t_sdk_modules_order_first_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_order_first_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_order_second_la_SOURCES = t/sdk/modules/order-second.c
+t_sdk_modules_order_second_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_order_second_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_order_third_la_SOURCES = t/sdk/modules/order-third.c
+t_sdk_modules_order_third_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_order_third_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
 t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

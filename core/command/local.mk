@@ -17,7 +17,7 @@ portico_SOURCES = \
 	core/command/words.h \
 	core/command/worker.c \
 	core/command/worker.h
-portico_LDADD = core/control/libcontrol.la $(BASE_LIBS) \
-	$(JANSSON_LIBS) $(UV_LIBS)
+portico_LDADD = core/control/libcontrol.la $(CONFIG_LIBS) \
+	$(UV_LIBS)
 
 EXTRA_DIST += core/command/README.md

@@ -10,6 +10,6 @@
 
 #include "core/command/words.h"
 
-command_fn module_check;
+command_fn module_check, module_order;
 
 #endif

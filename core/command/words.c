@@ -61,6 +61,9 @@ static const struct command commands[] = {
 	  .more = upgrade_help },
 	RUN("module check", "FILE", OPTION_USER, module_check,
 	    "is the file a module that this server can load?"),
+	RUN("module order", "SITE/PATH",
+	    OPTION_CONFIG | OPTION_METHOD | OPTION_USER, module_order,
+	    "which modules run for this request, in which order, and why"),
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

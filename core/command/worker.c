@@ -29,11 +29,8 @@
 #define ARGUMENTS_MAX 16
 #define EXIT_NOT_STARTED 127
 
-static int fail(const struct worker_run *run, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int
-fail(const struct worker_run *run, const char *format, ...)
+int
+worker_fail(const struct worker_run *run, const char *format, ...)
 {
 	char text[512];
 	va_list arguments;
@@ -124,17 +121,19 @@ await(const struct worker_run *run, pid_t pid)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (ready == 0)
-		return fail(run,
-			    "loading it took more than %d s; code of a module "
-			    "that runs when it is loaded must not wait",
-			    WORKER_LIMIT_S);
+		return worker_fail(
+			run,
+			"loading it took more than %d s; code of a module "
+			"that runs when it is loaded must not wait",
+			WORKER_LIMIT_S);
 	if (WIFSIGNALED(status))
-		return fail(run,
-			    "portico-worker was killed by signal %d (%s) while "
-			    "it looked into it",
-			    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return worker_fail(
+			run,
+			"portico-worker was killed by signal %d (%s) while "
+			"it looked into it",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	if (WEXITSTATUS(status) == EXIT_NOT_STARTED)
-		return fail(run, "portico-worker could not be started");
+		return worker_fail(run, "portico-worker could not be started");
 	return WEXITSTATUS(status);
 }
 
@@ -150,17 +149,18 @@ worker_run(const struct worker_run *run)
 	if (geteuid() == 0) {
 		account = getpwnam(user);
 		if (account == NULL)
-			return fail(run, "user \"%s\" does not exist", user);
+			return worker_fail(run, "user \"%s\" does not exist",
+					   user);
 	} else if (run->user != NULL) {
-		return fail(run,
-			    "only root can have it looked into by user \"%s\"",
-			    user);
+		return worker_fail(
+			run, "only root can have it looked into by user \"%s\"",
+			user);
 	}
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0)
-		return fail(run, "starting portico-worker: %s",
-			    strerror(errno));
+		return worker_fail(run, "starting portico-worker: %s",
+				   strerror(errno));
 	if (pid == 0)
 		become(run, account, program);
 	return await(run, pid);

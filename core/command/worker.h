@@ -29,6 +29,10 @@ struct worker_run {
  */
 int worker_run(const struct worker_run *run);
 
+/* Says why it cannot be done, in the same ways; returns EXIT_FAILED. */
+int worker_fail(const struct worker_run *run, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* Path of a program of the installation, in `text`. */
 const char *worker_program(const char *name, char *text, unsigned size);
 

@@ -18,6 +18,8 @@
 
 #include <portico/types.h>
 
+#include "core/config/settings_log.h"
+
 struct arena;
 struct config_problems;
 
@@ -26,34 +28,6 @@ struct settings_place {
 	const char *file;
 	uint32_t line, column; /* from 1 */
 };
-
-/* One column of the access log, in the order of the file. */
-enum settings_log_field {
-	SETTINGS_LOG_DATE, /* date */
-	SETTINGS_LOG_TIME, /* time */
-	SETTINGS_LOG_SITE, /* s-sitename */
-	SETTINGS_LOG_SERVER_IP, /* s-ip */
-	SETTINGS_LOG_METHOD, /* cs-method */
-	SETTINGS_LOG_URI_STEM, /* cs-uri-stem */
-	SETTINGS_LOG_URI_QUERY, /* cs-uri-query */
-	SETTINGS_LOG_SERVER_PORT, /* s-port */
-	SETTINGS_LOG_USER, /* cs-username */
-	SETTINGS_LOG_CLIENT_IP, /* c-ip */
-	SETTINGS_LOG_PROTOCOL, /* cs-version */
-	SETTINGS_LOG_HOST, /* cs-host */
-	SETTINGS_LOG_USER_AGENT, /* cs(User-Agent) */
-	SETTINGS_LOG_REFERER, /* cs(Referer) */
-	SETTINGS_LOG_STATUS, /* sc-status */
-	SETTINGS_LOG_SUBSTATUS, /* sc-substatus */
-	SETTINGS_LOG_WIN32_STATUS, /* sc-win32-status */
-	SETTINGS_LOG_BYTES_SENT, /* sc-bytes */
-	SETTINGS_LOG_BYTES_RECEIVED, /* cs-bytes */
-	SETTINGS_LOG_TIME_TAKEN, /* time-taken, milliseconds */
-	SETTINGS_LOG_FIELD_COUNT
-};
-
-/* The field's name in the log and in the configuration. */
-const char *settings_log_field_name(enum settings_log_field field);
 
 struct settings_access_log {
 	bool enabled;
@@ -158,6 +132,24 @@ struct settings_handler {
 	struct settings_place place;
 };
 
+/*
+ * What an application says about the order of modules on one event, whatever
+ * they themselves say of each other.
+ */
+struct settings_order {
+	unsigned event; /* index into settings_order_events */
+	const char *const *modules; /* earlier first; at least two, no doubles */
+	size_t count;
+	struct settings_place place;
+};
+
+/*
+ * The events whose order can be given: the stages of a worker's pipeline by
+ * their numbers there (worker/pipeline_order.h), then FILTERS; NULL ends.
+ */
+extern const char *const settings_order_events[];
+#define SETTINGS_ORDER_FILTERS 28u
+
 /* What the configuration says to one module in one application. */
 struct settings_section {
 	const char *module;
@@ -180,6 +172,8 @@ struct settings_application {
 	size_t module_count;
 	const struct settings_handler *handlers;
 	size_t handler_count;
+	const struct settings_order *orders;
+	size_t order_count;
 	const struct settings_section *sections;
 	size_t section_count;
 };

@@ -79,6 +79,12 @@ struct raw_handler {
 	const char *handler;
 };
 
+struct raw_order {
+	const struct config_value *source;
+	int event;
+	struct config_strings modules;
+};
+
 /* A section as porticod hands it on. */
 struct raw_section {
 	const char *text;
@@ -93,6 +99,7 @@ struct raw_application {
 	const char *root;
 	struct config_strings modules;
 	struct config_list handlers; /* of struct raw_handler */
+	struct config_list order; /* of struct raw_order */
 	struct config_map sections; /* of struct raw_section; handed on */
 	struct config_rest rest; /* sections as in the file */
 };

@@ -98,6 +98,65 @@ has_module(const struct settings_application *application, const char *name)
 	return false;
 }
 
+/* The modules of one row, each one of the application's and once. */
+static bool
+check_order(struct settings_resolver *resolver,
+	    const struct settings_application *application,
+	    const struct raw_order *row)
+{
+	size_t before = config_problem_count(resolver->problems);
+
+	for (size_t i = 0; i < row->modules.count; i++) {
+		const char *name = row->modules.items[i];
+
+		if (!has_module(application, name))
+			config_problem(resolver->problems,
+				       row->modules.values[i],
+				       "found \"%s\", which is not among the "
+				       "modules of this application",
+				       name);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(row->modules.items[k], name) == 0)
+				config_problem(resolver->problems,
+					       row->modules.values[i],
+					       "found \"%s\" a second time",
+					       name);
+	}
+	return config_problem_count(resolver->problems) == before;
+}
+
+static void
+resolve_orders(struct settings_resolver *resolver,
+	       const struct raw_application *raw,
+	       struct settings_application *application)
+{
+	struct settings_order *orders =
+		settings_array(resolver, raw->order.count, sizeof *orders);
+	size_t count = 0;
+
+	for (size_t i = 0; orders != NULL && i < raw->order.count; i++) {
+		const struct raw_order *row = raw->order.items[i];
+
+		for (size_t k = 0; k < count; k++)
+			if (orders[k].event == (unsigned)row->event)
+				config_problem(
+					resolver->problems, row->source,
+					"the order of %s is given in "
+					"line %u already",
+					settings_order_events[row->event],
+					orders[k].place.line);
+		if (check_order(resolver, application, row))
+			orders[count++] = (struct settings_order){
+				.event = (unsigned)row->event,
+				.modules = row->modules.items,
+				.count = row->modules.count,
+				.place = settings_place_of(row->source),
+			};
+	}
+	application->orders = orders;
+	application->order_count = count;
+}
+
 /* A key that is neither a setting nor a module of the application. */
 static void
 refuse_section(struct settings_resolver *resolver,
@@ -105,7 +164,7 @@ refuse_section(struct settings_resolver *resolver,
 	       const struct config_value *value)
 {
 	static const char *const keys[] = { "pool", "root", "modules",
-					    "handlers" };
+					    "handlers", "order" };
 	const char *key = config_value_key(value);
 	const char *near =
 		config_nearest(key, keys, sizeof keys / sizeof *keys);
@@ -121,7 +180,7 @@ refuse_section(struct settings_resolver *resolver,
 		config_problem_at_key(
 			resolver->problems, value,
 			"unknown key; allowed are pool, root, "
-			"modules, handlers and the name of a module "
+			"modules, handlers, order and the name of a module "
 			"of this application");
 }
 
@@ -224,6 +283,7 @@ resolve_application(struct settings_resolver *resolver,
 			"the names in pools",
 			raw->pool);
 	resolve_handlers(resolver, raw, application);
+	resolve_orders(resolver, raw, application);
 	resolve_sections(resolver, raw, application);
 }
 

@@ -257,6 +257,58 @@ static const struct config_table handler_table = CONFIG_TABLE(
 	struct raw_handler, handler_fields,
 	"One row of the handler map: which handler answers which requests.");
 
+const char *const settings_order_events[] = {
+	"BEGIN",
+	"POST_BEGIN",
+	"AUTHENTICATE",
+	"POST_AUTHENTICATE",
+	"AUTHORIZE",
+	"POST_AUTHORIZE",
+	"RESOLVE_CACHE",
+	"POST_RESOLVE_CACHE",
+	"MAP_HANDLER",
+	"POST_MAP_HANDLER",
+	"ACQUIRE_STATE",
+	"POST_ACQUIRE_STATE",
+	"PRE_EXECUTE",
+	"POST_PRE_EXECUTE",
+	"EXECUTE",
+	"POST_EXECUTE",
+	"RELEASE_STATE",
+	"POST_RELEASE_STATE",
+	"UPDATE_CACHE",
+	"POST_UPDATE_CACHE",
+	"LOG",
+	"POST_LOG",
+	"END",
+	"POST_END",
+	"MAP_PATH",
+	"READ_ENTITY",
+	"SEND_RESPONSE",
+	"CUSTOM",
+	"FILTERS",
+	NULL,
+};
+_Static_assert(sizeof settings_order_events / sizeof *settings_order_events ==
+		       SETTINGS_ORDER_FILTERS + 2,
+	       "the filters come after all events");
+
+static const struct config_field order_fields[] = {
+	CONFIG_SOURCE(struct raw_order, source),
+	CONFIG_ENUM(struct raw_order, event, "event", .flags = CONFIG_REQUIRED,
+		    .words = settings_order_events,
+		    .prose = "Event, or FILTERS for the response filters."),
+	CONFIG_STRINGS(struct raw_order, modules, "modules",
+		       .flags = CONFIG_REQUIRED, .min = 2, .max = 256,
+		       .prose = "Modules in the order in which they run there; "
+				"of filters the one nearest to the handler "
+				"first."),
+};
+static const struct config_table order_table = CONFIG_TABLE(
+	struct raw_order, order_fields,
+	"The order of some modules on one event.  Between those that it names, "
+	"it replaces what the modules themselves say in before and after.");
+
 static const struct config_field section_fields[] = {
 	CONFIG_STRING(struct raw_section, text, "text",
 		      .flags = CONFIG_REQUIRED, .prose = "The section."),
@@ -289,6 +341,12 @@ static const struct config_field application_fields[] = {
 		    &handler_table, .max = 10000,
 		    .prose = "The handler map; the first that fits wins. "
 			     "Without it the module \"static\" gets all."),
+	CONFIG_LIST(struct raw_application, order, "order", &order_table,
+		    .max = 1000,
+		    .prose = "The order of modules on events where that of "
+			     "\"modules\", and what the modules say of each "
+			     "other, is not what is wanted; portico module "
+			     "order shows what results."),
 	CONFIG_MAP(struct raw_application, sections, "sections", &section_table,
 		   .flags = CONFIG_HIDDEN,
 		   .prose = "Sections as porticod hands them on."),

@@ -153,6 +153,26 @@ write_handlers(const struct settings_application *application)
 }
 
 static json_t *
+write_orders(const struct settings_application *application)
+{
+	json_t *orders = json_array();
+
+	for (size_t i = 0; i < application->order_count; i++) {
+		const struct settings_order *row = &application->orders[i];
+		json_t *names = json_array();
+
+		for (size_t k = 0; k < row->count; k++)
+			json_array_append_new(names,
+					      json_string(row->modules[k]));
+		json_array_append_new(
+			orders, json_pack("{s:s, s:o}", "event",
+					  settings_order_events[row->event],
+					  "modules", names));
+	}
+	return orders;
+}
+
+static json_t *
 write_sections(const struct writer *writer,
 	       const struct settings_application *application)
 {
@@ -193,6 +213,7 @@ write_application(const struct writer *writer,
 				      json_string(application->modules[i]));
 	json_object_set_new(json, "modules", modules);
 	json_object_set_new(json, "handlers", write_handlers(application));
+	json_object_set_new(json, "order", write_orders(application));
 	json_object_set_new(json, "sections",
 			    write_sections(writer, application));
 	return json;

@@ -66,9 +66,15 @@ pipeline_make(struct portico_application *application,
 	      struct config_problems *problems, struct portico_error *err)
 {
 	const struct pipeline *pipeline;
+	const struct pipeline_options parts = {
+		.modules = options->modules,
+		.module_count = options->module_count,
+		.orders = options->orders,
+		.order_count = options->order_count,
+		.stops = PROGRAM_STOPS,
+	};
 	enum portico_status status =
-		pipeline_build(arena, options->modules, options->module_count,
-			       PROGRAM_STOPS, &pipeline, err);
+		pipeline_build(arena, &parts, &pipeline, err);
 
 	if (status != PORTICO_OK)
 		return status;

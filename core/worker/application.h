@@ -18,6 +18,7 @@ struct arena;
 struct config_problems;
 struct handler_map;
 struct settings_handler;
+struct settings_order;
 
 /* One module in one application, indexed by the module's number. */
 struct application_module {
@@ -59,6 +60,9 @@ struct application_options {
 	size_t rule_count;
 	const char *const *elsewhere; /* copied */
 	size_t elsewhere_count;
+	/* borrowed until application_new() returns */
+	const struct settings_order *orders;
+	size_t order_count;
 };
 
 /*

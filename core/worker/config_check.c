@@ -20,6 +20,7 @@
 #include "core/worker/handler_map.h"
 #include "core/worker/module_config.h"
 #include "core/worker/module_load.h"
+#include "core/worker/pipeline_explain.h"
 #include "core/worker/pipeline_order.h"
 
 struct checker {
@@ -29,6 +30,8 @@ struct checker {
 	struct module_set *set; /* of the pool at hand */
 	FILE *out; /* pipelines are printed here; NULL: not */
 	json_t *applications; /* or gathered here; NULL: not */
+	struct pipeline_question *question; /* only this one; NULL: all */
+	json_t *explanation; /* and its answer */
 };
 
 /* The module's file is checked once for each pool that uses it, so a problem
@@ -103,6 +106,45 @@ show_pipeline(struct checker *checker,
 						json_pipeline(pipeline)));
 }
 
+/* NULL: a problem was added. */
+static const struct pipeline *
+build_pipeline(struct checker *checker,
+	       const struct settings_application *application,
+	       struct module_record *const *modules)
+{
+	const struct pipeline_options options = {
+		.modules = modules,
+		.module_count = application->module_count,
+		.orders = application->orders,
+		.order_count = application->order_count,
+	};
+	const struct settings_place *place = &application->place;
+	const struct pipeline *pipeline = NULL;
+	struct portico_error err;
+	bool placed;
+
+	error_clear(&err);
+	if (pipeline_build(checker->arena, &options, &pipeline, &err) ==
+	    PORTICO_OK)
+		return pipeline;
+	placed = err.file[0] != '\0';
+	config_problem_at(checker->problems,
+			  placed ? err.file : module_place_file(place),
+			  placed ? err.line : place->line,
+			  placed ? err.column : place->column, "%s%s%s",
+			  err.message, err.hint[0] == '\0' ? "" : "; ",
+			  err.hint);
+	return NULL;
+}
+
+static bool
+is_asked_for(const struct checker *checker,
+	     const struct settings_application *application)
+{
+	return checker->question == NULL ||
+	       checker->question->application == application;
+}
+
 static void
 check_application(struct checker *checker,
 		  const struct settings_application *application)
@@ -111,7 +153,6 @@ check_application(struct checker *checker,
 		application->module_count + 1, sizeof(struct module_record *));
 	const struct pipeline *pipeline = NULL;
 	const struct handler_map *map = NULL;
-	struct portico_error err;
 	size_t count = 0;
 
 	for (size_t i = 0; i < application->module_count; i++) {
@@ -127,19 +168,18 @@ check_application(struct checker *checker,
 				   checker->problems);
 		count++;
 	}
-	if (pipeline_build(checker->arena, modules, count, 0, &pipeline,
-			   &err) == PORTICO_OK)
-		show_pipeline(checker, application, pipeline);
-	else
-		config_problem_at(checker->problems,
-				  module_place_file(&application->place),
-				  application->place.line,
-				  application->place.column, "%s", err.message);
-	/* With a module missing, its rules would be blamed for it. */
-	if (count == application->module_count)
+	/* With a module missing, rows that name it would be blamed for it. */
+	if (count == application->module_count) {
+		pipeline = build_pipeline(checker, application, modules);
 		handler_map_build(checker->arena, application->handlers,
 				  application->handler_count, modules, count,
 				  &map, checker->problems);
+	}
+	if (pipeline != NULL)
+		show_pipeline(checker, application, pipeline);
+	if (checker->question != NULL && pipeline != NULL && map != NULL)
+		checker->explanation =
+			pipeline_explain(checker->question, pipeline, map);
 	mem_free(modules);
 }
 
@@ -155,7 +195,8 @@ check_pool(struct checker *checker, const struct settings_pool *pool,
 		const struct settings_site *site = &checker->settings->sites[s];
 
 		for (size_t a = 0; a < site->application_count; a++)
-			if (site->applications[a].pool == pool)
+			if (site->applications[a].pool == pool &&
+			    is_asked_for(checker, &site->applications[a]))
 				check_application(checker,
 						  &site->applications[a]);
 	}
@@ -168,11 +209,10 @@ check_pool(struct checker *checker, const struct settings_pool *pool,
 	module_set_free(checker->set);
 }
 
-static void
-print_json(FILE *out, struct checker *checker)
+static json_t *
+json_problems(struct checker *checker)
 {
 	json_t *problems = json_array();
-	json_t *root;
 
 	for (size_t i = 0; i < config_problem_count(checker->problems); i++) {
 		const char *text = config_problem_text(checker->problems, i);
@@ -181,9 +221,18 @@ print_json(FILE *out, struct checker *checker)
 			break;
 		json_array_append_new(problems, json_string(text));
 	}
-	root = json_pack("{s:b, s:o, s:o}", "ok",
-			 json_array_size(problems) == 0, "problems", problems,
-			 "applications", checker->applications);
+	return problems;
+}
+
+static void
+print_json(FILE *out, struct checker *checker)
+{
+	json_t *problems = json_problems(checker);
+	json_t *root = json_pack("{s:b, s:o, s:o}", "ok",
+				 json_array_size(problems) == 0, "problems",
+				 problems, "applications",
+				 checker->applications);
+
 	json_dumpf(root, out, JSON_INDENT(2));
 	fputc('\n', out);
 	json_decref(root);
@@ -231,6 +280,64 @@ module_check_config(FILE *out, const char *path, int fd, bool json,
 	fflush(out);
 	if (!good && !json)
 		config_print_problems(checker.problems, stderr);
+	if (settings != NULL)
+		settings_unref(&settings);
+	arena_free(checker.arena);
+	return good ? 0 : 1;
+}
+
+static void
+print_order(FILE *out, struct checker *checker, bool json)
+{
+	json_t *root = checker->explanation;
+
+	if (json) {
+		if (root == NULL)
+			root = json_object();
+		json_object_set_new(root, "ok",
+				    json_boolean(checker->explanation != NULL));
+		json_object_set_new(root, "problems", json_problems(checker));
+		json_dumpf(root, out, JSON_INDENT(2));
+		fputc('\n', out);
+	} else if (root != NULL) {
+		pipeline_explain_print(out, root);
+	} else {
+		config_print_problems(checker->problems, stderr);
+	}
+	fflush(out);
+	json_decref(root);
+}
+
+int
+module_show_order(FILE *out, const char *path, int fd, const char *url,
+		  const char *method, bool json,
+		  const struct portico_host *host)
+{
+	struct checker checker = { 0 };
+	struct pipeline_question question = { .method = method };
+	struct settings *settings;
+	struct portico_error err;
+	bool good = false;
+
+	checker.arena = arena_new("order-show", 0);
+	checker.problems = config_problems_new(checker.arena);
+	checker.question = &question;
+	settings = read_settings(path, fd, checker.problems);
+	checker.settings = settings;
+	if (settings != NULL) {
+		if (pipeline_question_find(&question, settings, url,
+					   checker.arena, &err) == PORTICO_OK)
+			check_pool(&checker, question.application->pool, host);
+		else
+			config_problem_at(checker.problems, path, 0, 0, "%s",
+					  err.message);
+	}
+	if (config_problem_count(checker.problems) > 0) {
+		json_decref(checker.explanation);
+		checker.explanation = NULL;
+	}
+	good = checker.explanation != NULL;
+	print_order(out, &checker, json);
 	if (settings != NULL)
 		settings_unref(&settings);
 	arena_free(checker.arena);

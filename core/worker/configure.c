@@ -83,6 +83,8 @@ build(struct configure *configure,
 		.rule_count = application->handler_count,
 		.elsewhere = application->site->elsewhere,
 		.elsewhere_count = application->site->elsewhere_count,
+		.orders = application->orders,
+		.order_count = application->order_count,
 	};
 	struct portico_application *made;
 	struct portico_error failure;

@@ -19,7 +19,7 @@ call_named(struct portico_request *request, const char *name)
 	enum portico_verdict verdict = PORTICO_NEXT;
 
 	for (unsigned i = 0; i < count && verdict == PORTICO_NEXT; i++)
-		if (strcmp(subscribers[i].name, name) == 0)
+		if (strcmp(subscribers[i].row->name, name) == 0)
 			verdict = program_notify_one(request, &subscribers[i]);
 	return verdict;
 }

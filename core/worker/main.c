@@ -21,6 +21,7 @@ static const char usage[] =
 	"  portico-worker --control-fd FD --pool NAME\n"
 	"  portico-worker --check-module FILE [--json]\n"
 	"  portico-worker --check-config FILE [--json]\n"
+	"  portico-worker --check-config FILE --order SITE/PATH [--json]\n"
 	"  portico-worker --show-pipeline FILE [--pool NAME]\n"
 	"  portico-worker --version\n"
 	"\n"
@@ -30,6 +31,8 @@ static const char usage[] =
 	"  --log-level LEVEL     error, warning, info (default) or debug\n"
 	"  --check-module FILE   is FILE a module that this server can load?\n"
 	"  --check-config FILE   check modules and their settings\n"
+	"  --order SITE/PATH     show what runs for this request, and why\n"
+	"  --method NAME         of that request (GET)\n"
 	"  --show-pipeline FILE  print which modules run in which order\n"
 	"  --json                print the result of a check as JSON\n";
 
@@ -39,6 +42,8 @@ struct options {
 	const char *check_module;
 	const char *check_config;
 	const char *show_pipeline;
+	const char *order;
+	const char *method;
 	bool json;
 	enum log_level level;
 };
@@ -49,6 +54,8 @@ enum option_name {
 	OPTION_CHECK_MODULE,
 	OPTION_CHECK_CONFIG,
 	OPTION_SHOW_PIPELINE,
+	OPTION_ORDER,
+	OPTION_METHOD,
 	OPTION_JSON,
 	OPTION_LOG_LEVEL,
 	OPTION_HELP,
@@ -61,6 +68,8 @@ static const struct option long_options[] = {
 	{ "check-module", required_argument, NULL, OPTION_CHECK_MODULE },
 	{ "check-config", required_argument, NULL, OPTION_CHECK_CONFIG },
 	{ "show-pipeline", required_argument, NULL, OPTION_SHOW_PIPELINE },
+	{ "order", required_argument, NULL, OPTION_ORDER },
+	{ "method", required_argument, NULL, OPTION_METHOD },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -105,6 +114,12 @@ parse_one(struct options *options, int name)
 	case OPTION_SHOW_PIPELINE:
 		options->show_pipeline = optarg;
 		break;
+	case OPTION_ORDER:
+		options->order = optarg;
+		break;
+	case OPTION_METHOD:
+		options->method = optarg;
+		break;
 	case OPTION_JSON:
 		options->json = true;
 		break;
@@ -144,13 +159,20 @@ parse(struct options *options, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct options options = { .control_fd = -1, .level = LOG_LEVEL_INFO };
+	struct options options = { .control_fd = -1,
+				   .method = "GET",
+				   .level = LOG_LEVEL_INFO };
 
 	parse(&options, argc, argv);
 	log_open("portico-worker", options.level, STDERR_FILENO);
 	if (options.check_module != NULL)
 		return module_check_file(stdout, options.check_module,
 					 options.json, &worker_host);
+	if (options.check_config != NULL && options.order != NULL)
+		return module_show_order(stdout, options.check_config,
+					 options.control_fd, options.order,
+					 options.method, options.json,
+					 &worker_host);
 	if (options.check_config != NULL)
 		return module_check_config(stdout, options.check_config,
 					   options.control_fd, options.json,

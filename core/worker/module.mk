@@ -18,6 +18,8 @@ core_worker_libmodule_la_SOURCES = \
 	core/worker/module_load.h \
 	core/worker/module_validate.c \
 	core/worker/module_validate.h \
+	core/worker/pipeline_explain.c \
+	core/worker/pipeline_explain.h \
 	core/worker/pipeline_order.c \
 	core/worker/pipeline_order.h
 

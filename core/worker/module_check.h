@@ -28,4 +28,15 @@ int module_check_file(FILE *out, const char *path, bool json,
 int module_check_config(FILE *out, const char *path, int fd, bool json,
 			const struct portico_host *host);
 
+/*
+ * For a request: which application gets it, which modules run for it on which
+ * event in which order, and why, and its handlers.  `url` is SITE/PATH; the
+ * file is read as above.  Only the modules of that application are loaded.
+ * Prints to `out`; problems to stderr, with json to `out`; 0, or 1 when there
+ * are problems or the site or an application for the path does not exist.
+ */
+int module_show_order(FILE *out, const char *path, int fd, const char *url,
+		      const char *method, bool json,
+		      const struct portico_host *host);
+
 #endif

@@ -13,6 +13,7 @@
 #include "core/base/check.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/config/settings.h"
 #include "core/worker/module_load.h"
 
 /* More would not fit first[] nor the sort's edge matrix in sensible time. */
@@ -35,6 +36,7 @@ struct sorter {
 	bool *placed;
 	size_t *order; /* result: indexes of nodes */
 	const char *stage; /* for the sentence */
+	const struct settings_order *given; /* NULL: none is configured */
 };
 
 static const char *const event_names[PORTICO_EVENT_COUNT] = {
@@ -74,6 +76,8 @@ static const char *const post_names[PIPELINE_REQUEST_STAGES / 2 + 1] = {
 };
 
 _Static_assert(PIPELINE_STAGES == 28, "every event has a stage");
+_Static_assert(SETTINGS_ORDER_FILTERS == PIPELINE_STAGES,
+	       "portico.json knows the same stages");
 _Static_assert(PORTICO_EVENT_COUNT - PORTICO_EVENT_MAP_PATH ==
 		       PIPELINE_STAGES - PIPELINE_REQUEST_STAGES,
 	       "every event that happens on its own has a stage");
@@ -131,6 +135,62 @@ add_edges(struct sorter *sorter, size_t node, const char *const *names,
 	}
 }
 
+/* Place of a node in the configured order; its count when it has none. */
+static size_t
+rank_of(const struct sorter *sorter, size_t node)
+{
+	const char *name = sorter->nodes[node].module->name;
+	size_t rank = 0;
+
+	while (rank < sorter->given->count &&
+	       strcmp(sorter->given->modules[rank], name) != 0)
+		rank++;
+	return rank;
+}
+
+/* Between the modules that it names, the configuration alone counts. */
+static void
+apply_order(struct sorter *sorter)
+{
+	size_t none = sorter->given->count;
+
+	for (size_t a = 0; a < sorter->count; a++) {
+		for (size_t b = 0; b < sorter->count; b++) {
+			size_t first = rank_of(sorter, a);
+			size_t second = rank_of(sorter, b);
+
+			if (first != none && second != none && first != second)
+				sorter->edges[a * sorter->count + b] = first <
+								       second;
+		}
+	}
+}
+
+static enum portico_status
+check_taking_part(const struct sorter *sorter, struct portico_error *err)
+{
+	const struct settings_order *order = sorter->given;
+
+	for (size_t i = 0; i < order->count; i++) {
+		size_t at = 0;
+
+		while (at < sorter->count &&
+		       strcmp(sorter->nodes[at].module->name,
+			      order->modules[i]) != 0)
+			at++;
+		if (at < sorter->count)
+			continue;
+		error_set(err, PORTICO_CONFIG,
+			  "order: module %s takes no part in %s",
+			  order->modules[i], sorter->stage);
+		if (order->place.file != NULL)
+			error_place(err, order->place.file, order->place.line,
+				    order->place.column);
+		return PORTICO_CONFIG;
+	}
+	return PORTICO_OK;
+}
+
 /* An unplaced node that must come before `node`; count if there is none. */
 static size_t
 find_predecessor(const struct sorter *sorter, size_t node)
@@ -173,8 +233,8 @@ refuse_circle(const struct sorter *sorter, struct portico_error *err)
 	error_set(err, PORTICO_CONFIG,
 		  "modules cannot be put in order for %s: %s", sorter->stage,
 		  text);
-	error_hint(err, "Leave one of these modules out of \"modules\", or "
-			"change what it says in before and after.");
+	error_hint(err, "Give the order of these modules in \"order\", or "
+			"leave one of them out of \"modules\".");
 	return PORTICO_CONFIG;
 }
 
@@ -185,6 +245,8 @@ sort_edges(struct sorter *sorter, struct portico_error *err)
 		add_edges(sorter, i, sorter->nodes[i].before, true);
 		add_edges(sorter, i, sorter->nodes[i].after, false);
 	}
+	if (sorter->given != NULL)
+		apply_order(sorter);
 	for (size_t done = 0; done < sorter->count; done++) {
 		size_t next = 0;
 
@@ -203,14 +265,19 @@ sort_edges(struct sorter *sorter, struct portico_error *err)
 /* Puts `nodes` in order, in place. */
 static enum portico_status
 sort_nodes(struct node *nodes, size_t count, const char *stage,
-	   struct portico_error *err)
+	   const struct settings_order *order, struct portico_error *err)
 {
-	struct sorter sorter = { .nodes = nodes,
-				 .count = count,
-				 .stage = stage };
+	struct sorter sorter = {
+		.nodes = nodes, .count = count, .stage = stage, .given = order
+	};
 	enum portico_status status;
 	struct node *sorted;
 
+	if (order != NULL) {
+		status = check_taking_part(&sorter, err);
+		if (status != PORTICO_OK)
+			return status;
+	}
 	if (count == 0)
 		return PORTICO_OK;
 	if (count > STAGE_NODES_MAX)
@@ -233,10 +300,21 @@ sort_nodes(struct node *nodes, size_t count, const char *stage,
 	return status;
 }
 
+const struct settings_order *
+pipeline_find_order(const struct settings_order *orders, size_t count,
+		    unsigned stage)
+{
+	for (size_t i = 0; i < count; i++)
+		if (orders[i].event == stage)
+			return &orders[i];
+	return NULL;
+}
+
 /* ---- collecting ---------------------------------------------------------- */
 
 /* The build in progress.  `nodes` has room for every row of every module. */
 struct build {
+	const struct pipeline_options *options;
 	struct module_record *const *modules;
 	size_t module_count;
 	struct node *nodes;
@@ -277,7 +355,10 @@ build_stage(struct build *build, unsigned stage, struct portico_error *err)
 {
 	size_t count = collect_stage(build, stage);
 	enum portico_status status = sort_nodes(
-		build->nodes, count, pipeline_stage_name(stage), err);
+		build->nodes, count, pipeline_stage_name(stage),
+		pipeline_find_order(build->options->orders,
+				    build->options->order_count, stage),
+		err);
 
 	if (status != PORTICO_OK)
 		return status;
@@ -289,7 +370,7 @@ build_stage(struct build *build, unsigned stage, struct portico_error *err)
 			(struct pipeline_subscriber){
 				.function = row->function,
 				.module = build->nodes[i].module,
-				.name = row->name,
+				.row = row
 			};
 		build->subscriber_count++;
 	}
@@ -319,7 +400,11 @@ build_filters(struct build *build, struct arena *arena,
 				       .row = filter };
 		count++;
 	}
-	status = sort_nodes(build->nodes, count, "response filters", err);
+	status = sort_nodes(build->nodes, count, "response filters",
+			    pipeline_find_order(build->options->orders,
+						build->options->order_count,
+						SETTINGS_ORDER_FILTERS),
+			    err);
 	if (status != PORTICO_OK || count == 0)
 		return status;
 	filters = arena_zalloc(arena, count * sizeof(*filters));
@@ -347,11 +432,13 @@ fill_next(struct pipeline *pipeline, uint32_t stops)
 }
 
 enum portico_status
-pipeline_build(struct arena *arena, struct module_record *const *modules,
-	       size_t module_count, uint32_t stops,
+pipeline_build(struct arena *arena, const struct pipeline_options *options,
 	       const struct pipeline **pipeline_r, struct portico_error *err)
 {
-	struct build build = { .modules = modules,
+	struct module_record *const *modules = options->modules;
+	size_t module_count = options->module_count;
+	struct build build = { .options = options,
+			       .modules = modules,
 			       .module_count = module_count };
 	size_t rows = module_count; /* one filter each, at most */
 	enum portico_status status = PORTICO_OK;
@@ -377,7 +464,7 @@ pipeline_build(struct arena *arena, struct module_record *const *modules,
 	status = build_filters(&build, arena, err);
 	if (status != PORTICO_OK)
 		goto out;
-	fill_next(build.pipeline, stops);
+	fill_next(build.pipeline, options->stops);
 	build.pipeline->subscribers = build.subscribers;
 	build.pipeline->subscriber_count = (uint32_t)build.subscriber_count;
 	build.pipeline->modules =
@@ -404,8 +491,8 @@ pipeline_print(FILE *stream, const struct pipeline *pipeline)
 		fprintf(stream, "%-20s", pipeline_stage_name(stage));
 		for (unsigned i = 0; i < count; i++) {
 			fprintf(stream, " %s", subscriber[i].module->name);
-			if (subscriber[i].name != NULL)
-				fprintf(stream, "(%s)", subscriber[i].name);
+			if (subscriber[i].row->name != NULL)
+				fprintf(stream, "(%s)", subscriber[i].row->name);
 		}
 		fputc('\n', stream);
 	}

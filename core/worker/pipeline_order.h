@@ -4,9 +4,10 @@
  * subscribers cut into stages, and the chain of response filters.  Built when
  * the configuration is read, immutable afterwards; any thread may read it.
  *
- * A stage is an event and a phase.  Order inside a stage: the modules' before
- * and after names; where they leave it open, the order in which the
- * configuration lists the modules.  Custom events are ordered name by name.
+ * A stage is an event and a phase.  Order inside a stage: what the
+ * configuration says for it ("order"); else the modules' before and after
+ * names; where these leave it open, the order in which the configuration lists
+ * the modules.  Custom events are ordered name by name.
  */
 #ifndef CORE_WORKER_PIPELINE_ORDER_H
 #define CORE_WORKER_PIPELINE_ORDER_H
@@ -17,6 +18,7 @@
 
 struct arena;
 struct module_record;
+struct settings_order; /* core/config/settings.h */
 
 /*
  * Stage numbers: the twelve request events with their post-events make
@@ -49,7 +51,7 @@ enum pipeline_stage {
 struct pipeline_subscriber {
 	portico_event_fn *function;
 	const struct module_record *module;
-	const char *name; /* of a custom event, else NULL */
+	const struct portico_subscription *row;
 };
 
 struct pipeline_filter {
@@ -77,18 +79,34 @@ struct pipeline {
 #define PIPELINE_MAGIC 0x50495045u
 
 /*
- * Builds the pipeline of an application that uses `modules`, given in
- * configuration order.  `stops` is a set of PIPELINE_STAGE_BIT: request
+ * What a pipeline is built from: `modules` in configuration order, and what
+ * the configuration says about the order on some events.  `stops` is a set of PIPELINE_STAGE_BIT: request
  * stages where the core itself has work (EXECUTE, for one).
- * PORTICO_CONFIG: the wishes contradict each other; err names the modules of
- * the circle and the event.
+ */
+struct pipeline_options {
+	struct module_record *const *modules;
+	size_t module_count;
+	const struct settings_order *orders; /* one for a stage, at most */
+	size_t order_count;
+	uint32_t stops;
+};
+
+/*
+ * PORTICO_CONFIG: the wishes contradict each other (err names the modules of
+ * the circle and the event), or the configuration orders a module that does
+ * not take part there (err has its place).
  * OWNERSHIP: the pipeline is the arena's; the records must outlive it.
  */
 enum portico_status pipeline_build(struct arena *arena,
-				   struct module_record *const *modules,
-				   size_t module_count, uint32_t stops,
+				   const struct pipeline_options *options,
 				   const struct pipeline **pipeline_r,
 				   struct portico_error *err);
+
+/* What the configuration says for a stage, or for SETTINGS_ORDER_FILTERS; NULL:
+ * nothing. */
+const struct settings_order *
+pipeline_find_order(const struct settings_order *orders, size_t count,
+		    unsigned stage);
 
 static inline unsigned
 pipeline_stage_count(const struct pipeline *pipeline, unsigned stage)

@@ -4,6 +4,7 @@
  */
 #include "t/unit/worker/modules.h"
 
+#include "core/config/settings.h"
 #include "core/worker/pipeline_order.h"
 
 #define AUTHORIZE PIPELINE_STAGE(PORTICO_EVENT_AUTHORIZE, PORTICO_PHASE_EVENT)
@@ -22,6 +23,8 @@ struct scene {
 	struct module_set *set;
 	struct module_record *modules[16];
 	size_t count;
+	struct settings_order orders[4];
+	size_t order_count;
 	const struct pipeline *pipeline;
 };
 
@@ -65,8 +68,14 @@ scene_wish(struct scene *scene, const struct wish *wish)
 static enum portico_status
 scene_build(struct scene *scene, uint32_t stops, struct portico_error *err)
 {
-	return pipeline_build(scene->arena, scene->modules, scene->count, stops,
-			      &scene->pipeline, err);
+	const struct pipeline_options options = { .modules = scene->modules,
+						  .module_count = scene->count,
+						  .orders = scene->orders,
+						  .order_count =
+							  scene->order_count,
+						  .stops = stops };
+
+	return pipeline_build(scene->arena, &options, &scene->pipeline, err);
 }
 
 static const char *
@@ -209,6 +218,92 @@ a_circle_names_its_modules_and_the_event(void **state)
 	assert_null(strstr(err.message, "outside"));
 	assert_null(strstr(err.message, "follower"));
 	scene_fini(&scene);
+}
+
+/* With the configured order; `expected` NULL: it is refused with `says`. */
+static void
+assert_ordered(const struct wish *wishes, size_t count,
+	       const char *const *order, const char *expected, const char *says)
+{
+	struct scene scene;
+	struct portico_error err;
+
+	scene_init(&scene);
+	for (size_t i = 0; i < count; i++)
+		scene_wish(&scene, &wishes[i]);
+	scene.orders[0] = (struct settings_order){
+		.event = AUTHORIZE,
+		.modules = order,
+		.place = { "portico.json", 7, 9 },
+	};
+	while (order[scene.orders[0].count] != NULL)
+		scene.orders[0].count++;
+	scene.order_count = 1;
+	if (expected == NULL) {
+		assert_int_equal(scene_build(&scene, 0, &err), PORTICO_CONFIG);
+		assert_says(&err, says);
+	} else {
+		if (scene_build(&scene, 0, &err) != PORTICO_OK)
+			fail_msg("%s", err.message);
+		assert_string_equal(names_of(scene.pipeline, AUTHORIZE),
+				    expected);
+	}
+	scene_fini(&scene);
+}
+
+static void
+the_configuration_overrules_what_modules_say(void **state)
+{
+	const struct wish wishes[] = { { "a", NAMES("b"), NULL },
+				       { "b", NULL, NULL },
+				       { "c", NULL, NAMES("b") },
+				       { "d", NULL, NULL } };
+	const struct wish circle[] = { { "a", NAMES("b"), NULL },
+				       { "b", NAMES("a"), NULL } };
+
+	(void)state;
+	/* a says it comes before b; what c says is still kept */
+	assert_ordered(wishes, 4, NAMES("b", "a"), "b a c d ", NULL);
+	assert_ordered(wishes, 4, NAMES("c", "b"), "a c b d ", NULL);
+	assert_ordered(wishes, 4, NAMES("d", "a"), "d a b c ", NULL);
+	/* and it is the way out of a circle */
+	assert_ordered(circle, 2, NAMES("b", "a"), "b a ", NULL);
+}
+
+static void
+a_configured_order_may_make_a_circle(void **state)
+{
+	/* a before m before b stands, since nothing is said of m */
+	const struct wish wishes[] = { { "a", NAMES("m"), NULL },
+				       { "m", NAMES("b"), NULL },
+				       { "b", NULL, NULL } };
+
+	(void)state;
+	assert_ordered(wishes, 3, NAMES("b", "a"), NULL, "after");
+	assert_ordered(wishes, 3, NAMES("b", "m", "a"), "b m a ", NULL);
+}
+
+static void
+a_configured_order_names_who_takes_part(void **state)
+{
+	const struct wish wishes[] = { { "a", NULL, NULL },
+				       { "b", NULL, NULL } };
+
+	(void)state;
+	assert_ordered(wishes, 2, NAMES("a", "ghost"), NULL,
+		       "order: module ghost takes no part in AUTHORIZE");
+}
+
+static void
+every_stage_is_known_to_the_configuration(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < PIPELINE_STAGES; i++)
+		assert_string_equal(settings_order_events[i],
+				    pipeline_stage_name(i));
+	assert_string_equal(settings_order_events[SETTINGS_ORDER_FILTERS],
+			    "FILTERS");
+	assert_null(settings_order_events[SETTINGS_ORDER_FILTERS + 1]);
 }
 
 static void
@@ -376,6 +471,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(modules_that_are_not_there_are_no_concern),
 	cmocka_unit_test(random_wishes_are_granted),
 	cmocka_unit_test(a_circle_names_its_modules_and_the_event),
+	cmocka_unit_test(the_configuration_overrules_what_modules_say),
+	cmocka_unit_test(a_configured_order_may_make_a_circle),
+	cmocka_unit_test(a_configured_order_names_who_takes_part),
+	cmocka_unit_test(every_stage_is_known_to_the_configuration),
 	cmocka_unit_test(a_module_cannot_precede_itself),
 	cmocka_unit_test(stages_are_cut_and_skipped_rightly),
 	cmocka_unit_test(an_application_without_modules_has_an_empty_pipeline),

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The columns of the access log that can be configured.
+ */
+#ifndef CORE_CONFIG_SETTINGS_LOG_H
+#define CORE_CONFIG_SETTINGS_LOG_H
+
+/* One column of the access log, in the order of the file. */
+enum settings_log_field {
+	SETTINGS_LOG_DATE, /* date */
+	SETTINGS_LOG_TIME, /* time */
+	SETTINGS_LOG_SITE, /* s-sitename */
+	SETTINGS_LOG_SERVER_IP, /* s-ip */
+	SETTINGS_LOG_METHOD, /* cs-method */
+	SETTINGS_LOG_URI_STEM, /* cs-uri-stem */
+	SETTINGS_LOG_URI_QUERY, /* cs-uri-query */
+	SETTINGS_LOG_SERVER_PORT, /* s-port */
+	SETTINGS_LOG_USER, /* cs-username */
+	SETTINGS_LOG_CLIENT_IP, /* c-ip */
+	SETTINGS_LOG_PROTOCOL, /* cs-version */
+	SETTINGS_LOG_HOST, /* cs-host */
+	SETTINGS_LOG_USER_AGENT, /* cs(User-Agent) */
+	SETTINGS_LOG_REFERER, /* cs(Referer) */
+	SETTINGS_LOG_STATUS, /* sc-status */
+	SETTINGS_LOG_SUBSTATUS, /* sc-substatus */
+	SETTINGS_LOG_WIN32_STATUS, /* sc-win32-status */
+	SETTINGS_LOG_BYTES_SENT, /* sc-bytes */
+	SETTINGS_LOG_BYTES_RECEIVED, /* cs-bytes */
+	SETTINGS_LOG_TIME_TAKEN, /* time-taken, milliseconds */
+	SETTINGS_LOG_FIELD_COUNT
+};
+
+/* The field's name in the log and in the configuration. */
+const char *settings_log_field_name(enum settings_log_field field);
+
+#endif
