@@ -9,6 +9,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/async.h \
 	sdk/include/portico/cookie.h \
 	sdk/include/portico/event.h \
+	sdk/include/portico/directive.h \
 	sdk/include/portico/file.h \
 	sdk/include/portico/filter.h \
 	sdk/include/portico/form.h \

@@ -84,6 +84,7 @@ SYSTEM_TESTS += \
 	t/activation/upgrade-failures.t \
 	t/command/command.t \
 	t/command/module-check.t \
+	t/command/module-doc.t \
 	t/command/module-order.t \
 	t/docs/documents.t \
 	t/listener/abort.t \

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * portico module check and order: portico-worker does it.
+ * portico module check, doc and order: portico-worker does it.
  */
 #include "core/command/module.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/arena.h"
@@ -96,5 +97,63 @@ module_order(const struct options *options, const char *url)
 		run.user = user;
 	result = worker_run(&run);
 	io_close(&run.fd);
+	return result;
+}
+
+/*
+ * The file of a module that is named as in a configuration: what the
+ * configuration says, if it can be read, else where modules are installed.
+ */
+static const char *
+find_file(const char *config, const char *name, struct arena *arena)
+{
+	struct settings *settings =
+		settings_read_file(config, config_problems_new(arena));
+	const struct settings_module *module;
+	const char *directory = PORTICO_MODULEDIR;
+	const char *file = NULL;
+
+	if (settings != NULL) {
+		module = settings_find_module(settings, name);
+		if (module != NULL)
+			file = arena_strdup(arena, module->file);
+		directory = arena_strdup(arena, settings->module_directory);
+		settings_unref(&settings);
+	}
+	return file != NULL ? file :
+			      arena_printf(arena, "%s/%s.so", directory, name);
+}
+
+static bool
+is_file(const char *text)
+{
+	size_t length = strlen(text);
+
+	return strchr(text, '/') != NULL ||
+	       (length > 3 && strcmp(text + length - 3, ".so") == 0);
+}
+
+int
+module_doc(const struct options *options, const char *what)
+{
+	bool schema = (options->given & OPTION_SCHEMA) != 0;
+	struct arena *arena = arena_new("module-doc", 0);
+	const char *file =
+		is_file(what) ? what : find_file(options->config, what, arena);
+	const char *const arguments[] = { "--describe-module", file,
+					  schema	? "--schema" :
+					  options->json ? "--json" :
+							  NULL,
+					  NULL };
+	const struct worker_run run = {
+		.arguments = arguments,
+		.user = options->user,
+		.about = file,
+		.fd = -1,
+		.json = options->json,
+	};
+	int result = worker_run(&run);
+
+	arena_free(arena);
 	return result;
 }

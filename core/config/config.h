@@ -156,6 +156,10 @@ uint32_t config_value_column(const struct config_value *value);
 const char *config_value_path(const struct config_value *value,
 			      struct arena *arena);
 
+/* The directory of a file, absolute; what is relative in it starts there.
+ * OWNERSHIP: the arena's. */
+const char *config_directory_of(struct arena *arena, const char *file);
+
 /* Puts the value's place into a filled error record. */
 void config_error_place(struct portico_error *err,
 			const struct config_value *value);

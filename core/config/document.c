@@ -204,6 +204,18 @@ token_start(const struct source *source, const json_error_t *error)
 	return end;
 }
 
+/* Whether the text that begins there names a member. */
+static bool
+is_key(const struct source *source, size_t at)
+{
+	if (at >= source->length || source->data[at] != '"')
+		return false;
+	at = skip_string(source, at);
+	while (at < source->length && is_space(source->data[at]))
+		at++;
+	return at < source->length && source->data[at] == ':';
+}
+
 static void
 syntax_problem(const struct source *source, const json_error_t *error)
 {
@@ -212,10 +224,16 @@ syntax_problem(const struct source *source, const json_error_t *error)
 				   "the file has to be UTF-8" :
 				   syntax_hint(source, at);
 	struct place place = place_of(source, at);
+	const char *near = strstr(error->text, " near '\"");
+	int length = (int)strlen(error->text);
 
+	/* The place says it as well, and the text may be a secret. */
+	if (near != NULL && !is_key(source, at))
+		length = (int)(near - error->text);
 	config_problem_at(source->problems, source->name, place.line,
-			  place.column, "no valid JSON: %s%s%s", error->text,
-			  hint == NULL ? "" : "; ", hint == NULL ? "" : hint);
+			  place.column, "no valid JSON: %.*s%s%s", length,
+			  error->text, hint == NULL ? "" : "; ",
+			  hint == NULL ? "" : hint);
 }
 
 /* ---- places ------------------------------------------------------------- */

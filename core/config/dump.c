@@ -257,7 +257,8 @@ static bool
 is_shown(const struct dump *d, const struct config_field *field,
 	 const void *member)
 {
-	if (field->name == NULL || (field->flags & CONFIG_HIDDEN) != 0)
+	if (field->name == NULL ||
+	    (field->flags & (CONFIG_HIDDEN | CONFIG_SECRET)) != 0)
 		return false;
 	switch (field->type) {
 	case CONFIG_TYPE_STRING:

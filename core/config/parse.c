@@ -25,8 +25,8 @@ static bool parse_object(struct parse *p, const struct config_table *table,
 /* ---- what was found, what is allowed ------------------------------------ */
 
 /* The kind of thing that a row takes, with its bounds. */
-static const char *
-describe_type(const struct config_field *field, struct arena *arena)
+const char *
+config_describe_field(const struct config_field *field, struct arena *arena)
 {
 	const char *bounds = config_describe_bounds(field, arena);
 	const char *zero = (field->flags & CONFIG_ZERO) != 0 ? "0 or " : "";
@@ -75,9 +75,12 @@ static void
 refuse(struct parse *p, const struct config_field *field,
        const struct config_value *value)
 {
-	config_problem(p->problems, value, "found %s, allowed is %s",
-		       config_describe(value, p->arena),
-		       describe_type(field, p->arena));
+	const char *found = "something that is not shown";
+
+	if ((field->flags & CONFIG_SECRET) == 0)
+		found = config_describe(value, p->arena);
+	config_problem(p->problems, value, "found %s, allowed is %s", found,
+		       config_describe_field(field, p->arena));
 }
 
 /* Lists and maps have bounds on their length. */
@@ -182,7 +185,7 @@ parse_enum(struct parse *p, const struct config_field *field,
 		config_problem(p->problems, value,
 			       "found %s, allowed is %s; did you mean \"%s\"?",
 			       config_describe(value, p->arena),
-			       describe_type(field, p->arena), nearest);
+			       config_describe_field(field, p->arena), nearest);
 }
 
 /* ---- lists of scalars --------------------------------------------------- */
@@ -419,7 +422,7 @@ require(struct parse *p, const struct config_field *field,
 	    !config_is_absent(field, config_member_const(field, target)))
 		return;
 	config_problem(p->problems, object, "\"%s\" is missing, needed is %s",
-		       field->name, describe_type(field, p->arena));
+		       field->name, config_describe_field(field, p->arena));
 }
 
 /* ---- keys that no row names --------------------------------------------- */

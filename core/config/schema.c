@@ -75,6 +75,8 @@ string_schema(const struct config_field *field)
 	/* Our bounds are bytes, JSON Schema's are characters. */
 	if (field->max != 0)
 		set(schema, "maxLength", json_integer(field->max));
+	if ((field->flags & CONFIG_SECRET) != 0)
+		set(schema, "writeOnly", json_true());
 	return schema;
 }
 

@@ -20,9 +20,8 @@
 #define SETTINGS_MAGIC 0x5e771a65u
 #define MEMFD_BYTES_MAX (64u << 20)
 
-/* The directory of a file, absolute. */
-static const char *
-directory_of(struct arena *arena, const char *file)
+const char *
+config_directory_of(struct arena *arena, const char *file)
 {
 	const char *slash = strrchr(file, '/');
 	char here[PATH_MAX];
@@ -66,7 +65,7 @@ load(struct settings *settings, struct config_document *document,
 
 	if (document != NULL) {
 		resolver.directory =
-			directory_of(settings->arena, settings->file);
+			config_directory_of(settings->arena, settings->file);
 		/* What could be parsed is resolved too: more is found. */
 		config_parse_object(&settings_root_table, config_root(document),
 				    &resolver.raw, settings->arena, problems);

@@ -150,12 +150,24 @@ struct settings_order {
 extern const char *const settings_order_events[];
 #define SETTINGS_ORDER_FILTERS 28u
 
-/* What the configuration says to one module in one application. */
+/* Who says something for an application, from the outside. */
+enum settings_level {
+	SETTINGS_LEVEL_SERVER,
+	SETTINGS_LEVEL_SITE,
+	SETTINGS_LEVEL_APPLICATION,
+};
+
+/* What the configuration says to one module in an application, or to it in all
+ * applications of a site or of the server (moduleDefaults). */
 struct settings_section {
 	const char *module;
 	const char *json; /* an object, as JSON text */
 	size_t json_length;
 	struct settings_place place; /* of the opening brace */
+	/* What the site, or the server, says for all its applications; this
+	 * one counts where both say something.  NULL: nothing. */
+	const struct settings_section *outer;
+	enum settings_level level;
 };
 
 struct settings_site;

@@ -92,6 +92,11 @@ struct raw_section {
 	uint32_t line, column;
 };
 
+/* Sections for modules of all applications. */
+struct raw_module_defaults {
+	struct config_rest rest;
+};
+
 struct raw_application {
 	const struct config_value *source;
 	uint32_t id; /* 0: to be chosen */
@@ -100,7 +105,9 @@ struct raw_application {
 	struct config_strings modules;
 	struct config_list handlers; /* of struct raw_handler */
 	struct config_list order; /* of struct raw_order */
-	struct config_map sections; /* of struct raw_section; handed on */
+	/* of struct raw_section, as handed on: its own, its site's and the
+	 * server's */
+	struct config_map sections, site_sections, server_sections;
 	struct config_rest rest; /* sections as in the file */
 };
 
@@ -117,6 +124,7 @@ struct raw_site {
 	struct config_list bindings; /* of struct raw_binding */
 	struct config_map applications; /* of struct raw_application */
 	struct config_strings elsewhere; /* handed on */
+	struct raw_module_defaults module_defaults;
 };
 
 struct raw_module {
@@ -138,6 +146,7 @@ struct raw_root {
 	struct config_map pools; /* of struct raw_pool */
 	struct config_map sites; /* of struct raw_site */
 	struct config_map modules; /* of struct raw_module */
+	struct raw_module_defaults module_defaults;
 };
 
 extern const struct config_table settings_root_table;

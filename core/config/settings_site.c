@@ -184,60 +184,145 @@ refuse_section(struct settings_resolver *resolver,
 			"of this application");
 }
 
+/* The section of the file as it is handed to modules; false: no object. */
+static bool
+take_section(struct settings_resolver *resolver,
+	     const struct config_value *value, struct settings_section *section)
+{
+	struct portico_slice text = config_value_text(value);
+
+	if (config_value_kind(value) != CONFIG_KIND_OBJECT) {
+		config_problem(resolver->problems, value,
+			       "the section of a module has to be an object");
+		return false;
+	}
+	*section = (struct settings_section){
+		.module = config_value_key(value),
+		.json = arena_strndup(resolver->arena, text.data, text.length),
+		.json_length = text.length,
+		.place = settings_place_of(value),
+	};
+	return true;
+}
+
+/* One that porticod handed on; NULL: it said nothing there. */
+static struct settings_section *
+handed_section(struct settings_resolver *resolver,
+	       const struct config_map *sections, const char *module)
+{
+	struct settings_section *section;
+
+	for (size_t i = 0; i < sections->count; i++) {
+		const struct raw_section *raw = sections->items[i].object;
+
+		if (strcmp(sections->items[i].name, module) != 0)
+			continue;
+		section = arena_zalloc(resolver->arena, sizeof *section);
+		*section = (struct settings_section){
+			.module = sections->items[i].name,
+			.json = raw->text,
+			.json_length = strlen(raw->text),
+			.place = { raw->file, raw->line, raw->column },
+		};
+		return section;
+	}
+	return NULL;
+}
+
+static struct settings_section *
+written_section(struct settings_resolver *resolver,
+		const struct config_rest *rest, const char *module)
+{
+	struct settings_section *section;
+
+	for (size_t i = 0; i < rest->count; i++) {
+		if (strcmp(config_value_key(rest->values[i]), module) != 0)
+			continue;
+		section = arena_zalloc(resolver->arena, sizeof *section);
+		if (take_section(resolver, rest->values[i], section))
+			return section;
+	}
+	return NULL;
+}
+
+/* Server, site, application: as far as they say something. */
+static struct settings_section *
+find_levels(struct settings_resolver *resolver, const struct raw_site *site,
+	    const struct raw_application *raw, const char *module)
+{
+	struct settings_section *levels[3], *inner = NULL;
+
+	if (resolver->handed_on) {
+		levels[0] =
+			handed_section(resolver, &raw->server_sections, module);
+		levels[1] =
+			handed_section(resolver, &raw->site_sections, module);
+		levels[2] = handed_section(resolver, &raw->sections, module);
+	} else {
+		levels[0] = written_section(
+			resolver, &resolver->raw.module_defaults.rest, module);
+		levels[1] = written_section(
+			resolver, &site->module_defaults.rest, module);
+		levels[2] = written_section(resolver, &raw->rest, module);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		if (levels[i] == NULL)
+			continue;
+		levels[i]->level = (enum settings_level)i;
+		levels[i]->outer = inner;
+		inner = levels[i];
+	}
+	return inner;
+}
+
 static void
 resolve_sections(struct settings_resolver *resolver,
-		 const struct raw_application *raw,
+		 const struct raw_site *site, const struct raw_application *raw,
 		 struct settings_application *application)
 {
-	size_t count = raw->rest.count + raw->sections.count;
-	struct settings_section *sections =
-		settings_array(resolver, count, sizeof *sections);
+	struct settings_section *sections = settings_array(
+		resolver, application->module_count, sizeof *sections);
 
 	if (sections == NULL)
 		return;
 	application->sections = sections;
-	for (size_t i = 0; i < raw->rest.count; i++) {
-		const struct config_value *value = raw->rest.values[i];
-		const char *name = config_value_key(value);
-		struct portico_slice text = config_value_text(value);
+	for (size_t i = 0; i < raw->rest.count; i++)
+		if (!has_module(application,
+				config_value_key(raw->rest.values[i])))
+			refuse_section(resolver, application,
+				       raw->rest.values[i]);
+	for (size_t i = 0; i < raw->sections.count && !resolver->handed_on; i++)
+		config_problem_at_key(resolver->problems,
+				      raw->sections.items[i].value,
+				      "unknown key");
+	for (size_t i = 0; i < application->module_count; i++) {
+		const struct settings_section *section = find_levels(
+			resolver, site, raw, application->modules[i]);
 
-		if (!has_module(application, name)) {
-			refuse_section(resolver, application, value);
-			continue;
-		}
-		if (config_value_kind(value) != CONFIG_KIND_OBJECT) {
-			config_problem(resolver->problems, value,
-				       "the section of a module has to be an "
-				       "object");
-			continue;
-		}
-		sections[application->section_count++] =
-			(struct settings_section){
-				.module = name,
-				.json = arena_strndup(resolver->arena,
-						      text.data, text.length),
-				.json_length = text.length,
-				.place = settings_place_of(value),
-			};
+		if (section != NULL)
+			sections[application->section_count++] = *section;
 	}
-	for (size_t i = 0; i < raw->sections.count; i++) {
-		const struct raw_section *section =
-			raw->sections.items[i].object;
+}
 
-		if (!resolver->handed_on) {
-			config_problem_at_key(resolver->problems,
-					      raw->sections.items[i].value,
-					      "unknown key");
-			continue;
-		}
-		sections[application->section_count++] =
-			(struct settings_section){
-				.module = raw->sections.items[i].name,
-				.json = section->text,
-				.json_length = strlen(section->text),
-				.place = { section->file, section->line,
-					   section->column },
-			};
+/* A section for a module that nobody uses is a slip of the pen. */
+static void
+check_module_defaults(struct settings_resolver *resolver,
+		      const struct raw_module_defaults *defaults,
+		      const struct settings_site *sites, size_t site_count)
+{
+	for (size_t i = 0; i < defaults->rest.count; i++) {
+		const struct config_value *value = defaults->rest.values[i];
+		bool used = false;
+
+		for (size_t s = 0; s < site_count; s++)
+			for (size_t a = 0; a < sites[s].application_count; a++)
+				used = used ||
+				       has_module(&sites[s].applications[a],
+						  config_value_key(value));
+		if (!used)
+			config_problem_at_key(resolver->problems, value,
+					      "no application here uses a "
+					      "module of that name");
 	}
 }
 
@@ -254,6 +339,7 @@ pool_is_written(const struct settings_resolver *resolver, const char *name)
 static void
 resolve_application(struct settings_resolver *resolver,
 		    const struct settings_site *site,
+		    const struct raw_site *raw_site,
 		    const struct config_entry *entry,
 		    struct settings_application *application)
 {
@@ -284,7 +370,7 @@ resolve_application(struct settings_resolver *resolver,
 			raw->pool);
 	resolve_handlers(resolver, raw, application);
 	resolve_orders(resolver, raw, application);
-	resolve_sections(resolver, raw, application);
+	resolve_sections(resolver, raw_site, raw, application);
 }
 
 /* ---- sites --------------------------------------------------------------- */
@@ -383,13 +469,15 @@ resolve_site(struct settings_resolver *resolver,
 	for (size_t i = 0; i < raw->bindings.count; i++)
 		resolve_binding(resolver, raw->bindings.items[i], &bindings[i]);
 	for (size_t i = 0; i < raw->applications.count; i++)
-		resolve_application(resolver, site, &raw->applications.items[i],
+		resolve_application(resolver, site, raw,
+				    &raw->applications.items[i],
 				    &applications[i]);
 	if (raw->elsewhere.count > 0 && !resolver->handed_on)
 		config_problem_at_key(resolver->problems,
 				      raw->elsewhere.values[0], "unknown key");
 	site->elsewhere = raw->elsewhere.items;
 	site->elsewhere_count = raw->elsewhere.count;
+	check_module_defaults(resolver, &raw->module_defaults, site, 1);
 	qsort(applications, raw->applications.count, sizeof *applications,
 	      longer_path_first);
 	if (site->id == 0)
@@ -434,5 +522,7 @@ settings_resolve_sites(struct settings_resolver *resolver)
 	settings->site_count = sites->count;
 	for (size_t i = 0; i < sites->count; i++)
 		resolve_site(resolver, &sites->items[i], &settings->sites[i]);
+	check_module_defaults(resolver, &resolver->raw.module_defaults,
+			      settings->sites, settings->site_count);
 	number_sites(resolver);
 }

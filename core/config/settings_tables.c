@@ -321,6 +321,15 @@ static const struct config_table section_table =
 	CONFIG_TABLE(struct raw_section, section_fields,
 		     "A module's section with its place.");
 
+static const struct config_field module_defaults_fields[] = {
+	CONFIG_REST(struct raw_module_defaults, rest,
+		    .prose = "A section for each module, named as it."),
+};
+static const struct config_table module_defaults_table = CONFIG_TABLE(
+	struct raw_module_defaults, module_defaults_fields,
+	"Settings of modules, setting by setting, where an application does "
+	"not say them itself.");
+
 static const struct config_field application_fields[] = {
 	CONFIG_SOURCE(struct raw_application, source),
 	CONFIG_INTEGER(struct raw_application, id, "id", .fallback = "0",
@@ -350,6 +359,12 @@ static const struct config_field application_fields[] = {
 	CONFIG_MAP(struct raw_application, sections, "sections", &section_table,
 		   .flags = CONFIG_HIDDEN,
 		   .prose = "Sections as porticod hands them on."),
+	CONFIG_MAP(struct raw_application, site_sections, "siteSections",
+		   &section_table, .flags = CONFIG_HIDDEN,
+		   .prose = "Those of its site."),
+	CONFIG_MAP(struct raw_application, server_sections, "serverSections",
+		   &section_table, .flags = CONFIG_HIDDEN,
+		   .prose = "Those of the server."),
 	CONFIG_REST(struct raw_application, rest,
 		    .prose = "A section for each module, named as it."),
 };
@@ -392,6 +407,10 @@ static const struct config_field site_fields[] = {
 		       .flags = CONFIG_HIDDEN,
 		       .prose = "Applications of other pools, as porticod "
 				"hands them on."),
+	CONFIG_OBJECT(struct raw_site, module_defaults, "moduleDefaults",
+		      &module_defaults_table,
+		      .prose = "Settings of modules for all applications of "
+			       "the site."),
 };
 static const struct config_table site_table =
 	CONFIG_TABLE(struct raw_site, site_fields, "A site.");
@@ -446,6 +465,10 @@ static const struct config_field root_fields[] = {
 		   .prose = "Sites by name."),
 	CONFIG_MAP(struct raw_root, modules, "modules", &module_table,
 		   .max = 1000, .prose = "Modules by name."),
+	CONFIG_OBJECT(struct raw_root, module_defaults, "moduleDefaults",
+		      &module_defaults_table,
+		      .prose = "Settings of modules for all applications of "
+			       "all sites."),
 };
 const struct config_table settings_root_table = CONFIG_TABLE(
 	struct raw_root, root_fields, "The configuration of a server.");

@@ -173,27 +173,42 @@ write_orders(const struct settings_application *application)
 }
 
 static json_t *
-write_sections(const struct writer *writer,
-	       const struct settings_application *application)
+write_section(const struct writer *writer,
+	      const struct settings_section *section)
 {
-	json_t *sections = json_object();
+	json_t *json = json_object();
 
-	for (size_t i = 0; i < application->section_count; i++) {
-		const struct settings_section *section =
-			&application->sections[i];
-		json_t *json = json_object();
-
-		json_object_set_new(json, "text",
-				    json_stringn(section->json,
-						 section->json_length));
-		if (writer->audience != SETTINGS_FOR_COMPARISON) {
-			put_text(json, "file", section->place.file);
-			put_number(json, "line", section->place.line);
-			put_number(json, "column", section->place.column);
-		}
-		json_object_set_new(sections, section->module, json);
+	json_object_set_new(json, "text",
+			    json_stringn(section->json, section->json_length));
+	if (writer->audience != SETTINGS_FOR_COMPARISON) {
+		put_text(json, "file", section->place.file);
+		put_number(json, "line", section->place.line);
+		put_number(json, "column", section->place.column);
 	}
-	return sections;
+	return json;
+}
+
+static void
+write_sections(const struct writer *writer,
+	       const struct settings_application *application, json_t *json)
+{
+	static const char *const keys[] = {
+		[SETTINGS_LEVEL_SERVER] = "serverSections",
+		[SETTINGS_LEVEL_SITE] = "siteSections",
+		[SETTINGS_LEVEL_APPLICATION] = "sections",
+	};
+	const struct settings_section *section;
+
+	for (size_t level = 0; level < sizeof keys / sizeof *keys; level++)
+		json_object_set_new(json, keys[level], json_object());
+	for (size_t i = 0; i < application->section_count; i++) {
+		section = &application->sections[i];
+		for (; section != NULL; section = section->outer)
+			json_object_set_new(
+				json_object_get(json, keys[section->level]),
+				section->module,
+				write_section(writer, section));
+	}
 }
 
 static json_t *
@@ -214,8 +229,7 @@ write_application(const struct writer *writer,
 	json_object_set_new(json, "modules", modules);
 	json_object_set_new(json, "handlers", write_handlers(application));
 	json_object_set_new(json, "order", write_orders(application));
-	json_object_set_new(json, "sections",
-			    write_sections(writer, application));
+	write_sections(writer, application, json);
 	return json;
 }
 

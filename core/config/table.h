@@ -108,6 +108,8 @@ enum config_flags {
 	CONFIG_PARTIAL = 1 << 2,
 	/* Left out of dumps and of the schema. */
 	CONFIG_HIDDEN = 1 << 3,
+	/* STRING: no message shows it, no dump has it. */
+	CONFIG_SECRET = 1 << 4,
 };
 
 struct config_field {
@@ -262,6 +264,10 @@ bool config_parse_over(const struct config_table *table,
 /* A struct with the defaults alone. */
 void config_set_defaults(const struct config_table *table, void *target,
 			 struct arena *arena);
+
+/* What a row takes, with its bounds, for people: "a whole number from 1 to 9". */
+const char *config_describe_field(const struct config_field *field,
+				  struct arena *arena);
 
 /*
  * The effective configuration as JSON that reads back to the same; with

@@ -20,6 +20,7 @@ static const char usage[] =
 	"\n"
 	"  portico-worker --control-fd FD --pool NAME\n"
 	"  portico-worker --check-module FILE [--json]\n"
+	"  portico-worker --describe-module FILE [--json | --schema]\n"
 	"  portico-worker --check-config FILE [--json]\n"
 	"  portico-worker --check-config FILE --order SITE/PATH [--json]\n"
 	"  portico-worker --show-pipeline FILE [--pool NAME]\n"
@@ -30,6 +31,8 @@ static const char usage[] =
 	"  --pool NAME           the pool\n"
 	"  --log-level LEVEL     error, warning, info (default) or debug\n"
 	"  --check-module FILE   is FILE a module that this server can load?\n"
+	"  --describe-module FILE  its settings, in words, as JSON or as\n"
+	"                        JSON Schema\n"
 	"  --check-config FILE   check modules and their settings\n"
 	"  --order SITE/PATH     show what runs for this request, and why\n"
 	"  --method NAME         of that request (GET)\n"
@@ -40,11 +43,13 @@ struct options {
 	int control_fd;
 	const char *pool;
 	const char *check_module;
+	const char *describe_module;
 	const char *check_config;
 	const char *show_pipeline;
 	const char *order;
 	const char *method;
 	bool json;
+	bool schema;
 	enum log_level level;
 };
 
@@ -52,6 +57,8 @@ enum option_name {
 	OPTION_CONTROL_FD = 256,
 	OPTION_POOL,
 	OPTION_CHECK_MODULE,
+	OPTION_DESCRIBE_MODULE,
+	OPTION_SCHEMA,
 	OPTION_CHECK_CONFIG,
 	OPTION_SHOW_PIPELINE,
 	OPTION_ORDER,
@@ -66,6 +73,8 @@ static const struct option long_options[] = {
 	{ "control-fd", required_argument, NULL, OPTION_CONTROL_FD },
 	{ "pool", required_argument, NULL, OPTION_POOL },
 	{ "check-module", required_argument, NULL, OPTION_CHECK_MODULE },
+	{ "describe-module", required_argument, NULL, OPTION_DESCRIBE_MODULE },
+	{ "schema", no_argument, NULL, OPTION_SCHEMA },
 	{ "check-config", required_argument, NULL, OPTION_CHECK_CONFIG },
 	{ "show-pipeline", required_argument, NULL, OPTION_SHOW_PIPELINE },
 	{ "order", required_argument, NULL, OPTION_ORDER },
@@ -107,6 +116,12 @@ parse_one(struct options *options, int name)
 		break;
 	case OPTION_CHECK_MODULE:
 		options->check_module = optarg;
+		break;
+	case OPTION_DESCRIBE_MODULE:
+		options->describe_module = optarg;
+		break;
+	case OPTION_SCHEMA:
+		options->schema = true;
 		break;
 	case OPTION_CHECK_CONFIG:
 		options->check_config = optarg;
@@ -168,6 +183,12 @@ main(int argc, char **argv)
 	if (options.check_module != NULL)
 		return module_check_file(stdout, options.check_module,
 					 options.json, &worker_host);
+	if (options.describe_module != NULL)
+		return module_doc_file(stdout, options.describe_module,
+				       options.schema ? MODULE_DOC_SCHEMA :
+				       options.json   ? MODULE_DOC_JSON :
+							MODULE_DOC_PROSE,
+				       &worker_host);
 	if (options.check_config != NULL && options.order != NULL)
 		return module_show_order(stdout, options.check_config,
 					 options.control_fd, options.order,

@@ -14,6 +14,7 @@ core_worker_libmodule_la_SOURCES = \
 	core/worker/module_check.h \
 	core/worker/module_config.c \
 	core/worker/module_config.h \
+	core/worker/module_doc.c \
 	core/worker/module_load.c \
 	core/worker/module_load.h \
 	core/worker/module_validate.c \
@@ -22,6 +23,7 @@ core_worker_libmodule_la_SOURCES = \
 	core/worker/pipeline_explain.h \
 	core/worker/pipeline_order.c \
 	core/worker/pipeline_order.h
+core_worker_libmodule_la_LIBADD = $(PCRE2_LIBS)
 
 MODULE_LIBS = core/worker/libmodule.la core/http/libhttp.la $(CONFIG_LIBS)
 

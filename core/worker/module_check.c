@@ -300,8 +300,8 @@ json_handlers(const struct module_record *record)
 	return array;
 }
 
-static json_t *
-json_module(const struct module_record *record)
+json_t *
+module_to_json(const struct module_record *record)
 {
 	const struct portico_module *module = &record->module;
 	json_t *abi =
@@ -330,7 +330,7 @@ print_json(const struct report *report)
 
 	if (report->record != NULL)
 		json_object_set_new(root, "module",
-				    json_module(report->record));
+				    module_to_json(report->record));
 	json_dumpf(root, report->out, JSON_INDENT(2));
 	fputc('\n', report->out);
 	fflush(report->out);

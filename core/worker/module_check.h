@@ -9,7 +9,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include <portico/host.h>
+
+struct module_record;
 
 /*
  * Loads the module, prints what its descriptor says, and checks that it
@@ -20,6 +24,20 @@
  */
 int module_check_file(FILE *out, const char *path, bool json,
 		      const struct portico_host *host);
+
+enum module_doc_form {
+	MODULE_DOC_PROSE,
+	MODULE_DOC_JSON,
+	MODULE_DOC_SCHEMA, /* of its section, draft 2020-12 */
+};
+
+/* Loads the module and prints to `out` what it is and the settings of its
+ * section; returns the exit status as above. */
+int module_doc_file(FILE *out, const char *path, enum module_doc_form form,
+		    const struct portico_host *host);
+
+/* The descriptor for programs.  OWNERSHIP: the caller's, json_decref(). */
+json_t *module_to_json(const struct module_record *record);
 
 /* Reads a configuration and checks all module sections, handlers and orders
  * of all applications; prints every problem to stderr; 0 none, 1 some.

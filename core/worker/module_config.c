@@ -13,6 +13,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <jansson.h>
+#include <pcre2.h>
+#include <stdlib.h>
+
 #include "core/base/arena.h"
 #include "core/base/buffer.h"
 #include "core/base/error.h"
@@ -66,6 +71,13 @@ static const struct {
 				    _Alignof(struct portico_pair *), true },
 	[PORTICO_DIRECTIVE_JSON] = { "json", CONFIG_TYPE_JSON, sizeof(char *),
 				     _Alignof(char *), true },
+	[PORTICO_DIRECTIVE_PATH] = { "path", CONFIG_TYPE_STRING, sizeof(char *),
+				     _Alignof(char *), false },
+	[PORTICO_DIRECTIVE_REGEX] = { "regex", CONFIG_TYPE_STRING,
+				      sizeof(char *), _Alignof(char *), false },
+	[PORTICO_DIRECTIVE_SECRET] = { "secret", CONFIG_TYPE_STRING,
+				       sizeof(char *), _Alignof(char *),
+				       false },
 };
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
@@ -111,6 +123,8 @@ translate(const struct shadow *shadow, size_t index)
 	field->max = row->maximum;
 	field->words = row->values;
 	field->prose = row->summary;
+	if (row->type == PORTICO_DIRECTIVE_SECRET)
+		field->flags = CONFIG_SECRET;
 	if (!types[row->type].in_cell)
 		return;
 	field->offset = shadow->cells + index * sizeof(union cell);
@@ -139,6 +153,79 @@ shadow_init(struct shadow *shadow, const struct portico_module *module,
 		.fields = shadow->fields,
 		.count = shadow->count,
 	};
+}
+
+/* ---- texts that have a meaning -------------------------------------------- */
+
+static bool
+check_regex(const char *text, const struct config_value *value,
+	    struct config_problems *problems)
+{
+	PCRE2_SIZE offset;
+	int number;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)text,
+					 PCRE2_ZERO_TERMINATED, PCRE2_UTF,
+					 &number, &offset, NULL);
+	PCRE2_UCHAR reason[160];
+
+	if (code != NULL) {
+		pcre2_code_free(code);
+		return true;
+	}
+	pcre2_get_error_message(number, reason, sizeof(reason));
+	config_problem(problems, value,
+		       "found \"%s\", allowed is a regular expression: %s at "
+		       "its byte %zu",
+		       text, (const char *)reason, (size_t)offset + 1);
+	return false;
+}
+
+/* `member` holds what the section `value` says. */
+static bool
+finish_path(const char **member, const struct config_value *value,
+	    struct arena *arena, struct config_problems *problems)
+{
+	if ((*member)[0] == '\0') {
+		config_problem(problems, value,
+			       "found an empty text, allowed is a path");
+		return false;
+	}
+	if ((*member)[0] != '/')
+		*member = arena_printf(
+			arena, "%s/%s",
+			config_directory_of(arena, config_value_file(value)),
+			*member);
+	return true;
+}
+
+/* Paths and expressions that this section says; an inherited one was looked at
+ * where it stands. */
+static bool
+finish_texts(const struct shadow *shadow, const struct config_value *section,
+	     unsigned char *filled, struct arena *arena,
+	     struct config_problems *problems)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < shadow->count; i++) {
+		const struct portico_directive *row =
+			&shadow->module->directives[i];
+		const struct config_value *value =
+			config_value_find(section, row->name);
+		const char *text;
+
+		if (value == NULL || (row->type != PORTICO_DIRECTIVE_PATH &&
+				      row->type != PORTICO_DIRECTIVE_REGEX))
+			continue;
+		memcpy(&text, filled + row->offset, sizeof(text));
+		if (row->type == PORTICO_DIRECTIVE_REGEX) {
+			good = check_regex(text, value, problems) && good;
+			continue;
+		}
+		good = finish_path(&text, value, arena, problems) && good;
+		memcpy(filled + row->offset, &text, sizeof(text));
+	}
+	return good;
 }
 
 /* The defaults as a section: an object with one member for each. */
@@ -184,7 +271,9 @@ fill_defaults(const struct shadow *shadow, struct arena *arena,
 	if (document != NULL)
 		filled = config_parse_object(&shadow->table,
 					     config_root(document), base, arena,
-					     problems);
+					     problems) &&
+			 finish_texts(shadow, config_root(document), base,
+				      arena, problems);
 	buffer_fini(&text);
 	return filled ? base : NULL;
 }
@@ -249,6 +338,9 @@ take_cell(const struct portico_directive *row, const union cell *cell,
 	case PORTICO_DIRECTIVE_DURATION:
 	case PORTICO_DIRECTIVE_STRING:
 	case PORTICO_DIRECTIVE_ENUM:
+	case PORTICO_DIRECTIVE_PATH:
+	case PORTICO_DIRECTIVE_REGEX:
+	case PORTICO_DIRECTIVE_SECRET:
 		return;
 	}
 	memcpy(target + row->offset, &pointer, sizeof(pointer));
@@ -293,36 +385,59 @@ check_zero_maximum(const struct shadow *shadow,
 	return good;
 }
 
+/* ---- filling -------------------------------------------------------------- */
+
+/* Reads one section over what is outside of it; NULL: problems. */
+static void *
+fill_section(const struct shadow *shadow,
+	     const struct settings_section *section, const void *base,
+	     struct arena *arena, struct config_problems *problems)
+{
+	const struct config_document *document = config_read_piece(
+		arena, module_place_file(&section->place), section->place.line,
+		section->place.column,
+		slice_make(section->json, section->json_length), problems);
+	void *filled;
+
+	if (document == NULL)
+		return NULL;
+	filled = arena_zalloc(arena, shadow->table.size + 1);
+	if (config_parse_over(&shadow->table, config_root(document), base,
+			      filled, arena, problems) &&
+	    check_zero_maximum(shadow, config_root(document), problems) &&
+	    finish_texts(shadow, config_root(document), filled, arena,
+			 problems))
+		return filled;
+	return NULL;
+}
+
+/* The outermost first.  NULL: problems. */
+static void *
+fill_levels(const struct shadow *shadow, const struct settings_section *section,
+	    void *base, struct arena *arena, struct config_problems *problems)
+{
+	if (section == NULL || section->json == NULL)
+		return base;
+	base = fill_levels(shadow, section->outer, base, arena, problems);
+	return base == NULL ?
+		       NULL :
+		       fill_section(shadow, section, base, arena, problems);
+}
+
 enum portico_status
 module_config_fill(const struct portico_module *module,
 		   const struct settings_section *section, struct arena *arena,
 		   void **configuration_r, struct config_problems *problems)
 {
-	const struct config_document *document;
-	const struct config_value *root;
 	struct shadow shadow;
-	void *base, *filled;
+	void *filled;
 
 	shadow_init(&shadow, module, arena);
-	base = fill_defaults(&shadow, arena, problems);
-	if (base == NULL)
+	filled = fill_defaults(&shadow, arena, problems);
+	if (filled != NULL)
+		filled = fill_levels(&shadow, section, filled, arena, problems);
+	if (filled == NULL)
 		return PORTICO_CONFIG;
-	filled = base;
-	if (section != NULL && section->json != NULL) {
-		document = config_read_piece(
-			arena, module_place_file(&section->place),
-			section->place.line, section->place.column,
-			slice_make(section->json, section->json_length),
-			problems);
-		if (document == NULL)
-			return PORTICO_CONFIG;
-		root = config_root(document);
-		filled = arena_zalloc(arena, shadow.table.size + 1);
-		if (!config_parse_over(&shadow.table, root, base, filled, arena,
-				       problems) ||
-		    !check_zero_maximum(&shadow, root, problems))
-			return PORTICO_CONFIG;
-	}
 	take_cells(&shadow, filled, arena);
 	*configuration_r = module->configuration_size == 0 ? NULL : filled;
 	return PORTICO_OK;
@@ -400,6 +515,17 @@ check_row(const struct portico_module *module, size_t index,
 				 row->name, row->minimum, row->maximum);
 	if (row->type == PORTICO_DIRECTIVE_ENUM)
 		return check_values(row, err);
+	if (row->type == PORTICO_DIRECTIVE_SECRET && row->default_value != NULL)
+		return error_set(err, PORTICO_INVALID,
+				 "directive \"%s\": a secret with a default "
+				 "is none",
+				 row->name);
+	if (row->type == PORTICO_DIRECTIVE_PATH && row->default_value != NULL &&
+	    strncmp(row->default_value, "\"/", 2) != 0)
+		return error_set(err, PORTICO_INVALID,
+				 "directive \"%s\": the default of a path has "
+				 "to be absolute",
+				 row->name);
 	return PORTICO_OK;
 }
 
@@ -462,15 +588,81 @@ module_config_check_table(const struct portico_module *module,
 	return check_defaults(module, err);
 }
 
+/* The defaults are the module's JSON, which the table cannot say. */
+static void
+add_defaults(const struct portico_module *module, json_t *schema)
+{
+	json_t *properties = json_object_get(schema, "properties");
+
+	for (size_t i = 0; i < count_directives(module); i++) {
+		const struct portico_directive *row = &module->directives[i];
+
+		if (row->default_value != NULL)
+			json_object_set_new(json_object_get(properties,
+							    row->name),
+					    "default",
+					    json_loads(row->default_value,
+						       JSON_DECODE_ANY, NULL));
+	}
+}
+
 enum portico_status
 module_config_schema(const struct portico_module *module, struct buffer *buffer)
 {
 	struct arena *arena = arena_new("module-schema", 0);
 	enum portico_status status;
+	struct buffer plain;
 	struct shadow shadow;
+	json_t *schema;
+	char *text;
 
+	buffer_init(&plain, 0);
 	shadow_init(&shadow, module, arena);
-	status = config_schema(&shadow.table, module->name, buffer);
+	status = config_schema(&shadow.table, module->name, &plain);
+	if (status == PORTICO_OK) {
+		schema = json_loadb(plain.data, plain.length, 0, NULL);
+		add_defaults(module, schema);
+		text = json_dumps(schema, JSON_INDENT(2));
+		json_decref(schema);
+		status = buffer_printf(buffer, "%s\n", text);
+		free(text); /* jansson's */
+	}
+	buffer_fini(&plain);
 	arena_free(arena);
 	return status;
+}
+
+const char *
+module_config_describe(const struct portico_module *module, size_t index,
+		       struct arena *arena)
+{
+	const struct portico_directive *row = &module->directives[index];
+	struct shadow shadow;
+	const char *text;
+
+	shadow_init(&shadow, module, arena);
+	text = config_describe_field(&shadow.fields[index], arena);
+	switch (row->type) {
+	case PORTICO_DIRECTIVE_PATH:
+		return arena_printf(arena,
+				    "%s: a path; a relative one starts from "
+				    "the directory of the configuration",
+				    text);
+	case PORTICO_DIRECTIVE_REGEX:
+		return arena_printf(arena, "%s: a regular expression (PCRE2)",
+				    text);
+	case PORTICO_DIRECTIVE_SECRET:
+		return arena_printf(arena, "%s, and is never shown", text);
+	case PORTICO_DIRECTIVE_BOOL:
+	case PORTICO_DIRECTIVE_INTEGER:
+	case PORTICO_DIRECTIVE_SIZE:
+	case PORTICO_DIRECTIVE_DURATION:
+	case PORTICO_DIRECTIVE_STRING:
+	case PORTICO_DIRECTIVE_ENUM:
+	case PORTICO_DIRECTIVE_LIST:
+	case PORTICO_DIRECTIVE_MAP:
+	case PORTICO_DIRECTIVE_JSON:
+		break;
+	}
+	return text;
 }

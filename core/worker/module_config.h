@@ -20,7 +20,7 @@ struct settings_section;
 
 /*
  * Fills a new struct of `module->configuration_size` bytes in `arena`.
- * `section` NULL: defaults.  `*configuration_r` is NULL if that size is 0.
+ * `section` NULL: defaults; what is outside of it is read before it.  `*configuration_r` is NULL if that size is 0.
  * PORTICO_CONFIG: problems were added, with places in the section's file.
  * OWNERSHIP: the struct and all it points to are the arena's.
  */
@@ -42,6 +42,11 @@ enum portico_status module_config_check_table(const struct portico_module *,
 /* JSON Schema of the module's section, appended. */
 enum portico_status module_config_schema(const struct portico_module *module,
 					 struct buffer *buffer);
+
+/* What the setting takes, for people: "a whole number from -10 to 100".
+ * OWNERSHIP: the arena's. */
+const char *module_config_describe(const struct portico_module *module,
+				   size_t index, struct arena *arena);
 
 /* The file of a place for a problem; what stands nowhere gets a word. */
 const char *module_place_file(const struct settings_place *place);

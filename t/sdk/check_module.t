@@ -73,7 +73,7 @@ is($status, 0, 'the same as JSON');
 is_deeply([$answer->{ok}, $answer->{exports}, $answer->{problems}],
 	[JSON::PP::true, ['portico_module_entry'], []],
 	'... says that all is well');
-is(scalar @{ $answer->{module}{settings} }, 9, '... and has all settings');
+is(scalar @{ $answer->{module}{settings} }, 12, '... and has all settings');
 is_deeply($answer->{module}{settings}[5]{values}, [qw(red green blue)],
 	'... with the words of a choice');
 

@@ -64,6 +64,9 @@ wait 90000000000
 text (none)
 colour 1
 json null
+path /nowhere
+pattern ^/[a-z]+$
+password of 0 bytes
 END
 like($http->request('GET', '/show')->{body}, qr/\A\Qenabled 0
 count -3
@@ -71,7 +74,7 @@ limit 1048576
 wait 1500000000
 text words
 colour 2
-json {\E.*"deep".*\}\nlist a\nlist b\nmap k=v\n\z/s, 'settings arrive');
+json {\E.*"deep".*\}\npath.*\nlist a\nlist b\nmap k=v\n\z/s, 'settings arrive');
 
 # ---- echo ------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum colour {
 	RED,
@@ -24,6 +25,9 @@ struct configuration {
 	const char *const *list;
 	const struct portico_pair *map;
 	const char *json;
+	const char *path;
+	const char *pattern;
+	const char *password;
 };
 
 static const char *const colours[] = { "red", "green", "blue", NULL };
@@ -78,6 +82,23 @@ static const struct portico_directive directives[] = {
 	  .offset = PORTICO_MEMBER(struct configuration, json, const char *),
 	  .default_value = "null",
 	  .summary = "Anything." },
+	{ .name = "path",
+	  .type = PORTICO_DIRECTIVE_PATH,
+	  .offset = PORTICO_MEMBER(struct configuration, path, const char *),
+	  .default_value = "\"/nowhere\"",
+	  .summary = "A file." },
+	{ .name = "pattern",
+	  .type = PORTICO_DIRECTIVE_REGEX,
+	  .offset = PORTICO_MEMBER(struct configuration, pattern, const char *),
+	  .default_value = "\"^/[a-z]+$\"",
+	  .summary = "An expression." },
+	{ .name = "password",
+	  .type = PORTICO_DIRECTIVE_SECRET,
+	  .offset =
+		  PORTICO_MEMBER(struct configuration, password, const char *),
+	  .minimum = 4,
+	  .maximum = 16,
+	  .summary = "A secret." },
 	{ 0 }
 };
 
@@ -102,10 +123,12 @@ show(struct portico_request *request)
 	used += (size_t)snprintf(text, sizeof(text),
 				 "enabled %d\ncount %" PRId64 "\nlimit %" PRIu64
 				 "\nwait %" PRIu64
-				 "\ntext %s\ncolour %d\njson %s\n",
+				 "\ntext %s\ncolour %d\njson %s\npath %.500s"
+				 "\npattern %.100s\npassword of %zu bytes\n",
 				 c->enabled, c->count, c->limit, c->wait,
 				 c->text == NULL ? "(none)" : c->text,
-				 c->colour, c->json);
+				 c->colour, c->json, c->path, c->pattern,
+				 c->password == NULL ? 0 : strlen(c->password));
 	for (size_t i = 0; c->list[i] != NULL && used < sizeof(text) / 2; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
 					 "list %.200s\n", c->list[i]);

@@ -23,6 +23,9 @@ struct everything {
 	const char *const *list;
 	const struct portico_pair *map;
 	const char *json;
+	const char *path;
+	const char *regex;
+	const char *secret;
 	char guard_after[8];
 };
 
@@ -51,6 +54,9 @@ static const struct portico_directive directives[] = {
 	ROW(map, const struct portico_pair *, MAP,
 	    .default_value = "{\"k\": \"v\"}"),
 	ROW(json, const char *, JSON, .default_value = "{ \"deep\": [1, 2] }"),
+	ROW(path, const char *, PATH, .default_value = "\"/default\""),
+	ROW(regex, const char *, REGEX, .default_value = "\"^a|b$\""),
+	ROW(secret, const char *, SECRET, .minimum = 4, .maximum = 9),
 	{ 0 }
 };
 
@@ -122,6 +128,9 @@ assert_defaults(const struct everything *c)
 	assert_string_equal(c->map[0].value, "v");
 	assert_null(c->map[1].name);
 	assert_string_equal(c->json, "{ \"deep\": [1, 2] }");
+	assert_string_equal(c->path, "/default");
+	assert_string_equal(c->regex, "^a|b$");
+	assert_null(c->secret);
 	assert_memory_equal(c->guard_before, zeros, 8);
 	assert_memory_equal(c->guard_after, zeros, 8);
 }
@@ -247,6 +256,123 @@ a_maximum_of_zero_counts_below_zero(void **state)
 	assert_int_equal(config_problem_count(problems), 2);
 }
 
+/* Whatever is wrong with it or near it. */
+static void
+a_secret_is_in_no_message(void **state)
+{
+	static const char *const sections[] = {
+		"{ \"secret\": \"hun\" }",
+		"{ \"secret\": \"hunter2hunter2\" }",
+		"{ \"secret\": 4711 }",
+		"{ \"secret\": [ \"hunter2\" ] }",
+		"{ \"secret\" \"hunter2\" }",
+		"{ \"secret\": \"hunter2\" \"text\": \"\" }",
+		"{ \"text\": \"\" \"hunter2\" }",
+	};
+	size_t count = sizeof(sections) / sizeof(*sections);
+	struct everything *c = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(fill(&everything_module, sections[i], &c),
+				 PORTICO_CONFIG);
+	assert_int_equal(config_problem_count(problems), count);
+	for (size_t i = 0; i < count; i++) {
+		assert_null(strstr(config_problem_text(problems, i), "hun"));
+		assert_null(strstr(config_problem_text(problems, i), "4711"));
+	}
+	assert_problem("secret: found something that is not shown, allowed is "
+		       "a text from 4 to 9 bytes");
+	assert_int_equal(fill(&everything_module, "{ \"secret\": \"hunter2\" }",
+			      &c),
+			 PORTICO_OK);
+	assert_string_equal(c->secret, "hunter2");
+}
+
+static void
+an_expression_is_compiled(void **state)
+{
+	struct everything *c = NULL;
+
+	(void)state;
+	assert_int_equal(fill(&everything_module,
+			      "{ \"regex\": \"^(caf\\u00e9|[a-z]{2,3})$\" }",
+			      &c),
+			 PORTICO_OK);
+	assert_int_equal(fill(&everything_module,
+			      "{ \"number\": 3,\n \"regex\": \"a(b\" }", &c),
+			 PORTICO_CONFIG);
+	assert_problem("portico.json:11:11: regex: found \"a(b\", allowed is a "
+		       "regular expression: missing closing parenthesis at its "
+		       "byte 4");
+}
+
+static void
+a_path_starts_where_it_is_said(void **state)
+{
+	const struct settings_section server = {
+		.json = "{ \"path\": \"keys/a\" }",
+		.json_length = 20,
+		.place = { "/etc/portico/portico.json", 1, 1 },
+	};
+	const struct settings_section site = {
+		.json = "{ \"number\": 5 }",
+		.json_length = 15,
+		.place = { "/srv/site.json", 1, 1 },
+		.outer = &server,
+	};
+	struct everything *c = NULL;
+
+	(void)state;
+	assert_int_equal(module_config_fill(&everything_module, &site, arena,
+					    (void **)&c, problems),
+			 PORTICO_OK);
+	assert_string_equal(c->path, "/etc/portico/keys/a");
+	assert_int_equal(fill(&everything_module, "{ \"path\": \"/abs\" }", &c),
+			 PORTICO_OK);
+	assert_string_equal(c->path, "/abs");
+	assert_int_equal(fill(&everything_module, "{ \"path\": \"\" }", &c),
+			 PORTICO_CONFIG);
+	assert_problem("path: found an empty text, allowed is a path");
+}
+
+static void
+what_is_not_said_comes_from_outside(void **state)
+{
+	struct settings_section levels[3] = {
+		{ .json = "{ \"number\": 1, \"text\": \"server\", "
+			  "\"list\": [ \"s\" ], \"choice\": \"blue\" }" },
+		{ .json = "{ \"number\": 2, \"text\": \"site\" }",
+		  .outer = &levels[0] },
+		{ .json = "{ \"number\": 3 }", .outer = &levels[1] },
+	};
+	struct everything *c = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		levels[i].json_length = strlen(levels[i].json);
+		levels[i].place = (struct settings_place){ "portico.json",
+							   10 * (uint32_t)i,
+							   1 };
+	}
+	assert_int_equal(module_config_fill(&everything_module, &levels[2],
+					    arena, (void **)&c, problems),
+			 PORTICO_OK);
+	assert_int_equal(c->number, 3);
+	assert_string_equal(c->text, "site");
+	assert_string_equal(c->list[0], "s");
+	assert_null(c->list[1]);
+	assert_int_equal(c->choice, 2);
+	assert_int_equal(c->duration, UINT64_C(90000000000));
+
+	levels[1].json = "{ \"number\": 200 }";
+	levels[1].json_length = strlen(levels[1].json);
+	assert_int_equal(module_config_fill(&everything_module, &levels[2],
+					    arena, (void **)&c, problems),
+			 PORTICO_CONFIG);
+	assert_problem("portico.json:10:13: number: found 200");
+}
+
 static void
 a_section_for_a_module_without_settings_is_wrong(void **state)
 {
@@ -355,7 +481,7 @@ wrong_rows_are_refused(void **state)
 	(void)state;
 	assert_table_refused(unnamed, "directive 0: name is not");
 	ASSERT_ROW_REFUSED("\"row\": type 77", .type = 77);
-	ASSERT_ROW_REFUSED("\"row\": offset 96 is outside the struct",
+	ASSERT_ROW_REFUSED("\"row\": offset 120 is outside the struct",
 			   .type = PORTICO_DIRECTIVE_SIZE,
 			   .offset = sizeof(struct everything));
 	ASSERT_ROW_REFUSED("\"row\": offset 4294967288 is outside",
@@ -372,6 +498,15 @@ wrong_rows_are_refused(void **state)
 			   .maximum = 8);
 	ASSERT_ROW_REFUSED("\"row\": enum without values",
 			   .type = PORTICO_DIRECTIVE_ENUM);
+	ASSERT_ROW_REFUSED("\"row\": a secret with a default is none",
+			   .type = PORTICO_DIRECTIVE_SECRET,
+			   .default_value = "\"changeit\"");
+	ASSERT_ROW_REFUSED("\"row\": the default of a path has to be absolute",
+			   .type = PORTICO_DIRECTIVE_PATH,
+			   .default_value = "\"keys\"");
+	ASSERT_ROW_REFUSED("allowed is a regular expression",
+			   .type = PORTICO_DIRECTIVE_REGEX,
+			   .default_value = "\"(\"");
 }
 
 static void
@@ -427,6 +562,8 @@ the_schema_knows_every_directive(void **state)
 	for (size_t i = 0; directives[i].name != NULL; i++)
 		assert_non_null(
 			strstr(buffer_text(&buffer), directives[i].name));
+	assert_non_null(strstr(buffer_text(&buffer), "\"default\": \"64KiB\""));
+	assert_non_null(strstr(buffer_text(&buffer), "\"writeOnly\": true"));
 	buffer_fini(&buffer);
 }
 
@@ -438,6 +575,10 @@ static const struct CMUnitTest tests[] = {
 	CONFIG_TEST(every_type_is_read),
 	CONFIG_TEST(lists_and_maps_without_default_are_empty_not_null),
 	CONFIG_TEST(all_problems_are_told_at_once_with_their_places),
+	CONFIG_TEST(a_secret_is_in_no_message),
+	CONFIG_TEST(an_expression_is_compiled),
+	CONFIG_TEST(a_path_starts_where_it_is_said),
+	CONFIG_TEST(what_is_not_said_comes_from_outside),
 	CONFIG_TEST(a_maximum_of_zero_counts_below_zero),
 	CONFIG_TEST(a_section_for_a_module_without_settings_is_wrong),
 	CONFIG_TEST(broken_json_is_placed_in_the_file),
