@@ -153,7 +153,7 @@ a_record_holds_a_copy_of_what_the_module_says(void **state)
 					&err),
 			 PORTICO_OK);
 	assert_string_equal(record->module.version, "1.0.0");
-	assert_int_equal(record->directive_count, 9);
+	assert_int_equal(record->directive_count, 12);
 	assert_int_equal(record->handler_count, 1);
 	assert_int_equal(record->subscription_count, 0);
 	assert_ptr_equal(module_of(&record->self), record);
