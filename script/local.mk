@@ -14,10 +14,12 @@ CHECKS += \
 
 EXTRA_DIST += \
 	.ci/run \
+	script/abi \
 	script/bench \
 	script/checks/lib \
 	script/format \
 	script/fuzz \
+	script/golden \
 	script/lib \
 	script/run \
 	script/test \

@@ -43,6 +43,10 @@ sdk_examples_echo_echo_la_LDFLAGS = $(EXAMPLE_FLAGS)
 
 EXTRA_DIST += \
 	sdk/README.md \
+	sdk/abi/portico-1.abi \
+	t/sdk/golden/README.md \
+	t/sdk/golden/echo-1.0.so \
+	t/sdk/golden/hello-1.0.so \
 	sdk/examples/hello/Makefile \
 	sdk/examples/hello/README.md \
 	sdk/examples/echo/Makefile \
@@ -53,6 +57,7 @@ dist_doc_DATA += \
 	docs/sdk/writing-a-module.md
 
 SYSTEM_TESTS += \
+	t/sdk/abi.t \
 	t/sdk/areas.t \
 	t/sdk/basics.t \
 	t/sdk/changes.t \
@@ -62,6 +67,7 @@ SYSTEM_TESTS += \
 	t/sdk/forms.t \
 	t/sdk/parameters.t \
 	t/sdk/rewrite.t \
+	t/sdk/golden.t \
 	t/sdk/serving.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
