@@ -85,6 +85,7 @@ SYSTEM_TESTS += \
 	t/command/command.t \
 	t/command/module-check.t \
 	t/command/module-doc.t \
+	t/command/module-list.t \
 	t/command/module-order.t \
 	t/docs/documents.t \
 	t/listener/abort.t \

@@ -351,6 +351,20 @@ on_worker_list(struct commands *commands, struct control_connection *client,
 }
 
 static void
+on_module_list(struct commands *commands, struct control_connection *client,
+	       const json_t *request)
+{
+	json_t *modules = json_array();
+
+	(void)request;
+	LIST_FOREACH(struct pool, link, pool, &commands->manager->pools)
+		LIST_FOREACH(struct worker_process, link, worker,
+			     &pool->workers)
+			worker_process_add_modules(worker, modules);
+	answer(client, json_pack("{s:o}", "modules", modules));
+}
+
+static void
 on_request_list(struct commands *commands, struct control_connection *client,
 		const json_t *request)
 {
@@ -458,6 +472,7 @@ static const struct {
 	{ "pool-stop", on_pool_stop },
 	{ "pool-recycle", on_pool_recycle },
 	{ "worker-list", on_worker_list },
+	{ "module-list", on_module_list },
 	{ "request-list", on_request_list },
 	{ "listener-show", on_listener_show },
 	{ "reload", on_reload },

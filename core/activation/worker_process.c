@@ -236,6 +236,7 @@ on_ready(struct worker_process *worker, const json_t *json)
 		return;
 	worker->modules = json_incref(message.modules);
 	worker->events = json_incref(message.events);
+	worker->loaded = json_incref(message.loaded);
 	worker->state = WORKER_PROCESS_READY;
 	start_record_step(record_of(worker), START_STEP_READY,
 			  clock_monotonic_ns());
@@ -356,6 +357,7 @@ on_timer_closed(uv_handle_t *handle)
 
 	json_decref(worker->modules);
 	json_decref(worker->events);
+	json_decref(worker->loaded);
 	worker->magic = 0;
 	mem_free(worker);
 }
@@ -742,4 +744,30 @@ worker_process_to_json(const struct worker_process *worker)
 		(json_int_t)worker->loops, "uptimeMs",
 		(json_int_t)((clock_monotonic_ns() - worker->started_ns) /
 			     NS_PER_MS));
+}
+
+void
+worker_process_add_modules(const struct worker_process *worker, json_t *modules)
+{
+	size_t i;
+	json_t *module, *row;
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	json_array_foreach(worker->loaded, i, module)
+	{
+		if (!json_is_object(module))
+			continue; /* a worker may say anything */
+		row = json_copy(module);
+		json_object_set_new(row, "pool",
+				    json_string(worker->pool->name));
+		json_object_set_new(row, "worker", json_integer(worker->id));
+		json_object_set_new(row, "pid",
+				    json_integer(process_pid(worker->process)));
+		json_object_set_new(row, "generation",
+				    json_integer(worker->generation));
+		json_object_set_new(
+			row, "state",
+			json_string(worker_process_state_name(worker->state)));
+		json_array_append_new(modules, row);
+	}
 }

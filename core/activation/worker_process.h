@@ -53,6 +53,7 @@ struct worker_process {
 	char end_reason[256]; /* what we know of its end, beside the exit */
 	uint64_t requests; /* when it said stopped */
 	json_t *modules, *events; /* names by number, or NULL */
+	json_t *loaded; /* what it says of its modules, or NULL */
 };
 
 /*
@@ -97,6 +98,10 @@ void worker_process_name_progress(const struct worker_process *worker,
 				  json_t *request);
 
 /* For status: {"id","pid","state","generation","uptimeMs",...} */
+/* Appends an object for each module that it has loaded. */
+void worker_process_add_modules(const struct worker_process *worker,
+				json_t *modules);
+
 json_t *worker_process_to_json(const struct worker_process *worker);
 
 #endif

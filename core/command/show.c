@@ -303,6 +303,29 @@ show_workers(const json_t *answer)
 	note_silence(answer, "counters");
 }
 
+void
+show_modules(const json_t *answer)
+{
+	struct table *table = table_new("MODULE VERSION ABI POOL >WORKER "
+					">PROCESS STATE FILE");
+	size_t i;
+	json_t *module;
+
+	json_array_foreach(json_object_get(answer, "modules"), i, module)
+	{
+		table_member(table, module, "name");
+		table_member(table, module, "version");
+		table_member(table, module, "abi");
+		table_member(table, module, "pool");
+		table_member(table, module, "worker");
+		table_member(table, module, "pid");
+		table_member(table, module, "state");
+		table_member(table, module, "file");
+	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
 static void
 print_start(const json_t *start)
 {

@@ -10,6 +10,7 @@
 typedef void show_fn(const json_t *answer);
 
 show_fn show_status, show_pools, show_pool, show_pool_change, show_workers,
-	show_requests, show_listener, show_reload, show_upgrade, show_error;
+	show_requests, show_modules, show_listener, show_reload, show_upgrade,
+	show_error;
 
 #endif

@@ -59,6 +59,8 @@ static const struct command commands[] = {
 	  .takes = OPTION_SOCKET | OPTION_WAIT,
 	  .patient = true,
 	  .more = upgrade_help },
+	ASK("module list", NULL, NULL, "module-list", show_modules,
+	    "which modules are loaded: versions, files, pools, workers"),
 	RUN("module check", "FILE", OPTION_USER, module_check,
 	    "is the file a module that this server can load?"),
 	RUN("module doc", "NAME|FILE",

@@ -125,6 +125,9 @@ struct control_ready {
 	 * channel's progress words; arrays of text, or NULL.  Decoded:
 	 * borrowed; encoded: a reference is added. */
 	json_t *modules, *events;
+	/* And of a worker for module list: in the same order an object for
+	 * each module with name, version, abi and file, or NULL. */
+	json_t *loaded;
 };
 
 /* listener -> manager: a request waits and no worker is there; sent once until

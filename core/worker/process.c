@@ -197,6 +197,31 @@ start(struct process *process, int memfd, struct portico_error *err)
 	return status;
 }
 
+/* Most bytes of versions and files in one message: porticod takes no larger
+ * one from a worker than CONTROL_UNTRUSTED_MAX. */
+#define LOADED_BYTES_MAX 32768
+
+/* A file's name need not be UTF-8, which JSON has to be. */
+static json_t *
+describe_module(const struct module_record *record, size_t *used)
+{
+	const struct portico_module *module = &record->module;
+	json_t *json = json_pack("{s:s, s:o}", "name", record->name, "abi",
+				 json_sprintf("%u.%u", module->abi_major,
+					      module->abi_minor));
+	json_t *file, *version;
+
+	*used += strlen(record->path) + strlen(module->version);
+	if (*used > LOADED_BYTES_MAX)
+		return json;
+	file = json_string(record->path);
+	version = json_string(module->version);
+	json_object_set_new(json, "file", file ? file : json_string("?"));
+	json_object_set_new(json, "version",
+			    version ? version : json_string("?"));
+	return json;
+}
+
 /* With the names behind the numbers of the progress words. */
 static void
 say_ready(struct process *process)
@@ -206,12 +231,18 @@ say_ready(struct process *process)
 		.loops = process->worker->loop_count,
 		.modules = json_array(),
 		.events = json_array(),
+		.loaded = json_array(),
 	};
 
-	for (size_t i = 0; i < module_set_count(set); i++)
-		json_array_append_new(
-			ready.modules,
-			json_string(module_set_get(set, i)->name));
+	size_t used = 0;
+
+	for (size_t i = 0; i < module_set_count(set); i++) {
+		const struct module_record *record = module_set_get(set, i);
+
+		json_array_append_new(ready.modules, json_string(record->name));
+		json_array_append_new(ready.loaded,
+				      describe_module(record, &used));
+	}
 	for (int i = 0; i < PORTICO_EVENT_COUNT; i++)
 		json_array_append_new(ready.events,
 				      json_string(pipeline_event_name(
@@ -219,6 +250,7 @@ say_ready(struct process *process)
 	control_send(process->control, control_encode_ready(&ready), NULL, 0);
 	json_decref(ready.modules);
 	json_decref(ready.events);
+	json_decref(ready.loaded);
 }
 
 static void

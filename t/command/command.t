@@ -34,6 +34,7 @@ my %expected = (
 	'pool list'     => qr/main.*other/s,
 	'pool show main' => qr/main/,
 	'worker list'   => qr/\b$pid\b/,
+	'module list'   => qr/probe/,
 	'request list'  => qr/./,
 	'listener show' => qr/@{[$server->port]}/,
 );
