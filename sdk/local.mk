@@ -27,6 +27,17 @@ porticoinclude_HEADERS = \
 
 pkgconfig_DATA += sdk/portico.pc
 
+# What `portico module new` copies.
+templatedir = $(pkgdatadir)/template
+dist_template_DATA = \
+	sdk/template/Makefile \
+	sdk/template/README.md \
+	sdk/template/gitignore \
+	sdk/template/module.c
+dist_template_SCRIPTS = sdk/template/check
+templatewwwdir = $(templatedir)/www
+dist_templatewww_DATA = sdk/template/www/index.html
+
 # -rpath makes libtool build a real .so although nothing is installed.
 EXAMPLE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
 EXAMPLE_CPPFLAGS = -I$(top_srcdir)/sdk/include

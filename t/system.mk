@@ -86,7 +86,9 @@ SYSTEM_TESTS += \
 	t/command/module-check.t \
 	t/command/module-doc.t \
 	t/command/module-list.t \
+	t/command/module-new.t \
 	t/command/module-order.t \
+	t/command/module-run.t \
 	t/docs/documents.t \
 	t/listener/abort.t \
 	t/listener/balance.t \

@@ -4,9 +4,15 @@ bin_PROGRAMS += portico
 portico_SOURCES = \
 	core/command/client.c \
 	core/command/client.h \
+	core/command/installation.c \
+	core/command/installation.h \
 	core/command/main.c \
 	core/command/module.c \
 	core/command/module.h \
+	core/command/module_new.c \
+	core/command/module_run.c \
+	core/command/sandbox.c \
+	core/command/sandbox.h \
 	core/command/options.c \
 	core/command/options.h \
 	core/command/show.c \

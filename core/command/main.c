@@ -83,8 +83,8 @@ main(int argc, char **argv)
 	}
 	surplus = options_surplus(&options, command->takes);
 	if (surplus != NULL) {
-		fprintf(stderr, "portico: %s does not know --%s\n", command->words,
-			surplus);
+		fprintf(stderr, "portico: %s does not know --%s\n",
+			command->words, surplus);
 		return EXIT_USAGE;
 	}
 	argument = command->argument == NULL ? NULL : argv[used];

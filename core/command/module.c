@@ -12,6 +12,7 @@
 #include "core/base/buffer.h"
 #include "core/base/error.h"
 #include "core/base/io.h"
+#include "core/command/installation.h"
 #include "core/command/options.h"
 #include "core/command/worker.h"
 #include "core/config/config.h"
@@ -28,6 +29,7 @@ module_check(const struct options *options, const char *file)
 		.user = options->user,
 		.about = file,
 		.fd = -1,
+		.output = -1,
 		.json = options->json,
 	};
 
@@ -84,6 +86,7 @@ module_order(const struct options *options, const char *url)
 	struct worker_run run = { .arguments = arguments,
 				  .user = options->user,
 				  .about = url,
+				  .output = -1,
 				  .json = options->json };
 	struct portico_error err;
 	char user[256];
@@ -110,7 +113,9 @@ find_file(const char *config, const char *name, struct arena *arena)
 	struct settings *settings =
 		settings_read_file(config, config_problems_new(arena));
 	const struct settings_module *module;
-	const char *directory = PORTICO_MODULEDIR;
+	char installed[INSTALLATION_PATH_BYTES];
+	const char *directory =
+		installation_path(INSTALLATION_MODULES, NULL, installed);
 	const char *file = NULL;
 
 	if (settings != NULL) {
@@ -150,6 +155,7 @@ module_doc(const struct options *options, const char *what)
 		.user = options->user,
 		.about = file,
 		.fd = -1,
+		.output = -1,
 		.json = options->json,
 	};
 	int result = worker_run(&run);

@@ -10,6 +10,6 @@
 
 #include "core/command/words.h"
 
-command_fn module_check, module_doc, module_order;
+command_fn module_check, module_doc, module_new, module_order, module_run;
 
 #endif

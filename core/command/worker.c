@@ -19,11 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/io.h"
+#include "core/command/installation.h"
 #include "core/command/options.h"
 
 #define ARGUMENTS_MAX 16
@@ -50,16 +50,6 @@ worker_fail(const struct worker_run *run, const char *format, ...)
 	return EXIT_FAILED;
 }
 
-const char *
-worker_program(const char *name, char *text, unsigned size)
-{
-	const char *directory = getenv("PORTICO_LIBEXEC_DIR");
-
-	snprintf(text, size, "%s/%s",
-		 directory == NULL ? PORTICO_LIBEXECDIR : directory, name);
-	return text;
-}
-
 /* In the child.  False: it stays root, and must not go on. */
 static bool
 give_up_root(const struct passwd *account)
@@ -80,6 +70,7 @@ become(const struct worker_run *run, const struct passwd *account,
        const char *program)
 {
 	const char *arguments[ARGUMENTS_MAX + 2] = { "portico-worker" };
+	sigset_t none;
 
 	for (unsigned i = 0; run->arguments[i] != NULL && i < ARGUMENTS_MAX;
 	     i++)
@@ -92,6 +83,10 @@ become(const struct worker_run *run, const struct passwd *account,
 	}
 	/* After the change of user, which would undo it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (run->output >= 0)
+		dup2(run->output, STDOUT_FILENO);
 	if (run->fd == 3)
 		fcntl(3, F_SETFD, 0); /* dup2() to itself would not */
 	else if (run->fd >= 0)
@@ -106,7 +101,7 @@ become(const struct worker_run *run, const struct passwd *account,
 static int
 await(const struct worker_run *run, pid_t pid)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0), status = 0, ready = 1;
+	int fd = io_pidfd_open(pid), status = 0, ready = 1;
 
 	if (fd >= 0) {
 		struct pollfd waiter = { .fd = fd, .events = POLLIN };
@@ -142,10 +137,10 @@ worker_run(const struct worker_run *run)
 {
 	const char *user = run->user == NULL ? WORKER_DEFAULT_USER : run->user;
 	const struct passwd *account = NULL;
-	char program[4096];
+	char program[INSTALLATION_PATH_BYTES];
 	pid_t pid;
 
-	worker_program("portico-worker", program, sizeof program);
+	installation_path(INSTALLATION_LIBEXEC, "portico-worker", program);
 	if (geteuid() == 0) {
 		account = getpwnam(user);
 		if (account == NULL)

@@ -18,6 +18,7 @@ struct worker_run {
 	const char *user; /* for root; NULL: WORKER_DEFAULT_USER */
 	const char *about; /* file or URL, for sentences */
 	int fd; /* becomes descriptor 3; -1: none */
+	int output; /* becomes its standard output; -1: ours */
 	bool json; /* its standard output is to be one JSON object */
 };
 
@@ -32,8 +33,5 @@ int worker_run(const struct worker_run *run);
 /* Says why it cannot be done, in the same ways; returns EXIT_FAILED. */
 int worker_fail(const struct worker_run *run, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/* Path of a program of the installation, in `text`. */
-const char *worker_program(const char *name, char *text, unsigned size);
 
 #endif

@@ -102,7 +102,8 @@ static const struct member members_ready[] = {
 	O(struct control_ready, "generation", U32, generation),
 	O(struct control_ready, "modules", JSON, modules),
 	O(struct control_ready, "events", JSON, events),
-	O(struct control_ready, "loaded", JSON, loaded), END
+	O(struct control_ready, "loaded", JSON, loaded),
+	END
 };
 static const struct member members_demand[] = {
 	M(struct control_demand, "pool", TEXT, pool), END
