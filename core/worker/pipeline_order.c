@@ -492,7 +492,8 @@ pipeline_print(FILE *stream, const struct pipeline *pipeline)
 		for (unsigned i = 0; i < count; i++) {
 			fprintf(stream, " %s", subscriber[i].module->name);
 			if (subscriber[i].row->name != NULL)
-				fprintf(stream, "(%s)", subscriber[i].row->name);
+				fprintf(stream, "(%s)",
+					subscriber[i].row->name);
 		}
 		fputc('\n', stream);
 	}
