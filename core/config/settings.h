@@ -132,10 +132,7 @@ struct settings_handler {
 	struct settings_place place;
 };
 
-/*
- * What an application says about the order of modules on one event, whatever
- * they themselves say of each other.
- */
+/* The order of modules on one event of an application, whatever they say. */
 struct settings_order {
 	unsigned event; /* index into settings_order_events */
 	const char *const *modules; /* earlier first; at least two, no doubles */
