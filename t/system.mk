@@ -28,7 +28,7 @@ t_worker_who_loads_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_wrong_abi_la_SOURCES = t/worker/wrong_abi.c
 t_worker_wrong_abi_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 
-noinst_HEADERS += t/worker/refuse_call.h
+noinst_HEADERS += t/worker/argument.h t/worker/refuse_call.h
 check_PROGRAMS += t/worker/refuse-call
 t_worker_refuse_call_SOURCES = t/worker/refuse_call.c
 

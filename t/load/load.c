@@ -22,6 +22,7 @@
 #include <portico/portico.h>
 
 #include "t/load/pattern.h"
+#include "t/worker/argument.h"
 
 #define WRITE_BYTES 16384
 
@@ -44,41 +45,6 @@ struct state {
 	size_t chunk;
 	bool wrong;
 };
-
-/* The value of `name` in the query, or an empty slice. */
-static struct portico_slice
-argument(struct portico_request *request, const char *name)
-{
-	struct portico_slice query =
-		portico_request_text(request, PORTICO_TEXT_QUERY);
-	size_t length = strlen(name);
-	const char *at = query.data, *end = query.data + query.length;
-
-	while (at < end) {
-		const char *stop = memchr(at, '&', (size_t)(end - at));
-
-		if (stop == NULL)
-			stop = end;
-		if ((size_t)(stop - at) > length &&
-		    memcmp(at, name, length) == 0 && at[length] == '=')
-			return (struct portico_slice){ at + length + 1,
-						       (size_t)(stop - at) -
-							       length - 1 };
-		at = stop + 1;
-	}
-	return (struct portico_slice){ "", 0 };
-}
-
-static uint64_t
-number(struct portico_request *request, const char *name)
-{
-	struct portico_slice text = argument(request, name);
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < text.length; i++)
-		value = value * 10 + (uint64_t)(text.data[i] - '0');
-	return value;
-}
 
 static bool
 begin_answer(struct portico_request *request, const struct state *state)
@@ -135,15 +101,15 @@ on_timer(struct portico_request *request, void *arg)
 static enum portico_verdict
 do_pattern(struct portico_request *request, struct state *state)
 {
-	uint64_t ms = number(request, "ms");
+	uint64_t ms = number(request, "ms", 0);
 
-	state->total = number(request, "bytes");
-	state->chunk = (size_t)number(request, "chunk");
+	state->total = number(request, "bytes", 0);
+	state->chunk = (size_t)number(request, "chunk", 0);
 	if (state->chunk == 0 || state->chunk > WRITE_BYTES)
 		state->chunk = WRITE_BYTES;
 	if (!begin_answer(request, state))
 		return PORTICO_ERROR;
-	if (number(request, "sized") != 0)
+	if (number(request, "sized", 0) != 0)
 		portico_response_set_length(request, (int64_t)state->total);
 	if (ms == 0)
 		return send_pattern(request, state);
@@ -249,8 +215,8 @@ do_store(struct portico_request *request, struct state *state)
 {
 	if (!count_execution(request))
 		return PORTICO_ERROR;
-	state->total = number(request, "bytes");
-	state->rest_ms = number(request, "ms");
+	state->total = number(request, "bytes", 0);
+	state->rest_ms = number(request, "ms", 0);
 	return read_body(request, state);
 }
 
@@ -263,7 +229,7 @@ handle(struct portico_request *request)
 		portico_request_text(request, PORTICO_TEXT_PATH_IN_APPLICATION);
 	struct state *state = portico_request_state(request);
 
-	state->seed = number(request, "seed");
+	state->seed = number(request, "seed", 0);
 	if (path.length == strlen("/pattern") &&
 	    memcmp(path.data, "/pattern", path.length) == 0)
 		return do_pattern(request, state);

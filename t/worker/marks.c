@@ -30,6 +30,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "t/worker/argument.h"
+
 struct settings {
 	const char *file;
 	int64_t start_delay;
@@ -78,43 +80,6 @@ mark(struct portico_request *request, const char *what)
 	if (fd < 0 || write(fd, line, (size_t)length) != length)
 		abort();
 	close(fd);
-}
-
-/* ---- the query ----------------------------------------------------------- */
-
-static struct portico_slice
-argument(struct portico_request *request, const char *name)
-{
-	struct portico_slice query =
-		portico_request_text(request, PORTICO_TEXT_QUERY);
-	size_t length = strlen(name);
-	const char *at = query.data;
-	const char *end = at + query.length;
-
-	while (at < end) {
-		const char *stop = memchr(at, '&', (size_t)(end - at));
-
-		if (stop == NULL)
-			stop = end;
-		if ((size_t)(stop - at) > length &&
-		    memcmp(at, name, length) == 0 && at[length] == '=')
-			return (struct portico_slice){ at + length + 1,
-						       (size_t)(stop - at) -
-							       length - 1 };
-		at = stop + 1;
-	}
-	return (struct portico_slice){ "", 0 };
-}
-
-static uint64_t
-number(struct portico_request *request, const char *name)
-{
-	struct portico_slice text = argument(request, name);
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < text.length; i++)
-		value = value * 10 + (uint64_t)(text.data[i] - '0');
-	return value;
 }
 
 /* ---- what it does -------------------------------------------------------- */
@@ -284,7 +249,7 @@ handle(struct portico_request *request)
 	if (name.length == 0 || name.length >= sizeof(state->name))
 		return PORTICO_NEXT;
 	memcpy(state->name, name.data, name.length);
-	state->milliseconds = number(request, "ms");
+	state->milliseconds = number(request, "ms", 0);
 	mark(request, "run");
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (path.length == strlen(actions[i].path) &&

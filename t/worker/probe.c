@@ -34,6 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "t/worker/argument.h"
+
 struct settings {
 	const char *greeting;
 	int64_t level;
@@ -78,47 +80,6 @@ equals(struct portico_slice slice, const char *text)
 {
 	return slice.length == strlen(text) &&
 	       memcmp(slice.data, text, slice.length) == 0;
-}
-
-/* The value of `name` in the query, or an empty slice. */
-static struct portico_slice
-argument(struct portico_request *request, const char *name)
-{
-	struct portico_slice query =
-		portico_request_text(request, PORTICO_TEXT_QUERY);
-	size_t length = strlen(name);
-	const char *at = query.data;
-	const char *end = at + query.length;
-
-	while (at < end) {
-		const char *stop = memchr(at, '&', (size_t)(end - at));
-
-		if (stop == NULL)
-			stop = end;
-		if ((size_t)(stop - at) > length &&
-		    memcmp(at, name, length) == 0 && at[length] == '=')
-			return (struct portico_slice){ at + length + 1,
-						       (size_t)(stop - at) -
-							       length - 1 };
-		at = stop + 1;
-	}
-	return (struct portico_slice){ "", 0 };
-}
-
-static uint64_t
-number(struct portico_request *request, const char *name, uint64_t otherwise)
-{
-	struct portico_slice text = argument(request, name);
-	uint64_t value = 0;
-
-	if (text.length == 0)
-		return otherwise;
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9')
-			return otherwise;
-		value = value * 10 + (uint64_t)(text.data[i] - '0');
-	}
-	return value;
 }
 
 static void
