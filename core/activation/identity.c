@@ -5,12 +5,14 @@
 #include "core/activation/identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/config/settings.h"
 
 static enum portico_status
@@ -21,6 +23,19 @@ refuse(struct portico_error *err, const struct settings_place *place,
 	if (place->file != NULL)
 		error_place(err, place->file, place->line, place->column);
 	return PORTICO_CONFIG;
+}
+
+/* Without a descriptor the accounts cannot be read, and nobody seems to exist.
+ */
+static enum portico_status
+can_look_up(struct portico_error *err)
+{
+	int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && io_is_exhaustion(errno))
+		return error_system(err, "looking up accounts");
+	io_close(&fd);
+	return PORTICO_OK;
 }
 
 /* An ordinary user can only stay what it is. */
@@ -63,8 +78,12 @@ identity_resolve(const struct settings *settings,
 	const char *user = settings->user, *group = settings->group;
 	const struct settings_place *place = &settings->user_place;
 	const struct passwd *account;
+	enum portico_status status;
 
 	*identity_r = (struct identity){ .change = false };
+	status = can_look_up(err);
+	if (status != PORTICO_OK)
+		return status;
 	if (pool != NULL && (pool->user != NULL || pool->group != NULL)) {
 		user = pool->user;
 		group = pool->group;
