@@ -5,7 +5,9 @@
  * same name and document it there.
  * A unit test hands a module a table of its own.
  *
- * Size first; entries are appended, never moved, removed or changed.
+ * Size first; entries are appended, never moved, removed or changed.  What came
+ * after the first version is in tables of its own, one for each header
+ * (struct portico_host_NAME, by the same rules), to which this one leads.
  */
 #ifndef PORTICO_HOST_H
 #define PORTICO_HOST_H
