@@ -95,6 +95,7 @@ SYSTEM_TESTS += \
 	t/listener/churn.t \
 	t/listener/deadlines.t \
 	t/listener/descriptors.t \
+	t/listener/file-shares.t \
 	t/listener/hostile.t \
 	t/listener/http1.t \
 	t/listener/log-trouble.t \

@@ -60,7 +60,7 @@ struct space {
 
 /* Where the parts of a first segment lie; the one place that computes it. */
 struct geometry {
-	uint32_t slots, ring_size, window;
+	uint32_t slots, ring_size, window, files;
 	uint32_t block_count[CHANNEL_BLOCK_CLASSES];
 	uint64_t slot_offset, ring_offset;
 	uint64_t block_offset[CHANNEL_BLOCK_CLASSES];

@@ -55,6 +55,7 @@ channel_use(struct channel *channel, unsigned char *down, unsigned char *up,
 
 	channel->slots = up_geometry->slots;
 	channel->window = up_geometry->window;
+	channel->files_max = up_geometry->files;
 	channel->memory_max = up_geometry->memory_max;
 	channel->ring_size = up_geometry->ring_size;
 	channel->ring_mask = channel->ring_size - 1;
@@ -128,6 +129,7 @@ channel_create(const struct channel_options *options,
 	if (status != PORTICO_OK)
 		return status;
 	channel = channel_new(true, options->name);
+	channel->file_budget = options->budget;
 	status = waker_create(channel, &handles, err);
 	if (status == PORTICO_OK)
 		status = create_socket(channel, &handles, err);
@@ -272,6 +274,13 @@ channel_socket_fd(const struct channel *channel)
 {
 	CHECK(channel, CHANNEL_OBJECT_MAGIC);
 	return channel->socket;
+}
+
+uint32_t
+channel_files(const struct channel *channel)
+{
+	CHECK(channel, CHANNEL_OBJECT_MAGIC);
+	return channel->files_max;
 }
 
 bool

@@ -21,12 +21,24 @@
 
 struct channel;
 
+/*
+ * Descriptors for files that all channels of a process together may hold
+ * beyond their own shares (channel_options.files each).  Owned by whoever makes
+ * the channels; outlives them and all their files.  Any thread.
+ */
+struct channel_file_budget {
+	uint32_t max;
+	_Atomic uint32_t used;
+};
+
 struct channel_options {
 	const char *name; /* borrowed until channel_create returns; for logs */
 	uint32_t slots; /* requests at once, 1..65536 */
 	uint32_t window; /* bytes, response body per request; 0 = 128 KiB */
 	uint32_t ring_size; /* descriptors; 0 = chosen by slots */
 	uint64_t memory_max; /* bytes per region, all segments; 0 = 64 MiB */
+	uint32_t files; /* passed at once; 0 = CHANNEL_FILES_MAX */
+	struct channel_file_budget *budget; /* for more of them; NULL: none */
 };
 
 /* The descriptors that make a channel.  Owned by whoever holds the struct. */
@@ -124,8 +136,9 @@ void channel_awake(struct channel *channel, bool wake_fd_readable);
 
 /*
  * Read what came over the socket: segments, files, requests to grow.  What
- * brings a descriptor that this process has no room for stays there, with all
- * that is behind it, and channel_starved() is true until a later call.
+ * brings a descriptor that this process has no room for, or that is one too
+ * many of this channel, stays there with all that is behind it, and
+ * channel_starved() is true until a later call.
  * PORTICO_CLOSED: the other process is gone (ring contents stay readable).
  */
 enum portico_status channel_socket_readable(struct channel *channel);
@@ -253,7 +266,10 @@ uint64_t channel_heartbeat_get(const struct channel *channel);
  * first FILE descriptor that names it.  The descriptor stays the caller's.
  * PORTICO_AGAIN: the socket is full now.
  */
-#define CHANNEL_FILES_MAX 256 /* open at once; the worker keeps to it */
+#define CHANNEL_FILES_MAX 256
+
+/* How many may be open at once; the worker keeps to it. */
+uint32_t channel_files(const struct channel *channel);
 
 enum portico_status channel_file_pass(struct channel *channel, uint32_t number,
 				      int fd);
@@ -268,7 +284,6 @@ struct channel_file;
 
 struct channel_file *channel_file_find(struct channel *channel,
 				       uint32_t number);
-/* -1: this process had no descriptor for it. */
 int channel_file_fd(const struct channel_file *file);
 uint64_t channel_file_size(const struct channel_file *file); /* when passed */
 void channel_file_ref(struct channel_file *file);

@@ -19,7 +19,9 @@
 
 /* Of all files of a channel; lives as long as the last of them. */
 struct file_total {
+	struct channel_file_budget *budget; /* borrowed, NULL: none */
 	uint32_t open; /* those in the table, and those only in use */
+	uint32_t own; /* of these, not taken from the budget */
 	uint32_t uses; /* references of the channel's owner */
 	bool channel_gone;
 };
@@ -27,7 +29,8 @@ struct file_total {
 struct channel_file {
 	unsigned magic;
 	unsigned refs;
-	int fd; /* -1: it could not be received */
+	int fd;
+	bool of_budget;
 	uint32_t number;
 	uint64_t size;
 	struct file_total *total;
@@ -41,12 +44,14 @@ struct channel {
 	bool listener;
 	bool socket_closed; /* read to its end */
 	bool peer_gone; /* the other side has hung up socket or wake-up */
-	bool starved; /* a message waits for a descriptor of this process */
+	bool starved; /* a message waits: we have no descriptor for it, or too
+		       * many of this worker's already */
+	bool unread; /* the last call left messages that it had no time for */
 	bool dirty; /* on_dirty was called since the last flush */
 	const char *lie; /* static text, or NULL */
 	char *name;
 
-	uint32_t slots, ring_size, ring_mask, window;
+	uint32_t slots, ring_size, ring_mask, window, files_max;
 	uint64_t memory_max;
 
 	/* The ring that we write, and what belongs to it. */
@@ -97,6 +102,7 @@ struct channel {
 	uint32_t *forgotten;
 	uint32_t forgotten_count;
 	struct file_total *file_total; /* NULL: none yet */
+	struct channel_file_budget *file_budget; /* borrowed, may be NULL */
 
 	int wake_own, wake_peer; /* see waker.c */
 	int socket;
@@ -183,6 +189,8 @@ enum portico_status segment_dropped(struct channel *channel, uint64_t number);
 /* ---- file.c ------------------------------------------------------------------ */
 
 /* FILE message; takes fd. */
+/* Listener: whether one more may be received from this worker now. */
+bool file_has_room(const struct channel *channel);
 enum portico_status file_add(struct channel *channel, uint32_t number, int fd);
 /* FILE_CLOSE: the table lets go.  False: never passed. */
 bool file_remove(struct channel *channel, uint32_t number);

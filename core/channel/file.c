@@ -21,14 +21,48 @@
 
 #define FILE_MAGIC 0x4346494cu
 #define FILES_LIMIT (2u * CHANNEL_FILES_MAX)
+#define FILE_READS_MAX 64u /* of CHANNEL_MESSAGES_PER_CALL */
 
-/* Open ones, with those that the table has let go and a slow client has not:
- * about one for each request is honest. */
-static bool
-too_many_open(const struct channel *channel)
+/*
+ * Open are those in the table, and those that it has let go and a slow client
+ * has not: about one for each request is honest.  So many as the worker may
+ * pass at once each channel has for itself; for more it takes from what all
+ * share, so that one pool cannot have every descriptor of this process.
+ */
+bool
+file_has_room(const struct channel *channel)
 {
-	return channel->file_total != NULL &&
-	       channel->file_total->open >= FILES_LIMIT + channel->slots;
+	const struct file_total *total = channel->file_total;
+
+	if (total == NULL || total->own < channel->files_max)
+		return true;
+	if (total->open >= FILES_LIMIT + channel->slots)
+		return false;
+	return total->budget == NULL ||
+	       atomic_load_explicit(&total->budget->used,
+				    memory_order_relaxed) < total->budget->max;
+}
+
+/* Another loop may have taken the last since it was asked for room: then it is
+ * one more than allowed. */
+static void
+total_add(struct channel *channel, struct channel_file *file)
+{
+	struct file_total *total = channel->file_total;
+
+	if (total == NULL) {
+		total = mem_zalloc(sizeof(*total));
+		total->budget = channel->file_budget;
+		channel->file_total = total;
+	}
+	file->total = total;
+	file->of_budget = total->own >= channel->files_max;
+	total->open++;
+	if (!file->of_budget)
+		total->own++;
+	else if (total->budget != NULL)
+		atomic_fetch_add_explicit(&total->budget->used, 1,
+					  memory_order_relaxed);
 }
 
 enum portico_status
@@ -79,8 +113,6 @@ was_forgotten(struct channel *channel, uint32_t number)
 	return false;
 }
 
-/* A worker that would use up our descriptors gets its file entered without
- * one, and sending from it fails. */
 enum portico_status
 file_add(struct channel *channel, uint32_t number, int fd)
 {
@@ -103,14 +135,9 @@ file_add(struct channel *channel, uint32_t number, int fd)
 		io_close_foreign(&fd, 1);
 		return channel_refuse(channel, fault);
 	}
-	if (too_many_open(channel))
-		io_close_foreign(&fd, 1);
 	file = mem_zalloc(sizeof(*file));
 	file->magic = FILE_MAGIC;
-	if (channel->file_total == NULL)
-		channel->file_total = mem_zalloc(sizeof(*file->total));
-	file->total = channel->file_total;
-	file->total->open++;
+	total_add(channel, file);
 	file->refs = 1;
 	file->fd = fd;
 	file->number = number;
@@ -130,13 +157,26 @@ total_free_if_over(struct file_total *total)
 }
 
 static void
+total_remove(struct channel_file *file)
+{
+	struct file_total *total = file->total;
+
+	total->open--;
+	if (!file->of_budget)
+		total->own--;
+	else if (total->budget != NULL)
+		atomic_fetch_sub_explicit(&total->budget->used, 1,
+					  memory_order_relaxed);
+	total_free_if_over(total);
+}
+
+static void
 file_release(struct channel_file *file)
 {
 	ASSERT(file->refs > 0);
 	if (--file->refs > 0)
 		return;
-	file->total->open--;
-	total_free_if_over(file->total);
+	total_remove(file);
 	io_close_foreign(&file->fd, 1);
 	memset(file, 0, sizeof(*file));
 	mem_free(file);
@@ -149,6 +189,24 @@ file_link(struct channel *channel, uint32_t number)
 
 	while (*link != NULL && (*link)->number != number)
 		link = &(*link)->next;
+	return link;
+}
+
+/* Where it is linked, or NULL there.  It was sent before the descriptor that
+ * names it, and others before it: as many as the socket holds, but a worker
+ * that goes on sending is not read for ever. */
+static struct channel_file **
+file_await(struct channel *channel, uint32_t number)
+{
+	struct channel_file **link = file_link(channel, number);
+
+	for (unsigned i = 0; *link == NULL && i < FILE_READS_MAX; i++) {
+		enum portico_status status = channel_socket_readable(channel);
+
+		link = file_link(channel, number);
+		if (status != PORTICO_OK || !channel->unread)
+			break;
+	}
 	return link;
 }
 
@@ -168,14 +226,9 @@ forget(struct channel *channel, uint32_t number)
 bool
 file_remove(struct channel *channel, uint32_t number)
 {
-	struct channel_file **link = file_link(channel, number);
-	struct channel_file *file;
+	struct channel_file **link = file_await(channel, number);
+	struct channel_file *file = *link;
 
-	if (*link == NULL) {
-		(void)channel_socket_readable(channel);
-		link = file_link(channel, number);
-	}
-	file = *link;
 	if (file == NULL)
 		return channel->starved && forget(channel, number);
 	*link = file->next;
@@ -217,12 +270,7 @@ channel_file_find(struct channel *channel, uint32_t number)
 
 	CHECK(channel, CHANNEL_OBJECT_MAGIC);
 	ASSERT(channel->listener);
-	file = *file_link(channel, number);
-	if (file == NULL) {
-		/* It was sent before the descriptor that names it. */
-		(void)channel_socket_readable(channel);
-		file = *file_link(channel, number);
-	}
+	file = *file_await(channel, number);
 	if (file == NULL)
 		return NULL;
 	if (file->total->uses >= CHANNEL_FILE_USES_MAX) {

@@ -58,6 +58,11 @@ region_options_check(const struct channel_options *options,
 				 "cannot create channel with a ring of %u: "
 				 "a power of two from %u to %u is allowed",
 				 ring, CHANNEL_RING_MIN, CHANNEL_RING_MAX);
+	if (options->files > CHANNEL_FILES_MAX)
+		return error_set(err, PORTICO_INVALID,
+				 "cannot create channel with %u files: "
+				 "at most %u are allowed",
+				 options->files, CHANNEL_FILES_MAX);
 	if (options->window > CHANNEL_WINDOW_MAX_BYTES)
 		return error_set(err, PORTICO_INVALID,
 				 "cannot create channel with a window of "
@@ -118,6 +123,7 @@ region_geometry(const struct channel_options *options, bool up,
 						 default_ring(options->slots);
 	g->window = options->window != 0 ? options->window :
 					   CHANNEL_WINDOW_DEFAULT_BYTES;
+	g->files = options->files != 0 ? options->files : CHANNEL_FILES_MAX;
 	if (up) {
 		g->slot_offset = at;
 		at += round_up(g->slots * sizeof(struct channel_slot),
@@ -222,6 +228,7 @@ region_header_write(struct channel_region_header *header,
 	header->slot_offset = geometry->slot_offset;
 	header->ring_offset = geometry->ring_offset;
 	header->window = geometry->window;
+	header->files = geometry->files;
 	header->memory_kib = geometry->memory_max / 1024 > UINT32_MAX ?
 				     UINT32_MAX :
 				     (uint32_t)(geometry->memory_max / 1024);
@@ -273,7 +280,8 @@ geometry_is_sound(const struct geometry *g, bool up)
 
 	if (g->slots < 1 || g->slots > CHANNEL_SLOTS_MAX || g->ring_size < 2 ||
 	    g->ring_size > CHANNEL_RING_MAX ||
-	    (g->ring_size & (g->ring_size - 1)) != 0 ||
+	    (g->ring_size & (g->ring_size - 1)) != 0 || g->files < 1 ||
+	    g->files > CHANNEL_FILES_MAX ||
 	    !inside(g->ring_offset,
 		    g->ring_size * sizeof(struct channel_descriptor), g->size))
 		return false;
@@ -297,6 +305,7 @@ geometry_read(const struct channel_region_header *header,
 	geometry_r->slots = header->slot_count;
 	geometry_r->ring_size = header->ring_size;
 	geometry_r->window = header->window;
+	geometry_r->files = header->files;
 	geometry_r->memory_max = (uint64_t)header->memory_kib * 1024;
 	geometry_r->slot_offset = header->slot_offset;
 	geometry_r->ring_offset = header->ring_offset;

@@ -250,15 +250,18 @@ message_handle(struct channel *channel, const struct channel_message *message,
 	return status;
 }
 
-/* Worker: the descriptor of a segment is closed as soon as it is mapped, so
+/* Listener: it stays in the socket while this worker has too many files open
+ * here.  Worker: the descriptor of a segment is closed as soon as it is mapped, so
  * that one spare is enough for all of them, one after the other. */
 static enum portico_status
 receive_with_spare(struct channel *channel, struct channel_message *message,
 		   int *fd_r)
 {
-	enum portico_status status =
-		channel_message_receive(channel->socket, message, fd_r);
+	enum portico_status status;
 
+	if (channel->listener && !file_has_room(channel))
+		return PORTICO_FULL;
+	status = channel_message_receive(channel->socket, message, fd_r);
 	if (status != PORTICO_FULL || channel->spare < 0)
 		return status;
 	io_close(&channel->spare);
@@ -283,7 +286,7 @@ socket_closed(struct channel *channel)
 static enum portico_status
 socket_read(struct channel *channel)
 {
-	channel->starved = false;
+	channel->starved = channel->unread = false;
 	for (unsigned i = 0; i < CHANNEL_MESSAGES_PER_CALL; i++) {
 		struct channel_message message;
 		int fd;
@@ -307,6 +310,7 @@ socket_read(struct channel *channel)
 		if (status != PORTICO_OK)
 			return status;
 	}
+	channel->unread = true;
 	return PORTICO_OK;
 }
 

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define CHANNEL_MAGIC 0x504f4348u /* "POCH" */
-#define CHANNEL_VERSION 3
+#define CHANNEL_VERSION 4
 
 /* The unit of sharing between two cores. */
 #define CHANNEL_CACHE_LINE 64
@@ -257,6 +257,8 @@ struct channel_region_header {
 	uint32_t block_count[CHANNEL_BLOCK_CLASSES]; /* in the first segment */
 	uint32_t memory_kib; /* that all segments together may have */
 	uint64_t block_offset[CHANNEL_BLOCK_CLASSES]; /* page aligned */
+	uint32_t files; /* that the worker may have passed at once */
+	uint32_t reserved;
 	_Alignas(CHANNEL_CACHE_LINE) struct channel_producer
 		producer; /* of the ring in this region */
 	struct channel_consumer consumer; /* of the ring in the other region */

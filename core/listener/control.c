@@ -407,6 +407,14 @@ on_closed(struct control_connection *connection, enum portico_status status,
 	listener_end(listener);
 }
 
+static uint32_t
+file_budget(void)
+{
+	uint64_t share = io_descriptor_limit() / FILE_BUDGET_SHARE;
+
+	return share < UINT32_MAX ? (uint32_t)share : UINT32_MAX;
+}
+
 void
 listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
 {
@@ -417,6 +425,8 @@ listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
 	list_init(&listener->queries);
 	atomic_init(&listener->connections, 0);
 	atomic_init(&listener->connections_max, UINT_MAX);
+	atomic_init(&listener->file_budget.used, 0);
+	listener->file_budget.max = file_budget();
 	mailbox_init(&listener->mailbox, uv, listener);
 	drain_init(listener);
 	pressure_init(listener);

@@ -19,6 +19,11 @@
  * connections: so full of clients, the listener can still take on a worker,
  * open its logs and send files. */
 #define DESCRIPTOR_RESERVE_MAX 1024
+/* Files that each channel may hold open here, as a share of all descriptors,
+ * at least the second figure; and those beyond, of all channels together. */
+#define CHANNEL_FILES_SHARE 64
+#define CHANNEL_FILES_LEAST 16
+#define FILE_BUDGET_SHARE 8
 
 /* A shortage is over when it was not noted for so long; each time that one
  * comes within PRESSURE_FORGET_NS of the last, twice as long. */

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "core/base/list.h"
+#include "core/channel/channel.h"
 #include "core/listener/pool.h"
 #include "core/listener/pressure.h"
 #include "core/listener/task.h"
@@ -58,6 +59,7 @@ struct listener {
 	struct pressures pressures; /* any thread, as it says */
 
 	/* Any thread. */
+	struct channel_file_budget file_budget;
 	atomic_uint acceptors, paused; /* listening sockets of all loops */
 	atomic_uint connections;
 	atomic_uint connections_max; /* UINT_MAX = no limit */

@@ -258,8 +258,6 @@ send_file(struct output *output, int fd, struct channel *channel,
 	off_t position = (off_t)item->position;
 	ssize_t sent;
 
-	if (channel_file_fd(item->file) < 0)
-		return OUTPUT_SHORT;
 	do
 		sent = sendfile(fd, channel_file_fd(item->file), &position,
 				(size_t)asked);

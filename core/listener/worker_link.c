@@ -61,6 +61,17 @@ pool_settings(const struct worker_link *worker)
 				  worker->pool->name);
 }
 
+/* The fewer descriptors, the fewer of them a worker may take up. */
+static uint32_t
+files_of_channel(void)
+{
+	uint64_t share = io_descriptor_limit() / CHANNEL_FILES_SHARE;
+
+	if (share < CHANNEL_FILES_LEAST)
+		return CHANNEL_FILES_LEAST;
+	return share < CHANNEL_FILES_MAX ? (uint32_t)share : CHANNEL_FILES_MAX;
+}
+
 static enum portico_status
 offer_channel(struct worker_link *worker, uint32_t index, uint32_t slots,
 	      struct portico_error *err)
@@ -70,7 +81,12 @@ offer_channel(struct worker_link *worker, uint32_t index, uint32_t slots,
 					   .version = CHANNEL_VERSION };
 	struct channel_handles handles;
 	char name[128];
-	struct channel_options options = { .name = name, .slots = slots };
+	struct channel_options options = {
+		.name = name,
+		.slots = slots,
+		.files = files_of_channel(),
+		.budget = &worker->listener->file_budget,
+	};
 	enum portico_status status;
 	int fds[CHANNEL_HANDLES];
 

@@ -115,11 +115,10 @@ entry_close(struct attachment *attachment, struct file_entry *entry)
 }
 
 static void
-entries_make(struct file_table *table)
+entries_make(struct file_table *table, uint32_t count)
 {
-	table->entries =
-		mem_zalloc_array(CHANNEL_FILES_MAX, sizeof(*table->entries));
-	for (int i = 0; i < CHANNEL_FILES_MAX; i++)
+	table->entries = mem_zalloc_array(count, sizeof(*table->entries));
+	for (uint32_t i = 0; i < count; i++)
 		list_add_tail(&table->spare, &table->entries[i].lru);
 }
 
@@ -143,7 +142,7 @@ file_table_get(struct attachment *attachment, struct portico_file *file,
 		}
 	}
 	if (table->entries == NULL)
-		entries_make(table);
+		entries_make(table, channel_files(attachment->channel));
 	if (list_empty(&table->spare))
 		entry_close(attachment,
 			    LIST_LAST(struct file_entry, lru, &table->used));

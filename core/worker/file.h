@@ -34,7 +34,7 @@ struct file_entry {
 };
 
 struct file_table {
-	struct file_entry *entries; /* made at first use */
+	struct file_entry *entries; /* channel_files(), made at first use */
 	struct file_entry *buckets[FILE_TABLE_BUCKETS];
 	struct list used, spare;
 	uint32_t next_number;

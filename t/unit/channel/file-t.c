@@ -181,6 +181,104 @@ files_have_a_limit(void **state)
 	pair_close(&pair);
 }
 
+/* Passes files until the listener takes no more; how many it has then. */
+static uint32_t
+pass_all(struct pair *pair, uint32_t first)
+{
+	struct channel_usage usage;
+	int fd = regular("x");
+
+	for (uint32_t i = first; i < first + 20; i++) {
+		assert_int_equal(channel_file_pass(pair->worker, i, fd),
+				 PORTICO_OK);
+		assert_int_equal(channel_socket_readable(pair->listener),
+				 PORTICO_OK);
+	}
+	close(fd);
+	channel_get_usage(pair->listener, &usage);
+	return usage.files_open;
+}
+
+/* One pool does not get what others need: each channel has its share, and
+ * what is beyond comes out of a common budget. */
+static void
+each_channel_has_its_share(void **state)
+{
+	struct channel_file_budget budget = { .max = 5 };
+	struct channel_options options = { .files = 4, .budget = &budget };
+	struct pair greedy = pair_open_with(options);
+	struct pair modest = pair_open_with(options);
+	struct channel_file *held;
+
+	(void)state;
+	assert_int_equal(channel_files(greedy.worker), 4);
+	assert_int_equal(pass_all(&greedy, 0), 4 + 5);
+	assert_true(channel_starved(greedy.listener));
+	assert_null(channel_lie(greedy.listener));
+	assert_int_equal(pass_all(&modest, 0), 4);
+	/* Those for slow clients count, too. */
+	held = channel_file_find(greedy.listener, 8);
+	for (uint32_t i = 0; i < 9; i++)
+		file_close(&greedy, i);
+	assert_int_equal(pair_consume(greedy.listener), 9);
+	assert_int_equal(budget.used, 1);
+	assert_int_equal(channel_socket_readable(modest.listener), PORTICO_OK);
+	assert_int_equal(budget.used, 5);
+	assert_int_equal(channel_socket_readable(greedy.listener), PORTICO_OK);
+	assert_true(channel_starved(greedy.listener));
+	pair_close(&greedy);
+	assert_int_equal(budget.used, 5);
+	channel_file_unref(&held);
+	assert_int_equal(budget.used, 4);
+	pair_close(&modest);
+	assert_int_equal(budget.used, 0);
+}
+
+/* One call reads 32 messages; the file may be behind more. */
+static void
+a_file_is_found_behind_others(void **state)
+{
+	struct pair pair = pair_open();
+	struct channel_file *file;
+
+	(void)state;
+	for (uint32_t i = 0; i < 80; i++)
+		pass(&pair, i, regular("x"));
+	file = channel_file_find(pair.listener, 79);
+	assert_non_null(file);
+	channel_file_unref(&file);
+	assert_null(channel_file_find(pair.listener, 80));
+	pair_close(&pair);
+}
+
+/* So does the close of one, when some could be received and others not. */
+static void
+a_file_behind_others_can_be_closed(void **state)
+{
+	struct channel_file_budget budget = { .max = 60 };
+	struct pair pair = pair_open_with(
+		(struct channel_options){ .files = 4, .budget = &budget });
+	struct channel_usage usage;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++)
+		pass(&pair, i, regular("x"));
+	/* There is room for 64, two calls' worth: this one is in none of them. */
+	file_close(&pair, 50);
+	file_close(&pair, 90);
+	assert_int_equal(pair_consume(pair.listener), 2);
+	assert_null(channel_lie(pair.listener));
+	for (uint32_t i = 0; i < 20; i++)
+		file_close(&pair, i);
+	assert_int_equal(pair_consume(pair.listener), 20);
+	assert_int_equal(channel_socket_readable(pair.listener), PORTICO_OK);
+	assert_null(channel_file_find(pair.listener, 90));
+	channel_get_usage(pair.listener, &usage);
+	assert_int_equal(usage.files_open, 64);
+	assert_null(channel_lie(pair.listener));
+	pair_close(&pair);
+}
+
 static void
 a_full_socket_is_told(void **state)
 {
@@ -343,6 +441,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_number_may_be_used_again_before_its_close_was_read),
 	cmocka_unit_test(anything_but_a_readable_regular_file_is_a_lie),
 	cmocka_unit_test(a_socket_that_lingers_holds_up_nobody),
+	cmocka_unit_test(each_channel_has_its_share),
+	cmocka_unit_test(a_file_is_found_behind_others),
+	cmocka_unit_test(a_file_behind_others_can_be_closed),
 	cmocka_unit_test(files_have_a_limit),
 	cmocka_unit_test(a_full_socket_is_told),
 	cmocka_unit_test(a_file_waits_for_a_descriptor),
