@@ -17,6 +17,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/log.h \
 	sdk/include/portico/module.h \
 	sdk/include/portico/portico.h \
+	sdk/include/portico/portico.hpp \
 	sdk/include/portico/query.h \
 	sdk/include/portico/request.h \
 	sdk/include/portico/response.h \
@@ -61,7 +62,12 @@ EXTRA_DIST += \
 	sdk/examples/hello/Makefile \
 	sdk/examples/hello/README.md \
 	sdk/examples/echo/Makefile \
-	sdk/examples/echo/README.md
+	sdk/examples/echo/README.md \
+	sdk/examples/greeting-cpp/Makefile \
+	sdk/examples/greeting-cpp/README.md \
+	sdk/examples/greeting-cpp/exports.map \
+	sdk/examples/greeting-cpp/greeting-cpp.cc \
+	t/sdk/modules/wrappers.cc
 
 dist_doc_DATA += \
 	docs/sdk/compatibility.md \
@@ -73,6 +79,7 @@ SYSTEM_TESTS += \
 	t/sdk/basics.t \
 	t/sdk/changes.t \
 	t/sdk/check_module.t \
+	t/sdk/cpp.t \
 	t/sdk/custom_events.t \
 	t/sdk/examples.t \
 	t/sdk/forms.t \

@@ -78,6 +78,14 @@ for my $path (source_files(qr/\.h$/, 'sdk/include')) {
 			unless $file =~ m{^portico/|^std\w+\.h$|^string\.h$};
 	}
 }
-ok(!@wrong, 'public headers include C and portico headers alone')
+for my $path (source_files(qr/\.hpp$/, 'sdk/include')) {
+	for my $include (includes($path)) {
+		my ($line, undef, $file) = @$include;
+
+		push @wrong, "$path:$line: includes $file"
+			unless $file =~ m{^portico/|^[a-z_]+$};
+	}
+}
+ok(!@wrong, 'public headers include C, C++ and portico headers alone')
 	or diag(join "\n", @wrong);
 done_testing();

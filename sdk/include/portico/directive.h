@@ -55,14 +55,9 @@ struct portico_directive {
 };
 
 /* Offset of a member that must have the given type, checked by the compiler. */
-#ifdef __cplusplus
-#define PORTICO_MEMBER(structure, member, type)                                \
-	((uint32_t)offsetof(structure, member))
-#else
 #define PORTICO_MEMBER(structure, member, type)                                \
 	((uint32_t)(offsetof(structure, member) +                              \
 		    0 * sizeof((type *)0 == &((structure *)0)->member)))
-#endif
 
 #ifdef __cplusplus
 }

@@ -227,10 +227,32 @@ portico_module_entry_fn(const struct portico_host *host,
 extern PORTICO_HIDDEN const struct portico_host *portico_host;
 extern PORTICO_HIDDEN struct portico_self *portico_self;
 
-/* To be used once in a module, at file scope. */
-#define PORTICO_MODULE(...)                                                    \
+#ifdef __cplusplus
+#define PORTICO_C_LINKAGE extern "C"
+#else
+#define PORTICO_C_LINKAGE
+#endif
+
+/* What PORTICO_MODULE() defines besides the descriptor; with a descriptor made
+ * in another way (portico.hpp) it stands for itself.  Once, at file scope. */
+#define PORTICO_MODULE_DEFINE(descriptor)                                      \
 	PORTICO_HIDDEN const struct portico_host *portico_host;                \
 	PORTICO_HIDDEN struct portico_self *portico_self;                      \
+	PORTICO_C_LINKAGE PORTICO_EXPORT const struct portico_module *         \
+	portico_module_entry(const struct portico_host *,                      \
+			     struct portico_self *);                           \
+	PORTICO_EXPORT const struct portico_module *portico_module_entry(      \
+		const struct portico_host *host, struct portico_self *self)    \
+	{                                                                      \
+		portico_host = host;                                           \
+		portico_self = self;                                           \
+		return &(descriptor);                                          \
+	}                                                                      \
+	extern int portico_module_end_of_macro
+
+/* To be used once in a module, at file scope.  In C++ it needs C++20 and the
+ * members in their order; portico.hpp has what C++17 can do. */
+#define PORTICO_MODULE(...)                                                    \
 	static const struct portico_module portico_module_descriptor = {       \
 		.size = sizeof(struct portico_module),                         \
 		.magic = PORTICO_MODULE_MAGIC,                                 \
@@ -238,16 +260,7 @@ extern PORTICO_HIDDEN struct portico_self *portico_self;
 		.abi_minor = PORTICO_ABI_MINOR,                                \
 		__VA_ARGS__                                                    \
 	};                                                                     \
-	PORTICO_EXPORT const struct portico_module *portico_module_entry(      \
-		const struct portico_host *, struct portico_self *);           \
-	PORTICO_EXPORT const struct portico_module *portico_module_entry(      \
-		const struct portico_host *host, struct portico_self *self)    \
-	{                                                                      \
-		portico_host = host;                                           \
-		portico_self = self;                                           \
-		return &portico_module_descriptor;                             \
-	}                                                                      \
-	extern int portico_module_end_of_macro
+	PORTICO_MODULE_DEFINE(portico_module_descriptor)
 
 #ifdef __cplusplus
 }
