@@ -8,6 +8,7 @@ CHECKS += \
 	script/checks/includes.t \
 	script/checks/magics.t \
 	script/checks/messages.t \
+	script/checks/reference.t \
 	script/checks/sdk.t \
 	script/checks/size.t \
 	script/checks/spdx.t
@@ -20,6 +21,7 @@ EXTRA_DIST += \
 	script/format \
 	script/fuzz \
 	script/golden \
+	script/reference \
 	script/lib \
 	script/run \
 	script/test \

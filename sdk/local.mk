@@ -69,6 +69,14 @@ EXTRA_DIST += \
 	sdk/examples/greeting-cpp/greeting-cpp.cc \
 	t/sdk/modules/wrappers.cc
 
+# The reference is made from the headers' comments.
+doc_DATA += docs/sdk/reference.md
+CLEANFILES += docs/sdk/reference.md
+docs/sdk/reference.md: script/reference $(porticoinclude_HEADERS)
+	$(AM_V_GEN)$(MKDIR_P) docs/sdk && $(PERL) \
+		$(top_srcdir)/script/reference \
+		--include $(top_srcdir)/sdk/include --output $@
+
 dist_doc_DATA += \
 	docs/sdk/compatibility.md \
 	docs/sdk/writing-a-module.md

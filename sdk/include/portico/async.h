@@ -71,6 +71,7 @@ portico_timer_stop(struct portico_timer *timer)
 	portico_host->timer_stop(timer);
 }
 
+/* What to watch for, and what is ready: a sum of these.  Since 1.0. */
 enum portico_watch_event {
 	PORTICO_WATCH_READ = 1,
 	PORTICO_WATCH_WRITE = 2,

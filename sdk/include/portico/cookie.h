@@ -40,6 +40,7 @@ portico_cookie_each(struct portico_request *request, portico_field_fn *fn,
 	portico_host->cookie_each(request, fn, arg);
 }
 
+/* With which requests of other sites a browser sends it.  Since 1.0. */
 enum portico_same_site {
 	PORTICO_SAME_SITE_UNSET, /* the browser's default */
 	PORTICO_SAME_SITE_LAX,

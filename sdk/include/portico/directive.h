@@ -12,12 +12,7 @@
 extern "C" {
 #endif
 
-/*
- * One configuration setting of a module.  The core reads the module's section
- * (named as the module) by this table and hands the module a filled struct;
- * manual, schema and error messages come from the same table.  The array ends
- * with a NULL name.  Since 1.0.
- */
+/* What a setting is, and the type of its member.  Since 1.0. */
 enum portico_directive_type {
 	PORTICO_DIRECTIVE_BOOL, /* bool */
 	PORTICO_DIRECTIVE_INTEGER, /* int64_t, minimum..maximum */
@@ -38,11 +33,18 @@ enum portico_directive_type {
 	PORTICO_DIRECTIVE_SECRET,
 };
 
+/* An entry of a MAP.  Since 1.0. */
 struct portico_pair {
 	const char *name;
 	const char *value;
 };
 
+/*
+ * One configuration setting of a module.  The core reads the module's section
+ * (named as the module) by this table and hands the module a filled struct;
+ * manual, schema and error messages come from the same table.  The array ends
+ * with a NULL name.  Since 1.0.
+ */
 struct portico_directive {
 	const char *name; /* as written in the configuration */
 	enum portico_directive_type type;

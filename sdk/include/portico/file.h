@@ -32,7 +32,8 @@ portico_file_open(struct portico_request *request, struct portico_slice path,
 /*
  * Make an open regular file known to the host, so that it can be sent many
  * times while its descriptor crosses to the listener once.  Takes fd; closes
- * it with the last reference.  One reference is the caller's.  Any thread.
+ * it with the last reference.  One reference is the caller's; ref takes
+ * another one, unref gives one back.  Any thread.
  */
 static inline struct portico_file *
 portico_file_adopt(int fd)

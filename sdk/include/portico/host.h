@@ -29,12 +29,13 @@ struct portico_timer; /* async.h */
 struct portico_watch; /* async.h */
 struct uv_loop_s; /* libuv's uv_loop_t */
 
-/* async.h.  A value, not a pointer: using it twice is harmless. */
+/* The right to complete a suspended request (async.h).  A value, not a pointer:
+ * using it twice is harmless. */
 struct portico_token {
 	uint64_t value;
 };
 
-/* request.h */
+/* Texts of a request: portico_request_text says what each is. */
 enum portico_text {
 	PORTICO_TEXT_METHOD,
 	PORTICO_TEXT_TARGET,
@@ -51,14 +52,14 @@ enum portico_text {
 	PORTICO_TEXT_AUTHENTICATION,
 };
 
-/* form.h */
+/* Texts of a part of a form: portico_multipart_text. */
 enum portico_part_text {
 	PORTICO_PART_NAME, /* of the field; may be empty, never absent */
 	PORTICO_PART_FILENAME, /* as the browser wrote it: no path to trust */
 	PORTICO_PART_TYPE, /* the part's Content-Type */
 };
 
-/* log.h */
+/* How much a line of portico_log matters. */
 enum portico_log_level {
 	PORTICO_LOG_ERROR,
 	PORTICO_LOG_WARN,
@@ -66,6 +67,9 @@ enum portico_log_level {
 	PORTICO_LOG_DEBUG,
 };
 
+/* What modules have called, `arg` being as they gave it: for each field, name
+ * and value borrowed for the call, until false; for a timer; for a watch; for
+ * work on a thread of the pool; for cleanup when a request's memory is freed. */
 typedef bool portico_field_fn(void *arg, struct portico_slice name,
 			      struct portico_slice value);
 typedef void portico_timer_fn(struct portico_request *request, void *arg);

@@ -65,6 +65,7 @@ enum portico_event {
 	PORTICO_EVENT_COUNT
 };
 
+/* Before or behind the event's own subscribers.  Since 1.0. */
 enum portico_phase {
 	PORTICO_PHASE_EVENT, /* the event itself */
 	PORTICO_PHASE_POST, /* after all subscribers of the event */
@@ -124,17 +125,18 @@ struct portico_handler {
 	const void *reserved[3];
 };
 
-/*
- * A response filter sees head and body of each response of the applications
- * in which its module runs, and may change both.  filter.h.  Since 1.0.
- */
-struct portico_filter_stream;
+struct portico_filter_stream; /* filter.h */
 
+/* What comes with a chunk.  Since 1.0. */
 enum portico_data_flag {
 	PORTICO_DATA_FLUSH = 1, /* pass on what is held back, now */
 	PORTICO_DATA_LAST = 2, /* no data follows */
 };
 
+/*
+ * A response filter sees head and body of each response of the applications
+ * in which its module runs, and may change both.  filter.h.  Since 1.0.
+ */
 struct portico_filter {
 	const char *name;
 	const char *const *before; /* nearer to the handler than these */
@@ -151,6 +153,7 @@ struct portico_filter {
 	const void *reserved[3];
 };
 
+/* Of a module as a whole.  Since 1.0. */
 enum portico_module_flag {
 	PORTICO_MODULE_INTERNAL = 1, /* only for exactly this build_id */
 };
@@ -205,13 +208,14 @@ struct portico_module {
 	void (*on_abort)(struct portico_request *request);
 };
 
-/* The one exported symbol and its type. */
+/* The one exported symbol, an entry function, and its type. */
 #define PORTICO_MODULE_ENTRY "portico_module_entry"
 typedef const struct portico_module *
 portico_module_entry_fn(const struct portico_host *host,
 			struct portico_self *self);
 
 #if defined(__GNUC__)
+/* Export: the entry alone is; the rest is hidden. */
 #define PORTICO_EXPORT __attribute__((visibility("default")))
 #define PORTICO_HIDDEN __attribute__((visibility("hidden")))
 #else
@@ -221,13 +225,14 @@ portico_module_entry_fn(const struct portico_host *host,
 
 /*
  * Set by the exported function before anything else of the module runs, never
- * changed after.  Every inline function of the SDK calls through them; a test
- * sets them to a fake host.
+ * changed after.  Every inline function of the SDK calls through portico_host,
+ * portico_self says for whom; a test sets them to a fake host.
  */
 extern PORTICO_HIDDEN const struct portico_host *portico_host;
 extern PORTICO_HIDDEN struct portico_self *portico_self;
 
 #ifdef __cplusplus
+/* What a function needs to be called from C. */
 #define PORTICO_C_LINKAGE extern "C"
 #else
 #define PORTICO_C_LINKAGE

@@ -112,6 +112,7 @@ portico_request_has_body(struct portico_request *request)
 	return portico_host->request_has_body(request);
 }
 
+/* An address of the network, of either family, or of a Unix socket. */
 struct portico_address {
 	char text[64]; /* "192.0.2.1", "2001:db8::1" or a path */
 	uint16_t port; /* 0 if the address has none */

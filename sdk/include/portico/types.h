@@ -60,12 +60,12 @@ struct portico_slice {
 	size_t length; /* bytes */
 };
 
+#ifndef __cplusplus
 /* A slice of a string literal. */
-#ifdef __cplusplus
-#define PORTICO_SLICE(literal) (portico_slice{ (literal), sizeof(literal) - 1 })
-#else
 #define PORTICO_SLICE(literal)                                                 \
 	((struct portico_slice){ (literal), sizeof(literal) - 1 })
+#else
+#define PORTICO_SLICE(literal) (portico_slice{ (literal), sizeof(literal) - 1 })
 #endif
 
 /*
