@@ -79,6 +79,9 @@ docs/sdk/reference.md: script/reference $(porticoinclude_HEADERS)
 
 dist_doc_DATA += \
 	docs/sdk/compatibility.md \
+	docs/sdk/ownership-and-threads.md \
+	docs/sdk/porting.md \
+	docs/sdk/request-life.md \
 	docs/sdk/writing-a-module.md
 
 SYSTEM_TESTS += \
