@@ -7,6 +7,7 @@
 porticoincludedir = $(includedir)/portico
 porticoinclude_HEADERS = \
 	sdk/include/portico/async.h \
+	sdk/include/portico/child.h \
 	sdk/include/portico/cookie.h \
 	sdk/include/portico/event.h \
 	sdk/include/portico/directive.h \
@@ -91,6 +92,7 @@ SYSTEM_TESTS += \
 	t/sdk/changes.t \
 	t/sdk/check_module.t \
 	t/sdk/cpp.t \
+	t/sdk/child.t \
 	t/sdk/custom_events.t \
 	t/sdk/examples.t \
 	t/sdk/forms.t \
@@ -107,6 +109,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/areas.la \
 	t/sdk/modules/basics.la \
 	t/sdk/modules/changes.la \
+	t/sdk/modules/child.la \
 	t/sdk/modules/circle-a.la \
 	t/sdk/modules/circle-b.la \
 	t/sdk/modules/crash.la \
@@ -140,6 +143,9 @@ t_sdk_modules_basics_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_changes_la_SOURCES = t/sdk/modules/changes.c
 t_sdk_modules_changes_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_changes_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_child_la_SOURCES = t/sdk/modules/child.c
+t_sdk_modules_child_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_child_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_circle_a_la_SOURCES = t/sdk/modules/circle-a.c
 t_sdk_modules_circle_a_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_circle_a_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -102,6 +102,16 @@ body_readable(const struct portico_request *request)
 	       !body->expected;
 }
 
+static enum portico_status
+tell_readers(struct portico_request *request)
+{
+	if (request->application->reads_entity &&
+	    program_notify(request, PIPELINE_STAGE_READ_ENTITY) ==
+		    PORTICO_ERROR)
+		return PORTICO_ABORTED;
+	return PORTICO_OK;
+}
+
 enum portico_status
 body_read(struct portico_request *request, struct portico_slice *chunk_r)
 {
@@ -112,6 +122,11 @@ body_read(struct portico_request *request, struct portico_slice *chunk_r)
 	chunk_release(request);
 	if (request->aborted)
 		return PORTICO_ABORTED;
+	if (body->memory.length > 0) {
+		*chunk_r = body->memory;
+		body->memory.length = 0;
+		return tell_readers(request);
+	}
 	if (body->count == 0) {
 		if (body->complete || !body->expected) {
 			body->ended = true;
@@ -132,9 +147,5 @@ body_read(struct portico_request *request, struct portico_slice *chunk_r)
 	chunk_r->length = chunk.length;
 	body->lent = chunk.block;
 	body->released += chunk.length;
-	if (request->application->reads_entity &&
-	    program_notify(request, PIPELINE_STAGE_READ_ENTITY) ==
-		    PORTICO_ERROR)
-		return PORTICO_ABORTED;
-	return PORTICO_OK;
+	return tell_readers(request);
 }

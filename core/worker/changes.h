@@ -87,6 +87,17 @@ struct changes *changes_get(struct portico_request *request);
  * not go on. */
 const struct program_step *rewrite_follow(struct portico_request *request);
 
+/*
+ * The application of this pool that has a path of the site of `from`, the
+ * longest that fits; *prefix_r: bytes of the path that are its own.
+ *   PORTICO_DENIED     it is one of another pool
+ *   PORTICO_NOT_FOUND  there is none
+ */
+enum portico_status rewrite_resolve(const struct portico_application *from,
+				    struct portico_slice path,
+				    struct portico_application **to_r,
+				    uint32_t *prefix_r);
+
 /* ---- fields.c: the request's fields as modules see them --------------------------- */
 
 bool fields_find(const struct portico_request *request,

@@ -105,4 +105,6 @@ const struct portico_host worker_host = {
 
 	.request_rewrite = host_request_rewrite,
 	.request_rewrites = host_request_rewrites,
+
+	.child = &worker_host_child,
 };

@@ -135,6 +135,9 @@ enum portico_status host_request_authenticate(struct portico_request *request,
 					      struct portico_slice type);
 bool host_request_is_authenticated(struct portico_request *request);
 
+/* host_child.c */
+extern const struct portico_host_child worker_host_child;
+
 /* rewrite.c */
 enum portico_status host_request_rewrite(struct portico_request *request,
 					 struct portico_slice target);

@@ -111,7 +111,7 @@ host_request_has_body(struct portico_request *request)
 
 	CHECK(request, REQUEST_MAGIC);
 	return body->expected && !body->ended &&
-	       (body->count > 0 || !body->complete);
+	       (body->count > 0 || body->memory.length > 0 || !body->complete);
 }
 
 void

@@ -63,6 +63,16 @@
 #define REWRITES_MAX 10
 #define REWRITE_BYTES_MAX (16 * 1024)
 
+/* Child requests: of one another, of one request at a time, and their sizes. */
+#define CHILD_DEPTH_MAX 10
+#define CHILDREN_MAX 16
+#define CHILD_BODY_BYTES_MAX (1024 * 1024)
+#define CHILD_FIELDS_BYTES_MAX (64 * 1024)
+#define CHILD_WINDOW_BYTES_MIN (4 * 1024)
+#define CHILD_WINDOW_BYTES_DEFAULT (64 * 1024)
+#define CHILD_WINDOW_BYTES_MAX (1024 * 1024)
+#define CHILD_COLLECT_BYTES_MAX (16 * 1024 * 1024)
+
 /* Custom events that are raised within one another. */
 #define EVENT_DEPTH_MAX 8
 

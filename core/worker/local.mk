@@ -11,11 +11,16 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/attachment.h \
 	core/worker/body.c \
 	core/worker/changes.h \
+	core/worker/child.c \
+	core/worker/child.h \
+	core/worker/child_head.c \
+	core/worker/child_priv.h \
 	core/worker/configure.c \
 	core/worker/fields.c \
 	core/worker/file.c \
 	core/worker/file.h \
 	core/worker/host.c \
+	core/worker/host_child.c \
 	core/worker/host_event.c \
 	core/worker/host_form.c \
 	core/worker/host_identity.c \

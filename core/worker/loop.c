@@ -16,6 +16,7 @@
 #include "core/base/memory.h"
 #include "core/channel/channel_loop.h"
 #include "core/worker/attachment.h"
+#include "core/worker/child.h"
 #include "core/worker/limits.h"
 #include "core/worker/program.h"
 #include "core/worker/request.h"
@@ -187,6 +188,7 @@ loop_init(struct worker_loop *loop, struct portico_worker *worker,
 	queue_init(&loop->queue);
 	list_init(&loop->ready);
 	list_init(&loop->attachments);
+	list_init(&loop->children);
 	list_init(&loop->spare);
 	list_init(&loop->spare_timers);
 	if (uv_async_init(&loop->uv, &loop->async, on_async) != 0)
@@ -267,6 +269,7 @@ loop_fini(struct worker_loop *loop)
 	loop_set_current(loop);
 	/* What is flushed here are the last answers. */
 	uv_run(&loop->uv, UV_RUN_NOWAIT);
+	children_forget(loop);
 	while (!list_empty(&loop->attachments))
 		attachment_free(LIST_FIRST(struct attachment, link,
 					   &loop->attachments));

@@ -47,6 +47,7 @@ struct worker_loop {
 	struct queue queue; /* of struct loop_message */
 	struct list ready; /* requests that can go on */
 	struct list attachments;
+	struct list children; /* of struct portico_child */
 	struct list spare; /* request objects */
 	uint32_t spare_count;
 	uint32_t spare_least; /* of them, since the last trim */

@@ -129,8 +129,10 @@ call(struct portico_request *request, portico_event_fn *function,
 	enum portico_verdict verdict;
 
 	request->current = self;
-	channel_progress_set(request->attachment->channel, request->slot, event,
-			     (uint16_t)self->number);
+	if (__builtin_expect(request->attachment != NULL, 1))
+		channel_progress_set(request->attachment->channel,
+				     request->slot, event,
+				     (uint16_t)self->number);
 	verdict = function(request);
 	if (__builtin_expect(request->wait.kind != WAIT_NONE ||
 				     (unsigned)verdict >= PORTICO_PENDING,
@@ -379,6 +381,23 @@ program_start(struct portico_request *request)
 	run(request, enter(request, request->step));
 }
 
+/* A child that was started in an earlier turn of the loop. */
+static void
+start_late(struct portico_request *request)
+{
+	const struct program *program = &request->application->program;
+
+	request->wait.ready = false;
+	request->wait.kind = WAIT_NONE;
+	if (!request->aborted) {
+		program_start(request);
+		return;
+	}
+	request->loop->running = request;
+	request->step = program->steps + program->finish;
+	run(request, enter(request, request->step));
+}
+
 void
 program_resume(struct portico_request *request)
 {
@@ -388,6 +407,10 @@ program_resume(struct portico_request *request)
 
 	CHECK(request, REQUEST_MAGIC);
 	ASSERT(request->wait.ready);
+	if (step == NULL) {
+		start_late(request);
+		return;
+	}
 	request->loop->running = request;
 	request->wait.ready = false;
 	request->wait.kind = WAIT_NONE;

@@ -13,6 +13,7 @@
 #include "core/worker/application.h"
 #include "core/worker/attachment.h"
 #include "core/worker/changes.h"
+#include "core/worker/child.h"
 #include "core/worker/token.h"
 #include "core/worker/worker.h"
 
@@ -36,6 +37,7 @@ request_new(struct worker_loop *loop)
 	arena_set_limit(request->arena, REQUEST_ARENA_LIMIT_BYTES);
 	list_init(&request->timers);
 	list_init(&request->watches);
+	list_init(&request->children);
 	list_init(&request->link);
 	list_init(&request->ready_link);
 	list_init(&request->room_link);
@@ -119,6 +121,32 @@ body_begin(struct portico_request *request, bool has_body)
 	body->complete = body->ended = body->asked = false;
 	body->lent = CHANNEL_BLOCK_NONE;
 	body->released = 0;
+	body->memory = (struct portico_slice){ NULL, 0 };
+}
+
+void
+request_prepare(struct portico_request *request, struct attachment *attachment,
+		const struct http_request_head *head, bool has_body)
+{
+	request->aborted = request->ended = request->failed = false;
+	request->holds = 0;
+	request->cannot_wait = 0;
+	request->attachment = attachment;
+	request->child = NULL;
+	request->head = head;
+	request->application = worker_find_application(request->loop->worker,
+						       head->application_id);
+	request->step = NULL;
+	request->current = NULL;
+	request->took_part = 0;
+	request->chosen = NULL;
+	request->wait.kind = WAIT_NONE;
+	request->wait.ready = false;
+	request->states = NULL;
+	request->changes = NULL;
+	request->user = (struct portico_slice){ "", 0 };
+	body_begin(request, has_body);
+	response_init(request);
 }
 
 bool
@@ -132,27 +160,11 @@ request_begin(struct portico_request *request, struct attachment *attachment,
 	    head->version != HTTP_REQUEST_HEAD_VERSION)
 		return false;
 	DIAG(http_request_head_is_valid(head, descriptor->refs[0].length));
-	request->aborted = request->ended = request->failed = false;
 	request->slot = descriptor->slot;
 	request->generation = descriptor->generation;
-	request->holds = 0;
-	request->cannot_wait = 0;
-	request->attachment = attachment;
-	request->head = head;
 	request->head_block = descriptor->refs[0].block;
-	request->application = worker_find_application(request->loop->worker,
-						       head->application_id);
-	request->step = NULL;
-	request->current = NULL;
-	request->took_part = 0;
-	request->chosen = NULL;
-	request->wait.kind = WAIT_NONE;
-	request->wait.ready = false;
-	request->states = NULL;
-	request->changes = NULL;
-	request->user = (struct portico_slice){ "", 0 };
-	body_begin(request, (descriptor->flags & CHANNEL_FLAG_HAS_BODY) != 0);
-	response_init(request);
+	request_prepare(request, attachment, head,
+			(descriptor->flags & CHANNEL_FLAG_HAS_BODY) != 0);
 	return true;
 }
 
@@ -217,8 +229,11 @@ request_abort(struct portico_request *request)
 		return;
 	request->aborted = true;
 	tell_modules(request);
+	if (!list_empty(&request->children))
+		children_abort(request);
 	if (request->wait.kind == WAIT_BODY ||
-	    request->wait.kind == WAIT_RESPONSE)
+	    request->wait.kind == WAIT_RESPONSE ||
+	    request->wait.kind == WAIT_CHILD)
 		request_ready(request);
 }
 
@@ -281,12 +296,24 @@ tell_reason(struct portico_request *request)
 		  changes->reason.data);
 }
 
-void
-request_end(struct portico_request *request)
+/* The slot is the listener's again. */
+static void
+leave_attachment(struct portico_request *request)
 {
 	struct attachment *attachment = request->attachment;
 	struct worker_loop *loop = request->loop;
 
+	list_remove(&request->link);
+	list_remove(&request->room_link);
+	attachment->slots[request->slot] = NULL;
+	attachment_request_ended(attachment);
+	atomic_fetch_sub_explicit(&loop->active, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&loop->served, 1, memory_order_relaxed);
+}
+
+void
+request_end(struct portico_request *request)
+{
 	CHECK(request, REQUEST_MAGIC);
 	ASSERT(!request->ended);
 	if (request->wait.kind != WAIT_NONE)
@@ -295,17 +322,18 @@ request_end(struct portico_request *request)
 		timers_stop_all(request);
 	if (!list_empty(&request->watches))
 		watches_stop_all(request);
+	if (!list_empty(&request->children))
+		children_close(request);
 	body_discard(request);
 	tell_reason(request);
-	end_send(request);
+	if (request->child == NULL)
+		end_send(request);
 	response_fini(request);
 	request->ended = true;
-	list_remove(&request->link);
-	list_remove(&request->room_link);
-	attachment->slots[request->slot] = NULL;
-	attachment_request_ended(attachment);
-	atomic_fetch_sub_explicit(&loop->active, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&loop->served, 1, memory_order_relaxed);
+	if (request->child == NULL)
+		leave_attachment(request);
+	else
+		child_ended(request);
 	if (request->holds == 0)
 		request_recycle(request);
 }

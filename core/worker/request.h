@@ -39,6 +39,7 @@ enum wait_kind {
 	WAIT_OFFLOAD, /* portico_offload */
 	WAIT_BODY, /* portico_body_wait */
 	WAIT_RESPONSE, /* portico_response_wait, or the core at the end */
+	WAIT_CHILD, /* portico_child_wait; or a child that has not begun */
 };
 
 /* Why and how a suspended request goes on. */
@@ -61,6 +62,7 @@ struct body {
 	bool asked; /* the first WINDOW went out */
 	uint32_t lent; /* block handed out, or CHANNEL_BLOCK_NONE */
 	uint32_t released; /* bytes given back since the last WINDOW */
+	struct portico_slice memory; /* of a child: all of it, until read */
 	struct channel_reference inline_chunks[BODY_CHUNKS_INLINE];
 };
 
@@ -72,7 +74,9 @@ struct portico_request {
 	uint32_t slot, generation;
 	uint32_t holds; /* work elsewhere that will touch this object */
 	uint16_t cannot_wait; /* depth of events that may not suspend */
-	struct attachment *attachment;
+	struct attachment *attachment; /* NULL: a child without its parent */
+	struct portico_child *child; /* it is one; NULL: a client's */
+	struct list children; /* that it has, of struct portico_child */
 	struct worker_loop *loop;
 	const struct http_request_head *head; /* in place */
 	uint32_t head_block;
@@ -123,6 +127,11 @@ void request_abort(struct portico_request *request);
 /* Call the module's on_abort, if it has one. */
 void request_tell_abort(struct portico_request *request,
 			const struct module_record *record);
+
+/* Fill, for a head that is valid and lives as long as the request. */
+void request_prepare(struct portico_request *request,
+		     struct attachment *attachment,
+		     const struct http_request_head *head, bool has_body);
 
 /* Fill from REQUEST; false: the head is not one. */
 bool request_begin(struct portico_request *request,

@@ -23,7 +23,9 @@ response_init(struct portico_request *request)
 	response->length = -1;
 	response->fields = response->inline_fields;
 	response->field_capacity = RESPONSE_FIELDS_INLINE;
-	response->window = request->attachment->window;
+	/* A child sets its own. */
+	if (request->attachment != NULL)
+		response->window = request->attachment->window;
 	/* Where nobody has a say there is nothing to decide. */
 	response->decided = !request->application->decides;
 }

@@ -154,6 +154,9 @@ enum portico_status out_flush(struct portico_request *request);
 enum portico_status out_push_file(struct portico_request *request, bool last);
 /* Status or method have come to forbid the body: forget what is staged. */
 void out_drop_body(struct portico_request *request);
+/* Gives back a block that was never sent. */
+void out_block_free(struct portico_request *request, uint32_t block,
+		    char *data);
 /* Forget body and head that have not left. */
 void out_discard(struct portico_request *request);
 void out_send_last(struct portico_request *request, bool end);
@@ -163,6 +166,8 @@ void out_send_last(struct portico_request *request, bool end);
 /* Runs the head functions; sets response.filters if one takes part.  False:
  * one of them failed. */
 bool filter_begin(struct portico_request *request);
+/* An empty chain, for a child's file, which is read in any case. */
+void filter_begin_empty(struct portico_request *request);
 /* Passes a chunk through the chain. */
 enum portico_status filter_feed(struct portico_request *request,
 				struct portico_slice chunk, uint32_t flags);

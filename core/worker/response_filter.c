@@ -52,6 +52,26 @@ struct filter_run {
 
 /* ---- the chain ---------------------------------------------------------------------- */
 
+static struct filter_run *
+run_new(struct portico_request *request)
+{
+	return arena_zalloc(request->arena, sizeof(struct filter_run));
+}
+
+static void
+run_open(struct portico_request *request)
+{
+	struct filter_run *run = request->response.filters;
+
+	buffer_init(&run->backlog, FILTER_BACKLOG_BYTES_MAX);
+	for (uint32_t i = 0; i <= run->count; i++)
+		run->streams[i] = (struct portico_filter_stream){
+			.magic = STREAM_MAGIC,
+			.index = i,
+			.request = request,
+		};
+}
+
 bool
 filter_begin(struct portico_request *request)
 {
@@ -76,7 +96,7 @@ filter_begin(struct portico_request *request)
 		if (verdict != PORTICO_NEXT || filter->filter->data == NULL)
 			continue;
 		if (run == NULL)
-			run = arena_zalloc(request->arena, sizeof(*run));
+			run = run_new(request);
 		if (run->count == FILTERS_MAX) {
 			request_blame(request, 4009, "too many filters");
 			good = false;
@@ -90,15 +110,16 @@ filter_begin(struct portico_request *request)
 	response->filtered = run != NULL;
 	if (!good || run == NULL || response_is_bodiless(request))
 		return good;
-	buffer_init(&run->backlog, FILTER_BACKLOG_BYTES_MAX);
-	for (uint32_t i = 0; i <= run->count; i++)
-		run->streams[i] = (struct portico_filter_stream){
-			.magic = STREAM_MAGIC,
-			.index = i,
-			.request = request,
-		};
 	response->filters = run;
+	run_open(request);
 	return true;
+}
+
+void
+filter_begin_empty(struct portico_request *request)
+{
+	request->response.filters = run_new(request);
+	run_open(request);
 }
 
 /* The end of the chain. */

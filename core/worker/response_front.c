@@ -61,7 +61,7 @@ refeed(struct portico_request *request)
 		filter_feed(request,
 			    (struct portico_slice){ data + head, used - head },
 			    0);
-	channel_block_cancel(request->attachment->channel, block);
+	out_block_free(request, block, data);
 }
 
 void
@@ -331,6 +331,13 @@ response_send_file(struct portico_request *request, struct portico_file *file,
 	status = file_first(request);
 	if (status != PORTICO_OK)
 		return status;
+	if (request->child != NULL && response->filters == NULL) {
+		response_decide(request);
+		if (response->cut || response->replaced)
+			return PORTICO_ABORTED;
+		if (response->filters == NULL)
+			filter_begin_empty(request);
+	}
 	response->file_full = response->file_ahead > CHANNEL_FILE_AHEAD_BYTES;
 	if (response->file_full)
 		return PORTICO_AGAIN;

@@ -13,6 +13,7 @@
 #include "core/base/slice.h"
 #include "core/http/response_head.h"
 #include "core/worker/attachment.h"
+#include "core/worker/child.h"
 #include "core/worker/request.h"
 
 #define BLOCK_MIN_BYTES 4096u
@@ -35,15 +36,28 @@ wait_for_room(struct portico_request *request)
 			      &request->room_link);
 }
 
+/* Of the process; what block_alloc() does for a child. */
+static char *
+memory_alloc(size_t wanted, uint32_t *size_r)
+{
+	size_t size = wanted <= 4096 ? 4096 : wanted <= 16384 ? 16384 : 65536;
+
+	*size_r = (uint32_t)size;
+	return child_block_alloc(size);
+}
+
 /* A block of the class for `wanted` bytes, or a smaller one that has at least
  * `needed`; NULL: none. */
 static char *
 block_alloc(struct portico_request *request, size_t wanted, size_t needed,
 	    uint32_t *block_r, uint32_t *size_r)
 {
-	struct channel *channel = request->attachment->channel;
+	struct channel *channel;
 	int block_class = class_for(wanted);
 
+	if (request->child != NULL)
+		return memory_alloc(wanted, size_r);
+	channel = request->attachment->channel;
 	for (; block_class >= (int)class_for(needed); block_class--) {
 		char *data = channel_block_alloc(
 			channel, (enum channel_block_class)block_class, block_r,
@@ -53,6 +67,22 @@ block_alloc(struct portico_request *request, size_t wanted, size_t needed,
 			return data;
 	}
 	return NULL;
+}
+
+void
+out_block_free(struct portico_request *request, uint32_t block, char *data)
+{
+	if (request->child != NULL)
+		child_block_free(data);
+	else
+		channel_block_cancel(request->attachment->channel, block);
+}
+
+static bool
+is_scarce(const struct portico_request *request)
+{
+	return request->child == NULL &&
+	       channel_is_scarce(request->attachment->channel);
 }
 
 /* ---- the head ----------------------------------------------------------------------- */
@@ -176,8 +206,7 @@ must_wait(struct portico_request *request)
 	struct response *response = &request->response;
 	struct channel_descriptor descriptor;
 
-	if (response->window >= attachment->window ||
-	    !channel_is_scarce(attachment->channel))
+	if (!is_scarce(request) || response->window >= attachment->window)
 		return false;
 	if (list_linked(&request->room_link))
 		return true;
@@ -193,7 +222,7 @@ must_wait(struct portico_request *request)
 static size_t
 modest(const struct portico_request *request, size_t head, size_t wanted)
 {
-	if (!channel_is_scarce(request->attachment->channel))
+	if (!is_scarce(request))
 		return wanted > BLOCK_MAX_BYTES ? BLOCK_MAX_BYTES : wanted;
 	return head >= BLOCK_MIN_BYTES ? 0 : BLOCK_MIN_BYTES - head;
 }
@@ -205,7 +234,9 @@ static bool
 block_begin(struct portico_request *request, size_t wanted)
 {
 	struct response *response = &request->response;
-	size_t head = response->head_sent ? 0 : head_bound(response);
+	/* A child's is read where its fields are. */
+	bool has_head = !response->head_sent && request->child == NULL;
+	size_t head = has_head ? head_bound(response) : 0;
 
 	if (must_wait(request))
 		return false;
@@ -219,7 +250,7 @@ block_begin(struct portico_request *request, size_t wanted)
 	list_remove(&request->room_link);
 	response->used = 0;
 	response->head_length = 0;
-	if (!response->head_sent) {
+	if (has_head) {
 		response->head_length =
 			head_write(response, response->data, response->size);
 		response->head_stale = false;
@@ -237,7 +268,7 @@ block_grow(struct portico_request *request, size_t wanted)
 	uint32_t block, size;
 	char *data;
 
-	if (channel_is_scarce(request->attachment->channel))
+	if (is_scarce(request))
 		return;
 	if (total > BLOCK_MAX_BYTES)
 		total = BLOCK_MAX_BYTES;
@@ -246,7 +277,7 @@ block_grow(struct portico_request *request, size_t wanted)
 	if (data == NULL)
 		return;
 	memcpy(data, response->data, response->used);
-	channel_block_cancel(request->attachment->channel, response->block);
+	out_block_free(request, response->block, response->data);
 	response->data = data;
 	response->block = block;
 	response->size = size;
@@ -258,8 +289,7 @@ block_forget(struct portico_request *request)
 	struct response *response = &request->response;
 
 	if (response->data != NULL)
-		channel_block_cancel(request->attachment->channel,
-				     response->block);
+		out_block_free(request, response->block, response->data);
 	response->data = NULL;
 	response->head_length = 0;
 	response->head_stale = false;
@@ -326,11 +356,25 @@ push_head(struct portico_request *request, bool last)
 }
 
 static enum portico_status
+push_to_parent(struct portico_request *request, bool last)
+{
+	struct response *response = &request->response;
+	char *data = response->data;
+
+	response->head_sent = true;
+	response->data = NULL;
+	child_take(request->child, data, response->used, last);
+	return PORTICO_OK;
+}
+
+static enum portico_status
 push(struct portico_request *request, bool last, uint8_t flags)
 {
 	struct response *response = &request->response;
 	struct channel_descriptor descriptor;
 
+	if (request->child != NULL)
+		return push_to_parent(request, last);
 	if (!response->head_sent) {
 		enum portico_status status = push_head(request, last);
 
@@ -372,7 +416,7 @@ out_flush(struct portico_request *request)
 	bool empty = response->head_sent &&
 		     (response->data == NULL || response->used == 0);
 
-	if (!empty)
+	if (!empty || request->child != NULL)
 		return push(request, false, CHANNEL_FLAG_FLUSH);
 	descriptor_init(request, &descriptor, CHANNEL_FLUSH, false);
 	attachment_send(request->attachment, &descriptor);
@@ -387,7 +431,7 @@ out_push_file(struct portico_request *request, bool last)
 	enum portico_status status;
 	uint32_t number;
 
-	ASSERT(response->file != NULL);
+	ASSERT(response->file != NULL && request->child == NULL);
 	status = file_table_get(request->attachment, response->file, &number);
 	if (status == PORTICO_AGAIN)
 		return status;

@@ -12,6 +12,7 @@
 #include "core/base/slice.h"
 #include "core/http/url.h"
 #include "core/worker/changes.h"
+#include "core/worker/child.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
 #include "core/worker/worker.h"
@@ -69,10 +70,10 @@ covers(struct portico_slice application, struct portico_slice path)
 	return application.length + 1;
 }
 
-/* The longest that fits wins, whoever has it. */
-static enum portico_status
-resolve(const struct portico_application *from, struct portico_slice path,
-	struct portico_application **to_r, uint32_t *prefix_r)
+enum portico_status
+rewrite_resolve(const struct portico_application *from,
+		struct portico_slice path, struct portico_application **to_r,
+		uint32_t *prefix_r)
 {
 	const struct portico_worker *worker = from->worker;
 	struct portico_application *best = NULL;
@@ -167,7 +168,8 @@ host_request_rewrite(struct portico_request *request,
 		return PORTICO_FULL;
 	status = cook(request, target, &path, &query);
 	if (status == PORTICO_OK)
-		status = resolve(request->application, path, &to, &prefix);
+		status = rewrite_resolve(request->application, path, &to,
+					 &prefix);
 	if (status != PORTICO_OK)
 		return status;
 	changes->path = path;
@@ -200,6 +202,8 @@ enter_application(struct portico_request *request,
 {
 	timers_stop_all(request);
 	watches_stop_all(request);
+	if (!list_empty(&request->children))
+		children_close(request);
 	request_make_anonymous(request);
 	request->application = application;
 	request->states = NULL;

@@ -23,6 +23,7 @@ struct portico_address; /* request.h */
 struct portico_cookie; /* cookie.h */
 struct portico_file; /* file.h */
 struct portico_form; /* form.h */
+struct portico_host_child; /* child.h */
 struct portico_multipart; /* form.h */
 struct portico_multipart_limits; /* form.h */
 struct portico_timer; /* async.h */
@@ -264,6 +265,9 @@ struct portico_host {
 	enum portico_status (*request_rewrite)(struct portico_request *,
 					       struct portico_slice target);
 	uint32_t (*request_rewrites)(struct portico_request *);
+
+	/* 1.0: tables by area */
+	const struct portico_host_child *child; /* child.h */
 };
 
 #ifdef __cplusplus

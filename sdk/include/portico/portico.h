@@ -6,6 +6,7 @@
 #define PORTICO_PORTICO_H
 
 #include <portico/async.h>
+#include <portico/child.h>
 #include <portico/cookie.h>
 #include <portico/event.h>
 #include <portico/file.h>
