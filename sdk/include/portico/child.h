@@ -37,10 +37,12 @@ extern "C" {
 
 struct portico_child; /* opaque */
 
+/* A field of the child's head; copied by portico_child_start.  Since 1.0. */
 struct portico_child_field {
 	struct portico_slice name, value;
 };
 
+/* What the child gets of its parent.  Since 1.0. */
 enum portico_child_flag {
 	/* Also the fields of the parent, but for those given here and those
 	 * that are about its own message: framing, Accept-Encoding, Content-*,
@@ -50,6 +52,8 @@ enum portico_child_flag {
 	PORTICO_CHILD_ANONYMOUS = 2,
 };
 
+/* What is asked for.  Zeroed members have the meaning given; what they point
+ * to is copied.  Since 1.0. */
 struct portico_child_options {
 	struct portico_slice method; /* empty: GET */
 	struct portico_slice target; /* "/path?query", percent-encoded */

@@ -466,7 +466,8 @@ test_files_for_a_slow_client(void **state)
 		fake_worker_receive(&worker, &got);
 	while (got.type != CHANNEL_ABORT);
 	assert_true(most > before + CHANNEL_FILES_MAX);
-	assert_true(most <= before + 2 * CHANNEL_FILES_MAX + SLOTS);
+	/* Some are being closed. */
+	assert_true(most <= before + 2 * CHANNEL_FILES_MAX + SLOTS + 8);
 	close(client);
 	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
 	flush_all(&worker);
