@@ -197,27 +197,21 @@ listener_process_ask(struct listener_process *listener, uint32_t id,
 }
 
 enum portico_status
-listener_process_configure(struct listener_process *listener,
+listener_process_configure(struct listener_process *listener, int memory,
 			   struct portico_error *err)
 {
-	struct settings *settings = listener->manager->settings;
 	const struct control_configure configure = {
-		.generation = settings->generation,
+		.generation = listener->manager->settings->generation,
 		.pool = "",
 	};
 	enum portico_status status;
-	int memory;
 
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	if (listener->control == NULL)
 		return error_set(err, PORTICO_CLOSED,
 				 "configuring the listener: it has hung up");
-	memory = settings_to_memfd(settings, SETTINGS_FOR_LISTENER, NULL, err);
-	if (memory < 0)
-		return (enum portico_status)memory;
 	status = control_send(listener->control,
 			      control_encode_configure(&configure), &memory, 1);
-	io_close(&memory);
 	if (status != PORTICO_OK)
 		return error_set(err, status, "configuring the listener: %s",
 				 status_text(status));
@@ -530,6 +524,7 @@ listener_process_start(struct manager *manager, uint32_t number,
 	struct listener_process *listener = mem_zalloc(sizeof *listener);
 	uint64_t limit = manager->settings->listener.startup_time_limit;
 	enum portico_status status;
+	int memory;
 
 	listener->magic = LISTENER_PROCESS_MAGIC;
 	listener->manager = manager;
@@ -549,7 +544,11 @@ listener_process_start(struct manager *manager, uint32_t number,
 		 listener_process_pid(listener));
 	uv_timer_start(&listener->timer, on_start_limit,
 		       limit / CLOCK_NS_PER_MS, 0);
-	status = listener_process_configure(listener, err);
+	memory = settings_to_memfd(manager->settings, SETTINGS_FOR_LISTENER,
+				   NULL, err);
+	status = memory < 0 ? (enum portico_status)memory :
+			      listener_process_configure(listener, memory, err);
+	io_close(&memory);
 	/* Closed: it has ended already, and that says more. */
 	if (status != PORTICO_OK && status != PORTICO_CLOSED) {
 		log_write_error(LOG_LEVEL_ERROR, EVENT_LISTENER_FAILED, NULL,

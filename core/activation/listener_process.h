@@ -71,9 +71,10 @@ struct listener_process *listener_process_start(struct manager *manager,
 /* A process that still runs is left alone. *listener_p becomes NULL. */
 void listener_process_free(struct listener_process **listener_p);
 
-/* The manager's settings, again at a reload. */
+/* The manager's settings, again at a reload; `memory` is what
+ * settings_to_memfd() made of them, and stays the caller's. */
 enum portico_status
-listener_process_configure(struct listener_process *listener,
+listener_process_configure(struct listener_process *listener, int memory,
 			   struct portico_error *err);
 
 /* The manager's sockets: it accepts from now on, and says so.  One that drains

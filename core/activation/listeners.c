@@ -236,10 +236,12 @@ plan_restart(struct listeners *listeners)
 /* ---- to all that it concerns ----------------------------------------------- */
 
 static void
-configure_one(struct listeners *listeners, struct listener_process *listener)
+configure_one(struct listeners *listeners, struct listener_process *listener,
+	      int memory)
 {
 	struct portico_error err;
-	enum portico_status status = listener_process_configure(listener, &err);
+	enum portico_status status =
+		listener_process_configure(listener, memory, &err);
 
 	/* One that waits for its workers gets the sockets later. */
 	if (status == PORTICO_OK &&
@@ -254,11 +256,11 @@ configure_one(struct listeners *listeners, struct listener_process *listener)
 }
 
 void
-listeners_configure(struct listeners *listeners)
+listeners_configure(struct listeners *listeners, int memory)
 {
 	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
 		if (listener->state != LISTENER_PROCESS_ENDING)
-			configure_one(listeners, listener);
+			configure_one(listeners, listener, memory);
 }
 
 void

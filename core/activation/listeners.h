@@ -45,8 +45,9 @@ int listeners_serving_pid(const struct listeners *listeners); /* 0: none */
 
 /* ---- to all that it concerns ----------------------------------------------- */
 
-/* The manager has other settings and sockets. */
-void listeners_configure(struct listeners *listeners);
+/* The manager has other settings and sockets; `memory` is of the settings
+ * (listener_process_configure). */
+void listeners_configure(struct listeners *listeners, int memory);
 void listeners_pool_state(struct listeners *listeners, const struct pool *pool);
 /* A worker is ready: it is given to each of them. */
 void listeners_add_worker(struct listeners *listeners,

@@ -276,32 +276,32 @@ on_tell_again(uv_timer_t *timer)
 	manager_pool_settled(timer->data);
 }
 
-/* Whether there are descriptors to hand the next settings to the listener.  If
- * not, everything stays as it is until there are. */
-static bool
-can_tell(struct manager *manager)
+/* The next settings as the listener gets them; -1: there is no descriptor for
+ * them, and everything stays as it is until there is one. */
+static int
+next_settings(struct manager *manager)
 {
 	struct portico_error err;
 	int memory = settings_to_memfd(manager->next, SETTINGS_FOR_LISTENER,
 				       NULL, &err);
 
-	if (memory >= 0) {
-		io_close(&memory);
-		return true;
-	}
+	if (memory >= 0)
+		return memory;
 	if (!manager->waiting)
 		log_write_error(LOG_LEVEL_WARNING, EVENT_RELOAD_WAITS, NULL,
 				&err);
 	manager->waiting = true;
 	uv_timer_start(&manager->limit, on_tell_again, TELL_AGAIN_MS, 0);
-	return false;
+	return -1;
 }
 
 /* The routes change: every pool that needed it has workers that know. */
 static void
 finish_apply(struct manager *manager)
 {
-	if (!can_tell(manager))
+	int memory = next_settings(manager);
+
+	if (memory < 0)
 		return;
 	manager->waiting = false;
 	settings_unref(&manager->settings);
@@ -309,7 +309,8 @@ finish_apply(struct manager *manager)
 	manager->next = NULL;
 	/* All are open: this says which are wanted. */
 	(void)sockets_open(&manager->sockets, manager->settings, NULL);
-	listeners_configure(&manager->listeners);
+	listeners_configure(&manager->listeners, memory);
+	io_close(&memory);
 	sockets_sweep(&manager->sockets);
 	finish_pools(manager);
 	manager->confirming = manager->finishing = true;
