@@ -23,6 +23,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/request.h \
 	sdk/include/portico/response.h \
 	sdk/include/portico/rewrite.h \
+	sdk/include/portico/trailer.h \
 	sdk/include/portico/types.h \
 	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h
@@ -99,6 +100,7 @@ SYSTEM_TESTS += \
 	t/sdk/parameters.t \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
+	t/sdk/trailer.t \
 	t/sdk/serving.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
@@ -123,6 +125,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/order-first.la \
 	t/sdk/modules/order-second.la \
 	t/sdk/modules/order-third.la \
+	t/sdk/modules/trailer.la \
 	t/sdk/modules/two-symbols.la \
 	t/sdk/modules/undefined.la \
 	t/sdk/modules/whoami.la
@@ -184,6 +187,9 @@ t_sdk_modules_order_second_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_order_third_la_SOURCES = t/sdk/modules/order-third.c
 t_sdk_modules_order_third_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_order_third_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_trailer_la_SOURCES = t/sdk/modules/trailer.c
+t_sdk_modules_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
 t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -92,6 +92,13 @@ values_fault(const struct channel_descriptor *descriptor)
 		if (descriptor->count == 0 &&
 		    (descriptor->flags & CHANNEL_FLAG_LAST) == 0)
 			return "body without bytes that is not the last";
+		if (descriptor->extra == 0)
+			return NULL;
+		if (descriptor->count == 0 ||
+		    (descriptor->flags & CHANNEL_FLAG_LAST) == 0 ||
+		    descriptor->extra >
+			    descriptor->refs[descriptor->count - 1].length)
+			return "trailers without a place, or before the end";
 		return NULL;
 	case CHANNEL_FILE:
 		if (descriptor->value2 == 0 || descriptor->value > INT64_MAX ||

@@ -67,7 +67,9 @@ struct channel_reference {
  *            readable until the worker's END, which returns it without a
  *            RELEASE.  flags: HAS_BODY.  The claim word of the slot is OFFERED.
  *   BODY     refs[0..count) are request body in order, flags: LAST.  Each block
- *            is returned by RELEASE.  count may be 0 with LAST.
+ *            is returned by RELEASE.  count may be 0 with LAST.  With LAST
+ *            the final `extra` bytes of the last reference are no body but
+ *            the lines of the trailer section, each with its CRLF.
  *   WINDOW   `value` more bytes of response body may be handed over
  *   RELEASE  blocks[0..count) return to their producer; names no request
  *   ABORT    nobody waits for the answer any more; `value` is an

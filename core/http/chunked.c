@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "core/base/buffer.h"
 #include "core/http/chars.h"
 #include "core/http/limits.h"
 
@@ -97,10 +98,21 @@ extension_byte(struct http_chunked *s, char c)
 }
 
 static bool
+trailer_keep(struct http_chunked *s, char c)
+{
+	if (s->trailers == NULL ||
+	    buffer_append_char(s->trailers, c) == PORTICO_OK)
+		return true;
+	return fail(s, HTTP_REASON_REQUEST_LENGTH);
+}
+
+static bool
 trailer_byte(struct http_chunked *s, char c)
 {
 	if (++s->trailer_bytes > HTTP_TRAILER_BYTES_MAX)
 		return fail(s, HTTP_REASON_REQUEST_LENGTH);
+	if ((s->state != STATE_TRAILER || c != '\r') && !trailer_keep(s, c))
+		return false;
 	if (c == '\n')
 		return fail(s, HTTP_REASON_INVALID_CRLF);
 	if (s->state == STATE_TRAILER_VALUE) {
@@ -154,7 +166,7 @@ step(struct http_chunked *s, char c)
 	case STATE_TRAILER_VALUE:
 		return trailer_byte(s, c);
 	case STATE_TRAILER_LF:
-		return expect(s, c, '\n', STATE_TRAILER);
+		return expect(s, c, '\n', STATE_TRAILER) && trailer_keep(s, c);
 	case STATE_END_LF:
 		return expect(s, c, '\n', STATE_DONE);
 	case STATE_DATA:

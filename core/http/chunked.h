@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Incremental decoder of the chunked transfer coding (RFC 9112 section 7.1).
- * Payload is given out in place, never copied.  Extensions are skipped and
- * trailers are checked and discarded, both within limits.
+ * Payload is given out in place, never copied.  Extensions are skipped, the
+ * trailer section is checked and kept if somebody wants it, both within limits.
  */
 #ifndef CORE_HTTP_CHUNKED_H
 #define CORE_HTTP_CHUNKED_H
@@ -21,8 +21,14 @@ enum http_chunked_result {
 	HTTP_CHUNKED_ERROR /* answer 400 and close; see `reason` */
 };
 
+struct buffer;
+
 /* Embedded in a connection. */
 struct http_chunked {
+	/* Gets the lines of the trailer section as they were sent, each with
+	 * its CRLF, without the empty one; NULL (after init): nobody does.
+	 * Borrowed. */
+	struct buffer *trailers;
 	uint64_t remaining; /* of the current chunk */
 	uint64_t total; /* payload bytes given out */
 	uint32_t extension_bytes; /* of all chunks, for the limit */

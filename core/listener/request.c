@@ -87,6 +87,7 @@ request_free(struct listener_request *request)
 	list_remove(&request->pool_link);
 	worker_channel_unref(&request->channel);
 	MEM_FREE(request->user);
+	buffer_fini(&request->trailers);
 	input_fini(request);
 	loop_snapshot_unref(&request->snapshot);
 	loop->request_count--;

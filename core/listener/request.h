@@ -17,6 +17,7 @@
 
 #include "core/base/list.h"
 #include "core/channel/channel.h"
+#include "core/base/buffer.h"
 #include "core/http/chunked.h"
 #include "core/http/parser.h"
 #include "core/http/reason.h"
@@ -106,6 +107,8 @@ struct listener_request {
 
 	struct request_input input;
 	struct http_chunked chunked;
+	struct buffer trailers; /* of a chunked body, until handed over */
+	bool trailers_due; /* nothing else of the body is left */
 	uint64_t body_left; /* sized */
 	uint64_t body_credit; /* bytes that the worker asked for */
 	uint64_t body_received;

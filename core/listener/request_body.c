@@ -70,6 +70,9 @@ body_init(struct listener_request *request)
 	if (head->chunked) {
 		request->body = BODY_CHUNKED;
 		http_chunked_init(&request->chunked);
+		buffer_reset(&request->trailers);
+		request->trailers_due = false;
+		request->chunked.trailers = &request->trailers;
 	} else if (head->content_length != HTTP_LENGTH_NONE &&
 		   head->content_length > 0) {
 		request->body = BODY_SIZED;
@@ -180,31 +183,77 @@ too_large(const struct listener_request *request)
 	return most != 0 && request->body_received > most;
 }
 
-/* `length` bytes are in the block; if the body is complete, say so. */
+/* `length` bytes are in the block, and after them `trailers` that are none of
+ * the body; if that is complete, say so. */
 static void
-hand_over(struct listener_request *request, uint32_t block, uint32_t length,
-	  bool last)
+hand_over_with(struct listener_request *request, uint32_t block,
+	       uint32_t length, uint32_t trailers, bool last)
 {
+	uint32_t total = length + trailers;
+
 	request->body_received += length;
 	request->body_credit -= length;
 	request->progress = loop_now(request->loop);
-	if (length == 0)
+	if (total == 0)
 		channel_block_cancel(request->channel->channel, block);
 	if (last)
 		request->body = BODY_DONE;
 	if (too_large(request)) {
-		if (length > 0)
+		if (total > 0)
 			channel_block_cancel(request->channel->channel, block);
 		request->keep_alive = false;
 		request_fail(request, HTTP_REASON_ENTITY_TOO_LARGE, 0, NULL);
 		return;
 	}
-	if (length == 0 && !last)
+	if (total == 0 && !last)
 		return;
 	request->body_started = true;
 	if (length < BODY_SMALL_BYTES)
 		request->body_pieces++;
-	worker_channel_send_body(request, block, length, last);
+	worker_channel_send_body(request, block, total, trailers, last);
+}
+
+static void
+hand_over(struct listener_request *request, uint32_t block, uint32_t length,
+	  bool last)
+{
+	hand_over_with(request, block, length, 0, last);
+}
+
+/* The last bytes of a chunked body are in the block, its trailers go behind
+ * them, or into a block of their own. */
+static void
+hand_over_end(struct listener_request *request, uint32_t block, char *data,
+	      uint32_t size, uint32_t used)
+{
+	uint32_t trailers = (uint32_t)request->trailers.length;
+
+	if (trailers > size - used) {
+		request->trailers_due = true;
+		hand_over(request, block, used, false);
+		return;
+	}
+	if (trailers > 0)
+		memcpy(data + used, request->trailers.data, trailers);
+	hand_over_with(request, block, used, trailers, true);
+}
+
+static void
+send_trailers(struct listener_request *request)
+{
+	uint32_t block, size;
+	char *data = channel_block_alloc(request->channel->channel,
+					 request->trailers.length <= 4096 ?
+						 CHANNEL_BLOCK_4K :
+						 CHANNEL_BLOCK_16K,
+					 &block, &size);
+
+	if (data == NULL) {
+		starve(request);
+		return;
+	}
+	request->trailers_due = false;
+	hand_over_end(request, block, data, size, 0);
 }
 
 static void
@@ -259,7 +308,7 @@ chunked_from_input(struct listener_request *request, char *data, uint32_t size,
 			return;
 		}
 		if (result == HTTP_CHUNKED_DONE) {
-			hand_over(request, block, used, true);
+			hand_over_end(request, block, data, size, used);
 			return;
 		}
 		if (result == HTTP_CHUNKED_DATA) {
@@ -424,7 +473,9 @@ request_body_receive(struct listener_request *request)
 	while (request_body_is_awaited(request)) {
 		uint64_t direct;
 
-		if (input_rest(request) > 0 && !gathers(request)) {
+		if (request->trailers_due) {
+			send_trailers(request);
+		} else if (input_rest(request) > 0 && !gathers(request)) {
 			use_input(request);
 		} else if (received) {
 			break; /* others want a turn */
@@ -463,7 +514,7 @@ request_body_window(struct listener_request *request, uint64_t bytes)
 		if (!response_send_continue(request))
 			return;
 	}
-	if (input_rest(request) > 0)
+	if (input_rest(request) > 0 || request->trailers_due)
 		(void)request_body_receive(request);
 	else
 		set_timer(request);
@@ -475,7 +526,8 @@ void
 request_body_tick(struct listener_request *request)
 {
 	CHECK(request, LISTENER_REQUEST_MAGIC);
-	if (input_rest(request) > 0 && request_body_is_awaited(request) &&
+	if (input_rest(request) > 0 && !request->trailers_due &&
+	    request_body_is_awaited(request) &&
 	    request->body_pieces < BODY_PIECES_MAX)
 		use_input(request);
 }
@@ -498,7 +550,7 @@ request_body_is_cut_off(const struct listener_request *request)
 	uint64_t there = input_rest(request);
 	int unread = 0;
 
-	if (!request_body_pending(request) ||
+	if (!request_body_pending(request) || request->trailers_due ||
 	    ioctl(request->connection->fd, FIONREAD, &unread) != 0)
 		return false;
 	there += (uint64_t)unread;
@@ -580,7 +632,9 @@ request_body_drain(struct listener_request *request)
 
 	CHECK(request, LISTENER_REQUEST_MAGIC);
 	while (request_body_pending(request)) {
-		if (input_rest(request) > 0)
+		if (request->trailers_due)
+			request->body = BODY_DONE;
+		else if (input_rest(request) > 0)
 			drain_input(request);
 		else if (request->drained > DRAIN_BYTES_MAX)
 			request->body = BODY_FAILED;

@@ -376,7 +376,7 @@ worker_channel_abort_all(struct worker_channel *channel)
 
 void
 worker_channel_send_body(struct listener_request *request, uint32_t block,
-			 uint32_t length, bool last)
+			 uint32_t length, uint32_t trailers, bool last)
 {
 	struct worker_channel *channel = request->channel;
 	struct channel_descriptor descriptor = {
@@ -385,6 +385,7 @@ worker_channel_send_body(struct listener_request *request, uint32_t block,
 		.count = length > 0,
 		.slot = request->slot,
 		.generation = request->slot_generation,
+		.extra = trailers,
 	};
 	enum portico_status status;
 

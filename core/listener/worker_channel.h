@@ -108,9 +108,10 @@ void worker_channel_abort(struct listener_request *request,
 void worker_channel_abort_all(struct worker_channel *channel);
 
 /* Give bytes of body to the worker: the block is filled up to `length`; none
- * when that is 0, which only makes sense with `last`. */
+ * when that is 0, which only makes sense with `last`.  The final `trailers` of
+ * them are the trailer section, only with `last`. */
 void worker_channel_send_body(struct listener_request *request, uint32_t block,
-			      uint32_t length, bool last);
+			      uint32_t length, uint32_t trailers, bool last);
 
 /* The client has taken so many bytes. */
 void worker_channel_send_window(struct listener_request *request,

@@ -24,6 +24,20 @@ chunks_grow(struct portico_request *request)
 	body->first = 0;
 }
 
+/* The last reference without what is behind the body. */
+static struct channel_reference
+without_trailers(struct portico_request *request,
+		 const struct channel_descriptor *descriptor)
+{
+	struct channel_reference last = descriptor->refs[descriptor->count - 1];
+	const char *data =
+		channel_block_data(request->attachment->channel, last);
+
+	last.length -= descriptor->extra;
+	trailers_receive(request, data + last.length, descriptor->extra);
+	return last;
+}
+
 void
 body_receive(struct portico_request *request,
 	     const struct channel_descriptor *descriptor)
@@ -31,15 +45,19 @@ body_receive(struct portico_request *request,
 	struct body *body = &request->body;
 
 	for (unsigned i = 0; i < descriptor->count; i++) {
-		if (request->aborted || body->count == UINT16_MAX / 2) {
-			attachment_release(request->attachment,
-					   descriptor->refs[i].block);
+		struct channel_reference chunk = descriptor->refs[i];
+
+		if (i + 1u == descriptor->count && descriptor->extra > 0)
+			chunk = without_trailers(request, descriptor);
+		if (request->aborted || body->count == UINT16_MAX / 2 ||
+		    chunk.length == 0) {
+			attachment_release(request->attachment, chunk.block);
 			continue;
 		}
 		if (body->count == body->capacity)
 			chunks_grow(request);
 		body->chunks[(body->first + body->count) % body->capacity] =
-			descriptor->refs[i];
+			chunk;
 		body->count++;
 	}
 	if ((descriptor->flags & CHANNEL_FLAG_LAST) != 0)

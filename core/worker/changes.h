@@ -61,6 +61,7 @@ struct variable {
 struct changes {
 	struct changed_fields *fields; /* NULL: as in the head */
 	const struct parameters *query; /* NULL: not decoded yet */
+	const struct parameters *trailers; /* NULL: not cut yet */
 	struct variable *variables; /* set by modules */
 	uint32_t variable_count;
 	struct variable *computed; /* those of the server that had to be

@@ -107,4 +107,5 @@ const struct portico_host worker_host = {
 	.request_rewrites = host_request_rewrites,
 
 	.child = &worker_host_child,
+	.trailer = &worker_host_trailer,
 };

@@ -138,6 +138,9 @@ bool host_request_is_authenticated(struct portico_request *request);
 /* host_child.c */
 extern const struct portico_host_child worker_host_child;
 
+/* host_trailer.c */
+extern const struct portico_host_trailer worker_host_trailer;
+
 /* rewrite.c */
 enum portico_status host_request_rewrite(struct portico_request *request,
 					 struct portico_slice target);

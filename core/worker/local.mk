@@ -28,6 +28,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_priv.h \
 	core/worker/host_request.c \
 	core/worker/host_response.c \
+	core/worker/host_trailer.c \
 	core/worker/host_variable.c \
 	core/worker/host_worker.c \
 	core/worker/limits.h \

@@ -122,6 +122,8 @@ body_begin(struct portico_request *request, bool has_body)
 	body->lent = CHANNEL_BLOCK_NONE;
 	body->released = 0;
 	body->memory = (struct portico_slice){ NULL, 0 };
+	body->trailers = NULL;
+	body->trailers_lost = false;
 }
 
 void

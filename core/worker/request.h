@@ -63,6 +63,9 @@ struct body {
 	uint32_t lent; /* block handed out, or CHANNEL_BLOCK_NONE */
 	uint32_t released; /* bytes given back since the last WINDOW */
 	struct portico_slice memory; /* of a child: all of it, until read */
+	char *trailers; /* their lines, in the arena; NULL: none */
+	uint32_t trailers_length; /* bytes */
+	bool trailers_lost; /* there was no memory for them */
 	struct channel_reference inline_chunks[BODY_CHUNKS_INLINE];
 };
 
@@ -166,6 +169,10 @@ void body_receive(struct portico_request *request,
 		  const struct channel_descriptor *descriptor);
 /* Gives back everything that is left. */
 void body_discard(struct portico_request *request);
+
+/* host_trailer.c: the lines are copied. */
+void trailers_receive(struct portico_request *request, const char *text,
+		      uint32_t length);
 
 enum portico_status body_read(struct portico_request *request,
 			      struct portico_slice *chunk_r);

@@ -24,6 +24,7 @@ struct portico_cookie; /* cookie.h */
 struct portico_file; /* file.h */
 struct portico_form; /* form.h */
 struct portico_host_child; /* child.h */
+struct portico_host_trailer; /* trailer.h */
 struct portico_multipart; /* form.h */
 struct portico_multipart_limits; /* form.h */
 struct portico_timer; /* async.h */
@@ -268,6 +269,7 @@ struct portico_host {
 
 	/* 1.0: tables by area */
 	const struct portico_host_child *child; /* child.h */
+	const struct portico_host_trailer *trailer; /* trailer.h */
 };
 
 #ifdef __cplusplus

@@ -18,6 +18,7 @@
 #include <portico/request.h>
 #include <portico/response.h>
 #include <portico/rewrite.h>
+#include <portico/trailer.h>
 #include <portico/types.h>
 #include <portico/variable.h>
 #include <portico/worker.h>

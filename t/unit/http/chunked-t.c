@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/buffer.h"
 #include "core/base/memory.h"
 #include "core/http/chunked.h"
 #include "core/http/limits.h"
@@ -23,6 +24,7 @@ struct outcome {
 	size_t used; /* input bytes up to the end of the body */
 	size_t length;
 	char body[70000];
+	char trailers[HTTP_TRAILER_BYTES_MAX + 1]; /* that were kept */
 };
 
 /* Feeds pieces of `step` bytes, each in memory of its own. */
@@ -33,7 +35,11 @@ decode(struct outcome *o, const char *text, size_t length, size_t step)
 	struct portico_slice payload;
 	size_t at = 0, used;
 
+	struct buffer trailers;
+
 	http_chunked_init(&state);
+	buffer_init(&trailers, HTTP_TRAILER_BYTES_MAX);
+	state.trailers = &trailers;
 	o->result = HTTP_CHUNKED_MORE;
 	o->length = 0;
 	while (at < length && (o->result == HTTP_CHUNKED_MORE ||
@@ -63,6 +69,9 @@ decode(struct outcome *o, const char *text, size_t length, size_t step)
 	if (o->result == HTTP_CHUNKED_DATA)
 		o->result = HTTP_CHUNKED_MORE;
 	assert_true(state.total == o->length);
+	snprintf(o->trailers, sizeof(o->trailers), "%.*s", (int)trailers.length,
+		 trailers.data);
+	buffer_fini(&trailers);
 	o->used = at;
 	o->reason = state.reason;
 }
@@ -81,6 +90,7 @@ decode_all(struct outcome *o, const char *text, size_t length)
 		assert_int_equal(other.length, o->length);
 		assert_memory_equal(other.body, o->body, o->length);
 		assert_int_equal(other.used, o->used);
+		assert_string_equal(other.trailers, o->trailers);
 	}
 }
 
@@ -133,11 +143,15 @@ skips_extensions(void **unused)
 }
 
 static void
-discards_trailers(void **unused)
+keeps_trailers(void **unused)
 {
 	(void)unused;
 	expect_body("0\r\nA: b\r\nContent-Length: 7\r\n\r\nrest", "", 4);
+	assert_string_equal(o.trailers, "A: b\r\nContent-Length: 7\r\n");
 	expect_body("1\r\nx\r\n0\r\nEmpty:\r\n\r\n", "x", 0);
+	assert_string_equal(o.trailers, "Empty:\r\n");
+	expect_body("1\r\nx\r\n0\r\n\r\n", "x", 0);
+	assert_string_equal(o.trailers, "");
 	expect_error("0\r\n folded\r\n\r\n", HTTP_REASON_HEADER);
 	expect_error("0\r\nA : b\r\n\r\n", HTTP_REASON_HEADER);
 	expect_error("0\r\n: b\r\n\r\n", HTTP_REASON_HEADER);
@@ -249,7 +263,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decodes_bodies),
 		cmocka_unit_test(skips_extensions),
-		cmocka_unit_test(discards_trailers),
+		cmocka_unit_test(keeps_trailers),
 		cmocka_unit_test(refuses_sizes),
 		cmocka_unit_test(refuses_stray_line_ends),
 		cmocka_unit_test(bounds_what_it_skips),

@@ -44,7 +44,8 @@ pause_ms(unsigned ms)
 	nanosleep(&time, NULL);
 }
 
-/* Collects body until LAST or `most` bytes. */
+/* Collects body until LAST or `most` bytes; what comes behind it is given back
+ * unseen. */
 static size_t
 collect(struct fake_worker *worker, char *to, size_t most, bool *last_r)
 {
@@ -59,10 +60,13 @@ collect(struct fake_worker *worker, char *to, size_t most, bool *last_r)
 		for (unsigned i = 0; i < body.count; i++) {
 			struct channel_reference ref = body.refs[i];
 
+			if (i + 1u == body.count)
+				ref.length -= body.extra;
 			assert_true(ref.length <= most - used);
-			memcpy(to + used,
-			       channel_block_data(worker->channel, ref),
-			       ref.length);
+			if (ref.length > 0)
+				memcpy(to + used,
+				       channel_block_data(worker->channel, ref),
+				       ref.length);
 			used += ref.length;
 			channel_release(worker->channel, ref.block);
 		}
