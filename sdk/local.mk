@@ -8,6 +8,8 @@ porticoincludedir = $(includedir)/portico
 porticoinclude_HEADERS = \
 	sdk/include/portico/async.h \
 	sdk/include/portico/child.h \
+	sdk/include/portico/client.h \
+	sdk/include/portico/client_call.h \
 	sdk/include/portico/cookie.h \
 	sdk/include/portico/event.h \
 	sdk/include/portico/directive.h \
@@ -91,6 +93,7 @@ SYSTEM_TESTS += \
 	t/sdk/areas.t \
 	t/sdk/basics.t \
 	t/sdk/changes.t \
+	t/sdk/client.t \
 	t/sdk/check_module.t \
 	t/sdk/cpp.t \
 	t/sdk/child.t \
@@ -114,6 +117,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/child.la \
 	t/sdk/modules/circle-a.la \
 	t/sdk/modules/circle-b.la \
+	t/sdk/modules/client.la \
 	t/sdk/modules/crash.la \
 	t/sdk/modules/every-directive.la \
 	t/sdk/modules/custom-first.la \
@@ -155,6 +159,9 @@ t_sdk_modules_circle_a_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_circle_b_la_SOURCES = t/sdk/modules/circle-b.c
 t_sdk_modules_circle_b_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_circle_b_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_client_la_SOURCES = t/sdk/modules/client.c
+t_sdk_modules_client_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_client_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_custom_first_la_SOURCES = t/sdk/modules/custom-first.c
 t_sdk_modules_custom_first_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_custom_first_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

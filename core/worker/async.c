@@ -292,3 +292,33 @@ watches_stop_all(struct portico_request *request)
 		host_watch_stop(LIST_FIRST(struct portico_watch, link,
 					   &request->watches));
 }
+
+/* ---- services ---------------------------------------------------------------------- */
+
+void
+service_add(struct portico_request *request, struct service *service)
+{
+	CHECK(request, REQUEST_MAGIC);
+	list_init(&service->link);
+	list_add_head(&request->services, &service->link);
+}
+
+/* None of them calls a module or leaves the list. */
+void
+services_abort(struct portico_request *request)
+{
+	LIST_FOREACH(struct service, link, service, &request->services)
+		service->abort(service);
+}
+
+void
+services_end(struct portico_request *request)
+{
+	while (!list_empty(&request->services)) {
+		struct service *service =
+			LIST_FIRST(struct service, link, &request->services);
+
+		list_remove(&service->link);
+		service->end(service);
+	}
+}

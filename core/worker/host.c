@@ -2,6 +2,7 @@
  *
  * The table of the host's services, as modules get it.
  */
+#include "core/worker/client_engine.h"
 #include "core/worker/file.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
@@ -108,4 +109,5 @@ const struct portico_host worker_host = {
 
 	.child = &worker_host_child,
 	.trailer = &worker_host_trailer,
+	.client = &worker_host_client,
 };

@@ -76,6 +76,22 @@
 /* Custom events that are raised within one another. */
 #define EVENT_DEPTH_MAX 8
 
+/* Calls of modules to other servers, of one loop. */
+#define CLIENT_CALLS_MAX 1024
+#define CLIENT_IDLE_CONNECTIONS_MAX 32
+#define CLIENT_HOST_CONNECTIONS_MAX 64
+#define CLIENT_CONNECTIONS_MAX 256
+/* ... and of one call. */
+#define CLIENT_METHOD_BYTES_MAX 32
+#define CLIENT_URL_BYTES_MAX (16 * 1024)
+#define CLIENT_FIELDS_MAX 128
+#define CLIENT_HEAD_BYTES_MAX (64 * 1024)
+#define CLIENT_BODY_BYTES_DEFAULT (1024 * 1024)
+#define CLIENT_BODY_BYTES_MAX (64 * 1024 * 1024)
+#define CLIENT_WINDOW_BYTES (128 * 1024)
+#define CLIENT_UPLOAD_BYTES (64 * 1024)
+#define CLIENT_REDIRECTS_MAX 20
+
 /* Tokens: slots come in chunks, so that a slot never moves. */
 #define TOKEN_CHUNK_SLOTS 256
 #define TOKEN_CHUNKS_MAX 4096

@@ -15,12 +15,18 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/child.h \
 	core/worker/child_head.c \
 	core/worker/child_priv.h \
+	core/worker/client_engine.c \
+	core/worker/client_engine.h \
+	core/worker/client_transfer.c \
 	core/worker/configure.c \
+	core/worker/curl_library.c \
+	core/worker/curl_library.h \
 	core/worker/fields.c \
 	core/worker/file.c \
 	core/worker/file.h \
 	core/worker/host.c \
 	core/worker/host_child.c \
+	core/worker/host_client.c \
 	core/worker/host_event.c \
 	core/worker/host_form.c \
 	core/worker/host_identity.c \
@@ -36,6 +42,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/link.h \
 	core/worker/loop.c \
 	core/worker/loop.h \
+	core/worker/main_loop.c \
+	core/worker/main_loop.h \
 	core/worker/offload.c \
 	core/worker/offload.h \
 	core/worker/parameters.c \
@@ -52,6 +60,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/response_front.c \
 	core/worker/response_out.c \
 	core/worker/rewrite.c \
+	core/worker/service.h \
 	core/worker/token.c \
 	core/worker/token.h \
 	core/worker/worker.c \

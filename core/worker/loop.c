@@ -17,6 +17,7 @@
 #include "core/channel/channel_loop.h"
 #include "core/worker/attachment.h"
 #include "core/worker/child.h"
+#include "core/worker/client_engine.h"
 #include "core/worker/limits.h"
 #include "core/worker/program.h"
 #include "core/worker/request.h"
@@ -267,6 +268,8 @@ static void
 loop_fini(struct worker_loop *loop)
 {
 	loop_set_current(loop);
+	loop->closing = true;
+	client_engine_free(&loop->client);
 	/* What is flushed here are the last answers. */
 	uv_run(&loop->uv, UV_RUN_NOWAIT);
 	children_forget(loop);

@@ -19,6 +19,7 @@
 #define WORKER_LOOP_MAGIC 0x574c4f50u
 
 struct channel_loop;
+struct client_engine;
 struct portico_request;
 struct portico_worker;
 struct token_table;
@@ -54,6 +55,8 @@ struct worker_loop {
 	struct list spare_timers;
 	char *scratch; /* SCRATCH_BYTES, made at first use */
 	struct token_table *tokens;
+	struct client_engine *client; /* calls; made at first use */
+	bool closing; /* nothing may be begun for modules any more */
 	struct portico_request *running; /* for the dump of a failed assert */
 
 	/* Written by the loop, read by anybody. */

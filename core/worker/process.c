@@ -21,9 +21,11 @@
 #include "core/config/settings.h"
 #include "core/control/connection.h"
 #include "core/control/messages.h"
+#include "core/worker/client_engine.h"
 #include "core/worker/file.h"
 #include "core/worker/limits.h"
 #include "core/worker/link.h"
+#include "core/worker/main_loop.h"
 #include "core/worker/worker.h"
 
 struct process {
@@ -95,7 +97,7 @@ on_stop_timer(uv_timer_t *timer)
 
 	if (active > 0)
 		process->quiet_since = now;
-	if (active == 0 &&
+	if (active == 0 && client_background_count() == 0 &&
 	    (worker_open_channels(process->worker) == 0 ||
 	     now - process->quiet_since >= STOP_QUIET_MS * CLOCK_NS_PER_MS)) {
 		finish_stop(process);
@@ -430,6 +432,7 @@ process_fini(struct process *process)
 	 * have answered so far their loops have handed over. */
 	if (process->worker != NULL && worker_active(process->worker) > 0)
 		_exit(process->exit_status);
+	main_loop_stop();
 	links_refuse(&process->links);
 	/* Loops first: they may still post to the mailbox. */
 	worker_free(&process->worker);
@@ -437,6 +440,7 @@ process_fini(struct process *process)
 	if (process->links.uv != NULL)
 		links_close(&process->links);
 	control_connection_free(&process->control);
+	main_loop_close();
 	mailbox_close(&process->mailbox);
 	uv_walk(&process->uv, close_handle, NULL);
 	uv_run(&process->uv, UV_RUN_NOWAIT);
@@ -461,6 +465,7 @@ process_run(int control_fd, const char *pool)
 	process.stop_timer.data = process.terminate.data = &process;
 	uv_signal_start(&process.terminate, on_terminate, SIGTERM);
 	mailbox_init(&process.mailbox, &process.uv);
+	main_loop_open(&process.uv, &process.mailbox);
 	process.control = control_connection_new(
 		&process.uv, control_fd, on_message, on_closed, &process);
 	uv_run(&process.uv, UV_RUN_DEFAULT);

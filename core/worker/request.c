@@ -38,6 +38,7 @@ request_new(struct worker_loop *loop)
 	list_init(&request->timers);
 	list_init(&request->watches);
 	list_init(&request->children);
+	list_init(&request->services);
 	list_init(&request->link);
 	list_init(&request->ready_link);
 	list_init(&request->room_link);
@@ -230,6 +231,8 @@ request_abort(struct portico_request *request)
 	if (request->aborted || request->ended)
 		return;
 	request->aborted = true;
+	if (!list_empty(&request->services))
+		services_abort(request);
 	tell_modules(request);
 	if (!list_empty(&request->children))
 		children_abort(request);
@@ -326,6 +329,8 @@ request_end(struct portico_request *request)
 		watches_stop_all(request);
 	if (!list_empty(&request->children))
 		children_close(request);
+	if (!list_empty(&request->services))
+		services_end(request);
 	body_discard(request);
 	tell_reason(request);
 	if (request->child == NULL)

@@ -26,6 +26,7 @@
 #include "core/worker/loop.h"
 #include "core/worker/module_load.h"
 #include "core/worker/response.h"
+#include "core/worker/service.h"
 
 #define REQUEST_MAGIC 0x52455155u
 
@@ -38,6 +39,7 @@ enum wait_kind {
 	WAIT_TOKEN, /* portico_suspend */
 	WAIT_OFFLOAD, /* portico_offload */
 	WAIT_BODY, /* portico_body_wait */
+	WAIT_SERVICE, /* for what is in request->services */
 	WAIT_RESPONSE, /* portico_response_wait, or the core at the end */
 	WAIT_CHILD, /* portico_child_wait; or a child that has not begun */
 };
@@ -101,6 +103,7 @@ struct portico_request {
 	struct body body;
 	struct list timers; /* of struct portico_timer */
 	struct list watches; /* of struct portico_watch */
+	struct list services; /* of struct service */
 	struct list link; /* in attachment->requests, or the spare list */
 	struct list ready_link; /* in loop->ready */
 	struct list room_link; /* in attachment->waiting */
@@ -191,6 +194,11 @@ void wait_cancel(struct portico_request *request);
 void timers_free_spare(struct worker_loop *loop);
 void timers_stop_all(struct portico_request *request);
 void watches_stop_all(struct portico_request *request);
+
+/* Joins the services of the request. */
+void service_add(struct portico_request *request, struct service *service);
+void services_abort(struct portico_request *request);
+void services_end(struct portico_request *request);
 
 /* Of a rewritten request: the new ones (rewrite.c). */
 struct portico_slice request_path(const struct portico_request *request);

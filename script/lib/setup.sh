@@ -8,7 +8,8 @@ export PORTICO_SRCDIR
 
 # What a build needs, and what its tests need besides.
 build_packages="gcc make autoconf automake libtool pkg-config perl
-	libuv1-dev libjansson-dev libpcre2-dev libc6-dev"
+	libuv1-dev libjansson-dev libpcre2-dev libcurl4-openssl-dev
+	libc6-dev"
 test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps
 	python3.11-doc"
 
@@ -91,7 +92,7 @@ configure_in() {
 	shift
 	# cmocka decides what there is to build, and may have come since.
 	wanted="$PORTICO_SRCDIR $* $(pkg-config --modversion libuv jansson \
-		libpcre2-8 cmocka 2>/dev/null | tr '\n' ' ' || true)"
+		libpcre2-8 libcurl cmocka 2>/dev/null | tr '\n' ' ' || true)"
 
 	prepare_configure
 	mkdir -p "$dir"

@@ -22,6 +22,7 @@ extern "C" {
 struct portico_address; /* request.h */
 struct portico_cookie; /* cookie.h */
 struct portico_file; /* file.h */
+struct portico_host_client; /* client_call.h */
 struct portico_form; /* form.h */
 struct portico_host_child; /* child.h */
 struct portico_host_trailer; /* trailer.h */
@@ -270,6 +271,7 @@ struct portico_host {
 	/* 1.0: tables by area */
 	const struct portico_host_child *child; /* child.h */
 	const struct portico_host_trailer *trailer; /* trailer.h */
+	const struct portico_host_client *client;
 };
 
 #ifdef __cplusplus

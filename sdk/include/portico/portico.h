@@ -7,6 +7,7 @@
 
 #include <portico/async.h>
 #include <portico/child.h>
+#include <portico/client.h>
 #include <portico/cookie.h>
 #include <portico/event.h>
 #include <portico/file.h>

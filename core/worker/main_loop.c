@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The main thread's loop for services without a request.
+ */
+#include "core/worker/main_loop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/base/check.h"
+#include "core/worker/client_engine.h"
+#include "core/worker/link.h"
+#include "core/worker/loop.h"
+
+static struct {
+	_Atomic(struct mailbox *) mailbox; /* NULL: there is no such loop */
+	uv_loop_t *uv;
+	pthread_t thread;
+	bool closing;
+	struct client_engine *client;
+} main_loop;
+
+void
+main_loop_open(uv_loop_t *uv, struct mailbox *mailbox)
+{
+	main_loop.uv = uv;
+	main_loop.thread = pthread_self();
+	main_loop.closing = false;
+	atomic_store(&main_loop.mailbox, mailbox);
+}
+
+void
+main_loop_stop(void)
+{
+	main_loop.closing = true;
+	client_engine_free(&main_loop.client);
+}
+
+void
+main_loop_close(void)
+{
+	atomic_store(&main_loop.mailbox, NULL);
+	main_loop.uv = NULL;
+}
+
+bool
+main_loop_is_here(void)
+{
+	return atomic_load(&main_loop.mailbox) != NULL &&
+	       pthread_equal(main_loop.thread, pthread_self());
+}
+
+uv_loop_t *
+main_loop_uv(void)
+{
+	return main_loop.uv;
+}
+
+bool
+main_loop_post(struct loop_message *message)
+{
+	struct mailbox *mailbox = atomic_load(&main_loop.mailbox);
+
+	if (mailbox == NULL)
+		return false;
+	mailbox_post(mailbox, message);
+	return true;
+}
+
+bool
+service_loop_here(struct service_loop *here_r)
+{
+	struct worker_loop *loop = loop_current();
+
+	if (loop != NULL) {
+		*here_r = (struct service_loop){ .uv = &loop->uv,
+						 .loop = loop,
+						 .client = &loop->client,
+						 .closing = loop->closing };
+		return true;
+	}
+	if (!main_loop_is_here())
+		return false;
+	*here_r = (struct service_loop){ .uv = main_loop.uv,
+					 .client = &main_loop.client,
+					 .closing = main_loop.closing };
+	return true;
+}
