@@ -26,6 +26,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/response.h \
 	sdk/include/portico/rewrite.h \
 	sdk/include/portico/trailer.h \
+	sdk/include/portico/shared.h \
 	sdk/include/portico/types.h \
 	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h
@@ -86,6 +87,7 @@ dist_doc_DATA += \
 	docs/sdk/ownership-and-threads.md \
 	docs/sdk/porting.md \
 	docs/sdk/request-life.md \
+	docs/sdk/cookbook/shared-counter.md \
 	docs/sdk/writing-a-module.md
 
 SYSTEM_TESTS += \
@@ -104,6 +106,7 @@ SYSTEM_TESTS += \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
 	t/sdk/trailer.t \
+	t/sdk/shared.t \
 	t/sdk/serving.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
@@ -130,6 +133,8 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/order-second.la \
 	t/sdk/modules/order-third.la \
 	t/sdk/modules/trailer.la \
+	t/sdk/modules/shared.la \
+	t/sdk/modules/shared-other.la \
 	t/sdk/modules/two-symbols.la \
 	t/sdk/modules/undefined.la \
 	t/sdk/modules/whoami.la
@@ -197,6 +202,12 @@ t_sdk_modules_order_third_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_trailer_la_SOURCES = t/sdk/modules/trailer.c
 t_sdk_modules_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_shared_la_SOURCES = t/sdk/modules/shared.c
+t_sdk_modules_shared_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -I$(top_srcdir)
+t_sdk_modules_shared_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_shared_other_la_SOURCES = t/sdk/modules/shared-other.c
+t_sdk_modules_shared_other_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -I$(top_srcdir)
+t_sdk_modules_shared_other_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
 t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

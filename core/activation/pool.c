@@ -56,6 +56,7 @@ pool_new(struct manager *manager, struct settings *snapshot,
 	pool->state = CONTROL_POOL_STARTED;
 	list_init(&pool->workers);
 	list_init(&pool->link);
+	pool->shared_fd = -1;
 	protect(pool);
 	uv_timer_init(&manager->loop, &pool->retry);
 	pool->retry.data = pool;
@@ -80,6 +81,7 @@ pool_free(struct pool *pool)
 	list_remove(&pool->link);
 	start_history_fini(&pool->starts);
 	settings_unref(&pool->snapshot);
+	io_close(&pool->shared_fd);
 	uv_close((uv_handle_t *)&pool->retry, on_retry_closed);
 }
 
@@ -135,6 +137,32 @@ pool_next_epoch(const struct pool *pool)
 	return found && pool->recycle_below == 0 ?
 		       newest :
 		       (uint32_t)pool->recycle_count;
+}
+
+enum portico_status
+pool_shared_memory(struct pool *pool, int *fd_r, struct portico_error *err)
+{
+	uint64_t wanted = pool->settings->shared_memory;
+	enum portico_status status;
+	int fd;
+
+	CHECK(pool, POOL_MAGIC);
+	if (pool->shared_fd >= 0 && pool->shared_bytes != wanted)
+		io_close(&pool->shared_fd);
+	*fd_r = pool->shared_fd;
+	if (wanted == 0 || pool->shared_fd >= 0)
+		return PORTICO_OK;
+	fd = io_memfd_create("portico-shared", wanted, err);
+	if (fd < 0)
+		return (enum portico_status)fd;
+	status = io_memfd_seal(fd, IO_SEAL_SIZE, err);
+	if (status != PORTICO_OK) {
+		io_close(&fd);
+		return status;
+	}
+	pool->shared_bytes = wanted;
+	pool->shared_fd = *fd_r = fd;
+	return PORTICO_OK;
 }
 
 /* ---- starting ------------------------------------------------------------ */

@@ -38,6 +38,8 @@ struct pool {
 	uv_timer_t retry;
 	bool retrying;
 	struct backoff backoff;
+	int shared_fd; /* memory that its workers share, or -1 */
+	uint64_t shared_bytes; /* of it */
 	struct shortage shortage;
 	struct start_history starts;
 	uint32_t recycle_below; /* workers older than this are replaced; 0 */
@@ -82,7 +84,14 @@ void pool_remove(struct pool *pool);
 void pool_shutdown(struct pool *pool, uint64_t limit_ms);
 void pool_kill(struct pool *pool);
 
-/* Called by worker_process. */
+/*
+ * Called by worker_process.  The descriptor of the memory that the pool's
+ * workers share, made when it is wanted first or has another size now; -1:
+ * they have none.  PORTICO_OK with -1, or a status with err.
+ */
+enum portico_status pool_shared_memory(struct pool *pool, int *fd_r,
+				       struct portico_error *err);
+
 void pool_worker_attached(struct pool *pool, struct worker_process *worker);
 /* It has ended; `failed_start`: before it was attached; `expected`: we asked
  * for it.  The worker is out of the list. */

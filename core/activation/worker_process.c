@@ -480,15 +480,21 @@ configure(struct worker_process *worker, struct portico_error *err)
 		.generation = pool->snapshot->generation,
 		.pool = pool->name,
 	};
-	int memory = settings_to_memfd(pool->snapshot, SETTINGS_FOR_WORKER,
-				       pool->settings, err);
+	int fds[2] = { -1, -1 };
 	enum portico_status status;
 
-	if (memory < 0)
-		return (enum portico_status)memory;
+	/* The second stays the pool's. */
+	status = pool_shared_memory(pool, &fds[1], err);
+	if (status != PORTICO_OK)
+		return status;
+	fds[0] = settings_to_memfd(pool->snapshot, SETTINGS_FOR_WORKER,
+				   pool->settings, err);
+	if (fds[0] < 0)
+		return (enum portico_status)fds[0];
 	status = control_send(worker->control,
-			      control_encode_configure(&message), &memory, 1);
-	io_close(&memory);
+			      control_encode_configure(&message), fds,
+			      fds[1] >= 0 ? 2 : 1);
+	io_close(&fds[0]);
 	/* It is ending already, before it could run: its end says why. */
 	if (status == PORTICO_CLOSED)
 		return PORTICO_OK;

@@ -96,17 +96,16 @@ load(const char *data, size_t length, bool nocase)
 }
 
 static uint64_t
-hash_key(const char *data, size_t length, bool nocase)
+hash_with(const uint64_t key[2], const char *data, size_t length, bool nocase)
 {
 	struct sip s;
 	size_t left = length;
 	uint64_t last;
 
-	pthread_once(&process_key_once, make_process_key);
-	s.v0 = process_key[0] ^ UINT64_C(0x736f6d6570736575);
-	s.v1 = process_key[1] ^ UINT64_C(0x646f72616e646f6d);
-	s.v2 = process_key[0] ^ UINT64_C(0x6c7967656e657261);
-	s.v3 = process_key[1] ^ UINT64_C(0x7465646279746573);
+	s.v0 = key[0] ^ UINT64_C(0x736f6d6570736575);
+	s.v1 = key[1] ^ UINT64_C(0x646f72616e646f6d);
+	s.v2 = key[0] ^ UINT64_C(0x6c7967656e657261);
+	s.v3 = key[1] ^ UINT64_C(0x7465646279746573);
 	for (; left >= 8; left -= 8, data += 8)
 		sip_word(&s, load(data, 8, nocase));
 	last = (uint64_t)length << 56;
@@ -117,6 +116,19 @@ hash_key(const char *data, size_t length, bool nocase)
 	for (int i = 0; i < 3; i++)
 		sip_round(&s);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+static uint64_t
+hash_key(const char *data, size_t length, bool nocase)
+{
+	pthread_once(&process_key_once, make_process_key);
+	return hash_with(process_key, data, length, nocase);
+}
+
+uint64_t
+hash_bytes_keyed(const uint64_t key[2], const void *data, size_t length)
+{
+	return hash_with(key, data, length, false);
 }
 
 uint64_t

@@ -68,4 +68,8 @@ bool hash_next(const struct hash_table *table, size_t *cursor,
 /* The keyed hash by itself; stable within one process only. */
 uint64_t hash_bytes(const void *data, size_t length);
 
+/* The same with a key of the caller's, which other processes may know. */
+uint64_t hash_bytes_keyed(const uint64_t key[2], const void *data,
+			  size_t length);
+
 #endif

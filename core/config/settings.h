@@ -19,15 +19,10 @@
 #include <portico/types.h>
 
 #include "core/config/settings_log.h"
+#include "core/config/settings_pool.h"
 
 struct arena;
 struct config_problems;
-
-/* Where something stands in the configuration; file NULL = nowhere. */
-struct settings_place {
-	const char *file;
-	uint32_t line, column; /* from 1 */
-};
 
 struct settings_access_log {
 	bool enabled;
@@ -60,45 +55,6 @@ struct settings_listener {
 	uint32_t backlog; /* of listen() */
 	struct settings_access_log access_log;
 	struct settings_error_log error_log;
-};
-
-enum settings_start_mode {
-	SETTINGS_START_ON_DEMAND,
-	SETTINGS_START_ALWAYS_RUNNING,
-};
-
-struct settings_pair {
-	const char *name;
-	const char *value;
-};
-
-struct settings_pool {
-	const char *name;
-	uint32_t index; /* in settings.pools */
-	struct settings_place place;
-	uint32_t queue_length; /* requests waiting, over all loops */
-	uint32_t workers; /* processes */
-	uint32_t threads; /* loops of each */
-	uint32_t offload_threads; /* of each process */
-	uint32_t max_concurrent_requests; /* of each process */
-	enum settings_start_mode start_mode;
-	uint64_t startup_time_limit;
-	uint64_t shutdown_time_limit;
-	uint64_t queue_timeout;
-	uint64_t activation_timeout;
-	uint64_t execution_timeout;
-	uint64_t response_idle_timeout;
-	uint64_t revoke_after; /* 0 = never */
-	bool replay;
-	bool rapid_fail_protection;
-	uint32_t rapid_fail_max_crashes;
-	uint64_t rapid_fail_interval;
-	uint64_t max_request_body; /* bytes; 0 = no limit */
-	const char *user; /* NULL = the default user, or ourselves */
-	const char *group; /* NULL = the user's */
-	struct settings_place identity_place;
-	const struct settings_pair *environment;
-	size_t environment_count;
 };
 
 /* What the host part of a binding is; in the order in which they win. */

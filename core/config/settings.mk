@@ -4,6 +4,7 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings.c \
 	core/config/settings.h \
 	core/config/settings_log.h \
+	core/config/settings_pool.h \
 	core/config/settings_binding.c \
 	core/config/settings_check.c \
 	core/config/settings_priv.h \

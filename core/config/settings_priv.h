@@ -54,6 +54,7 @@ struct raw_pool {
 	uint32_t threads;
 	uint32_t offload_threads;
 	uint32_t max_concurrent_requests;
+	uint64_t shared_memory;
 	int start_mode;
 	uint64_t startup_time_limit;
 	uint64_t shutdown_time_limit;

@@ -158,6 +158,13 @@ static const struct config_field pool_fields[] = {
 		       .prose = "Requests that a worker process is given at "
 				"once; others wait in the queue. While one "
 				"listener replaces another, by each."),
+	CONFIG_SIZE(struct raw_pool, shared_memory, "sharedMemory",
+		    .fallback = "1MiB", .flags = CONFIG_ZERO,
+		    .min = 64ll * 1024, .max = 1024ll * 1024 * 1024,
+		    .prose = "Memory that the pool's workers share, for "
+			     "counters and values of their modules. It "
+			     "outlives them; another size begins with an "
+			     "empty one. 0: none."),
 	CONFIG_ENUM(struct raw_pool, start_mode, "startMode",
 		    .fallback = "OnDemand", .words = start_modes,
 		    .prose = "Whether workers start with the first request or "

@@ -90,6 +90,7 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 	put_number(json, "offloadThreads", pool->offload_threads);
 	put_number(json, "maxConcurrentRequests",
 		   pool->max_concurrent_requests);
+	put_number(json, "sharedMemory", pool->shared_memory);
 	put_text(json, "startMode",
 		 pool->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
 			 "AlwaysRunning" :

@@ -27,7 +27,8 @@
 
 /*
  * manager -> listener, manager -> worker, with fd 0 = sealed memfd of
- * settings (settings_read_memfd).  The first message of all.
+ * settings (settings_read_memfd); a worker gets fd 1 = the memory that its
+ * pool shares, if there is some.  The first message of all.
  */
 struct control_configure {
 	uint32_t generation; /* of the settings */

@@ -110,4 +110,5 @@ const struct portico_host worker_host = {
 	.child = &worker_host_child,
 	.trailer = &worker_host_trailer,
 	.client = &worker_host_client,
+	.shared = &worker_host_shared,
 };

@@ -146,6 +146,9 @@ enum portico_status host_request_rewrite(struct portico_request *request,
 					 struct portico_slice target);
 uint32_t host_request_rewrites(struct portico_request *request);
 
+/* host_shared.c */
+extern const struct portico_host_shared worker_host_shared;
+
 /* host_variable.c */
 struct portico_slice host_variable(struct portico_request *request,
 				   const char *name);

@@ -35,6 +35,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_request.c \
 	core/worker/host_response.c \
 	core/worker/host_trailer.c \
+	core/worker/host_shared.c \
 	core/worker/host_variable.c \
 	core/worker/host_worker.c \
 	core/worker/limits.h \
@@ -61,6 +62,13 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/response_out.c \
 	core/worker/rewrite.c \
 	core/worker/service.h \
+	core/worker/shared.c \
+	core/worker/shared.h \
+	core/worker/shared_lock.c \
+	core/worker/shared_priv.h \
+	core/worker/shared_store.c \
+	core/worker/shared_store.h \
+	core/worker/shared_watch.c \
 	core/worker/token.c \
 	core/worker/token.h \
 	core/worker/worker.c \
@@ -102,6 +110,9 @@ t_unit_worker_program_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/worker/scarce-t
 t_unit_worker_scarce_t_SOURCES = t/unit/worker/scarce-t.c
 t_unit_worker_scarce_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/shared-t
+t_unit_worker_shared_t_SOURCES = t/unit/worker/shared-t.c
+t_unit_worker_shared_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/worker/stream-t
 t_unit_worker_stream_t_SOURCES = t/unit/worker/stream-t.c
 t_unit_worker_stream_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)

@@ -192,6 +192,7 @@ loop_init(struct worker_loop *loop, struct portico_worker *worker,
 	list_init(&loop->children);
 	list_init(&loop->spare);
 	list_init(&loop->spare_timers);
+	list_init(&loop->shared_watches);
 	if (uv_async_init(&loop->uv, &loop->async, on_async) != 0)
 		check_panic("cannot create the wake-up of loop %u", number);
 	uv_idle_init(&loop->uv, &loop->idle);

@@ -52,6 +52,7 @@ struct worker_loop {
 	struct list spare; /* request objects */
 	uint32_t spare_count;
 	uint32_t spare_least; /* of them, since the last trim */
+	struct list shared_watches; /* of struct portico_shared_watch */
 	struct list spare_timers;
 	char *scratch; /* SCRATCH_BYTES, made at first use */
 	struct token_table *tokens;
@@ -63,6 +64,11 @@ struct worker_loop {
 	_Atomic uint64_t active; /* requests that have not ended */
 	_Atomic uint64_t served;
 	_Atomic uint32_t open_channels; /* neither drained nor dead */
+
+	/* shared_watch.c */
+	_Atomic uint32_t shared_watch_count;
+	_Atomic bool bell_posted;
+	struct loop_message bell;
 };
 
 /* The loop is initialised, its thread not started. */

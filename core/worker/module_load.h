@@ -26,6 +26,7 @@ struct portico_self {
 	unsigned magic;
 	uint32_t number; /* of the record: index for per-module arrays */
 	struct module_record *record;
+	struct portico_worker *worker; /* NULL: it is only looked at */
 };
 
 struct module_record {

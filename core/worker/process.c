@@ -170,9 +170,9 @@ fail(struct process *process, const struct portico_error *err)
 }
 
 static enum portico_status
-start(struct process *process, int memfd, struct portico_error *err)
+start(struct process *process, int *fds, size_t nfds, struct portico_error *err)
 {
-	struct settings *settings = settings_read_memfd(memfd, err);
+	struct settings *settings = settings_read_memfd(fds[0], err);
 	const struct settings_pool *pool;
 	enum portico_status status = PORTICO_OK;
 
@@ -192,6 +192,11 @@ start(struct process *process, int memfd, struct portico_error *err)
 				 err->status :
 				 worker_configure(process->worker, settings,
 						  pool, err);
+	}
+	if (status == PORTICO_OK && nfds > 1 && pool->shared_memory > 0) {
+		status = worker_share(process->worker, fds[1], err);
+		if (status == PORTICO_OK)
+			fds[1] = -1;
 	}
 	if (status == PORTICO_OK)
 		status = worker_start_modules(process->worker, err);
@@ -274,7 +279,7 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 		fail(process, &err);
 		return;
 	}
-	if (start(process, fds[0], &err) != PORTICO_OK) {
+	if (start(process, fds, nfds, &err) != PORTICO_OK) {
 		fail(process, &err);
 		return;
 	}

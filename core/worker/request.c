@@ -14,6 +14,7 @@
 #include "core/worker/attachment.h"
 #include "core/worker/changes.h"
 #include "core/worker/child.h"
+#include "core/worker/shared.h"
 #include "core/worker/token.h"
 #include "core/worker/worker.h"
 
@@ -39,6 +40,7 @@ request_new(struct worker_loop *loop)
 	list_init(&request->watches);
 	list_init(&request->children);
 	list_init(&request->services);
+	list_init(&request->shared_watches);
 	list_init(&request->link);
 	list_init(&request->ready_link);
 	list_init(&request->room_link);
@@ -331,6 +333,8 @@ request_end(struct portico_request *request)
 		children_close(request);
 	if (!list_empty(&request->services))
 		services_end(request);
+	if (!list_empty(&request->shared_watches))
+		shared_watches_stop_all(request);
 	body_discard(request);
 	tell_reason(request);
 	if (request->child == NULL)

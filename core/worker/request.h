@@ -104,6 +104,7 @@ struct portico_request {
 	struct list timers; /* of struct portico_timer */
 	struct list watches; /* of struct portico_watch */
 	struct list services; /* of struct service */
+	struct list shared_watches; /* of struct portico_shared_watch */
 	struct list link; /* in attachment->requests, or the spare list */
 	struct list ready_link; /* in loop->ready */
 	struct list room_link; /* in attachment->waiting */

@@ -18,6 +18,7 @@
 #include "core/worker/file.h"
 #include "core/worker/limits.h"
 #include "core/worker/offload.h"
+#include "core/worker/shared.h"
 
 /* Requests for an application that this pool does not have get 404. */
 static struct portico_application *
@@ -119,11 +120,22 @@ worker_find_application(struct portico_worker *worker, uint32_t id)
 }
 
 enum portico_status
+worker_share(struct portico_worker *worker, int fd, struct portico_error *err)
+{
+	CHECK(worker, WORKER_MAGIC);
+	worker->shared = shared_open(fd, err);
+	return worker->shared == NULL ? err->status : PORTICO_OK;
+}
+
+enum portico_status
 worker_start_modules(struct portico_worker *worker, struct portico_error *err)
 {
-	enum portico_status status = module_set_load(worker->modules, err);
 	size_t count = module_set_count(worker->modules);
+	enum portico_status status;
 
+	for (size_t i = 0; i < count; i++)
+		module_set_get(worker->modules, i)->self.worker = worker;
+	status = module_set_load(worker->modules, err);
 	if (status != PORTICO_OK)
 		return status;
 	for (; worker->started < count; worker->started++) {
@@ -186,9 +198,12 @@ worker_free(struct portico_worker **worker_p)
 	/* Work first: it may post to the loops. */
 	offload_pool_free(worker->offload);
 	worker->offload = NULL;
+	if (worker->shared != NULL)
+		shared_watch_end(worker->shared);
 	for (uint32_t i = 0; i < worker->loop_count; i++)
 		loop_stop(&worker->loops[i]);
 	modules_stop(worker);
+	shared_close(&worker->shared);
 	mem_free(worker->loops);
 	module_set_free(worker->modules);
 	mem_free(worker->applications);

@@ -18,6 +18,7 @@ struct arena;
 struct offload_pool;
 struct settings;
 struct settings_pool;
+struct shared;
 
 struct portico_worker {
 	unsigned magic;
@@ -28,6 +29,7 @@ struct portico_worker {
 	size_t application_count;
 	struct portico_application *nobody; /* for an id that is not ours */
 	struct offload_pool *offload;
+	struct shared *shared; /* with the pool's other workers; or NULL */
 	struct worker_loop *loops;
 	uint32_t loop_count;
 	size_t started; /* modules whose worker_init ran, in load order */
@@ -45,6 +47,11 @@ enum portico_status worker_configure(struct portico_worker *worker,
 				     const struct settings *settings,
 				     const struct settings_pool *pool,
 				     struct portico_error *err);
+
+/* The memory that the pool's workers share.  Before worker_start_modules();
+ * OWNERSHIP: takes the descriptor when it succeeds (shared_open). */
+enum portico_status worker_share(struct portico_worker *worker, int fd,
+				 struct portico_error *err);
 
 /* load() and worker_init() of all modules, then application_init(). */
 enum portico_status worker_start_modules(struct portico_worker *worker,

@@ -26,6 +26,7 @@ struct portico_host_client; /* client_call.h */
 struct portico_form; /* form.h */
 struct portico_host_child; /* child.h */
 struct portico_host_trailer; /* trailer.h */
+struct portico_host_shared; /* shared.h */
 struct portico_multipart; /* form.h */
 struct portico_multipart_limits; /* form.h */
 struct portico_timer; /* async.h */
@@ -272,6 +273,8 @@ struct portico_host {
 	const struct portico_host_child *child; /* child.h */
 	const struct portico_host_trailer *trailer; /* trailer.h */
 	const struct portico_host_client *client;
+	/* 1.0: state that the workers of a pool share */
+	const struct portico_host_shared *shared;
 };
 
 #ifdef __cplusplus

@@ -20,6 +20,7 @@
 #include <portico/response.h>
 #include <portico/rewrite.h>
 #include <portico/trailer.h>
+#include <portico/shared.h>
 #include <portico/types.h>
 #include <portico/variable.h>
 #include <portico/worker.h>

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The settings of a pool; part of settings.h, which includes it.
+ */
+#ifndef CORE_CONFIG_SETTINGS_POOL_H
+#define CORE_CONFIG_SETTINGS_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where something stands in the configuration; file NULL = nowhere. */
+struct settings_place {
+	const char *file;
+	uint32_t line, column; /* from 1 */
+};
+
+enum settings_start_mode {
+	SETTINGS_START_ON_DEMAND,
+	SETTINGS_START_ALWAYS_RUNNING,
+};
+
+struct settings_pair {
+	const char *name;
+	const char *value;
+};
+
+/* Times in nanoseconds; 0 = no limit unless said otherwise. */
+struct settings_pool {
+	const char *name;
+	uint32_t index; /* in settings.pools */
+	struct settings_place place;
+	uint32_t queue_length; /* requests waiting, over all loops */
+	uint32_t workers; /* processes */
+	uint32_t threads; /* loops of each */
+	uint32_t offload_threads; /* of each process */
+	uint32_t max_concurrent_requests; /* of each process */
+	uint64_t shared_memory; /* bytes that all of them share; 0 = none */
+	enum settings_start_mode start_mode;
+	uint64_t startup_time_limit;
+	uint64_t shutdown_time_limit;
+	uint64_t queue_timeout;
+	uint64_t activation_timeout;
+	uint64_t execution_timeout;
+	uint64_t response_idle_timeout;
+	uint64_t revoke_after; /* 0 = never */
+	bool replay;
+	bool rapid_fail_protection;
+	uint32_t rapid_fail_max_crashes;
+	uint64_t rapid_fail_interval;
+	uint64_t max_request_body; /* bytes; 0 = no limit */
+	const char *user; /* NULL = the default user, or ourselves */
+	const char *group; /* NULL = the user's */
+	struct settings_place identity_place;
+	const struct settings_pair *environment;
+	size_t environment_count;
+};
+
+#endif
