@@ -272,9 +272,8 @@ struct portico_host {
 	/* 1.0: tables by area */
 	const struct portico_host_child *child; /* child.h */
 	const struct portico_host_trailer *trailer; /* trailer.h */
-	const struct portico_host_client *client;
-	/* 1.0: state that the workers of a pool share */
-	const struct portico_host_shared *shared;
+	const struct portico_host_client *client; /* client.h */
+	const struct portico_host_shared *shared; /* shared.h */
 };
 
 #ifdef __cplusplus
