@@ -163,12 +163,14 @@ static void
 attach(struct evil *evil)
 {
 	static const char ready[] = "{\"type\":\"ready\",\"loops\":1}";
-	size_t nfds = 1;
-	int fd = -1;
+	/* The settings, and the memory that the pool shares. */
+	int fds[2] = { -1, -1 };
+	size_t nfds = 2;
 
-	if (!await(evil->control, "configure", &fd, &nfds))
+	if (!await(evil->control, "configure", fds, &nfds))
 		die_badly("no configuration");
-	io_close(&fd);
+	io_close(&fds[0]);
+	io_close(&fds[1]);
 	(void)evil_message(evil->control, ready, sizeof(ready) - 1, NULL, 0);
 	nfds = 1;
 	if (!await(evil->control, "link", &evil->link, &nfds) || nfds != 1)

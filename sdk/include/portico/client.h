@@ -79,6 +79,7 @@ portico_client_set_number(struct portico_client_call *call,
 	return portico_host->client->set_number(call, which, value);
 }
 
+/* As portico_client_set_number; the text is copied.  Since 1.0. */
 static inline enum portico_status
 portico_client_set_text(struct portico_client_call *call,
 			enum portico_client_text which,

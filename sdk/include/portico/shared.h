@@ -37,6 +37,7 @@ struct portico_shared_watch; /* opaque */
 typedef void portico_shared_watch_fn(struct portico_request *request,
 				     uint64_t value, void *arg);
 
+/* When portico_shared_put stores.  Since 1.0. */
 enum portico_shared_mode {
 	PORTICO_SHARED_SET, /* whether the key is there or not */
 	PORTICO_SHARED_ADD, /* only if it is not there, else EXISTS */
