@@ -89,6 +89,7 @@ SYSTEM_TESTS += \
 	t/command/module-new.t \
 	t/command/module-order.t \
 	t/command/module-run.t \
+	t/command/module-single.t \
 	t/docs/documents.t \
 	t/listener/abort.t \
 	t/listener/balance.t \

@@ -16,6 +16,7 @@ portico_SOURCES = \
 	core/command/options.c \
 	core/command/options.h \
 	core/command/show.c \
+	core/command/single.c \
 	core/command/show.h \
 	core/command/table.c \
 	core/command/table.h \

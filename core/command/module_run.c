@@ -28,7 +28,8 @@ struct run {
 	bool json;
 	const char *base; /* the file's name without directory */
 	int signals; /* signalfd of SIGINT and SIGTERM */
-	int changes; /* inotify of the file's directory */
+	int changes; /* inotify of the file's directory; -1: not watched */
+	int host; /* to the process that has all in it; -1: there is none */
 };
 
 /* One line of what happens; as JSON an object in a line. */
@@ -154,19 +155,21 @@ renew(struct run *run)
 static bool
 serve(struct run *run)
 {
-	struct pollfd waiters[3] = {
+	struct pollfd waiters[4] = {
 		{ .fd = run->signals, .events = POLLIN },
 		{ .fd = run->sandbox.pidfd, .events = POLLIN },
 		{ .fd = run->changes, .events = POLLIN },
+		{ .fd = run->host, .events = POLLIN },
 	};
 	bool pending = false;
 
 	for (;;) {
-		int count = poll(waiters, 3, pending ? QUIET_MS : -1);
+		int count = poll(waiters, 4, pending ? QUIET_MS : -1);
 
 		if (count < 0 && errno != EINTR)
 			return false;
-		if (count > 0 && waiters[0].revents != 0)
+		if (count > 0 &&
+		    (waiters[0].revents != 0 || waiters[3].revents != 0))
 			return true;
 		if (count > 0 && waiters[1].revents != 0)
 			return false;
@@ -181,14 +184,16 @@ serve(struct run *run)
 }
 
 static int
-start(struct run *run, struct portico_error *err)
+start(struct run *run, bool single, struct portico_error *err)
 {
 	enum portico_status status;
 
 	if (!sandbox_check(&run->sandbox))
 		return EXIT_FAILED;
-	/* Before it is copied: no change is missed. */
-	status = watch(run, err);
+	/* Before it is copied: no change is missed.  One process has one
+	 * worker, and that has the module that it has loaded. */
+	status = single ? sandbox_split(&run->sandbox, &run->host, err) :
+			  watch(run, err);
 	if (status == PORTICO_OK)
 		status = sandbox_start(&run->sandbox, err);
 	return status == PORTICO_OK ? 0 : fail(run, err);
@@ -206,6 +211,7 @@ module_run(const struct options *options, const char *file)
 		.json = options->json,
 		.signals = -1,
 		.changes = -1,
+		.host = -1,
 	};
 	struct portico_error err;
 	bool asked = false;
@@ -218,7 +224,8 @@ module_run(const struct options *options, const char *file)
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL); /* the children undo it */
 	run.signals = signalfd(-1, &set, SFD_CLOEXEC);
-	result = start(&run, &err);
+	result = start(&run, (options->given & OPTION_SINGLE_PROCESS) != 0,
+		       &err);
 	if (result == 0) {
 		say(&run, "serving",
 		    "module %s at http://127.0.0.1:%d/, Ctrl-C ends it",
@@ -235,5 +242,7 @@ module_run(const struct options *options, const char *file)
 		io_close(&run.signals);
 	if (run.changes >= 0)
 		io_close(&run.changes);
+	if (run.host >= 0)
+		io_close(&run.host);
 	return asked ? 0 : EXIT_FAILED;
 }

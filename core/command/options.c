@@ -34,6 +34,8 @@ static const struct {
 	{ OPTION_ROOT, "root", "DIR",
 	  "directory of the files that are served" },
 	{ OPTION_PORT, "port", "N", "port to listen on (a free one)" },
+	{ OPTION_SINGLE_PROCESS, "single-process", NULL,
+	  "listener and worker in this process, for a debugger" },
 };
 
 #define COUNT (sizeof table / sizeof *table)
@@ -78,6 +80,7 @@ take(struct options *options, unsigned bit)
 		options->method = optarg;
 		break;
 	case OPTION_SCHEMA:
+	case OPTION_SINGLE_PROCESS:
 	case OPTION_WAIT:
 		break;
 	case OPTION_DIR:

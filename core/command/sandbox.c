@@ -119,6 +119,33 @@ describe_handlers(const struct sandbox *sandbox)
 	return rows;
 }
 
+/* Whoever stands at a breakpoint is late for everything. */
+static void
+lift_limits(json_t *server)
+{
+	static const char *const of_listener[] = { "headerWaitTimeout",
+						   "connectionTimeout",
+						   "entityBodyTimeout",
+						   "drainEntityBodyTimeout" };
+	static const char *const of_pool[] = { "queueTimeout",
+					       "activationTimeout",
+					       "responseIdleTimeout",
+					       "revokeAfter" };
+	json_t *listener = json_pack("{s:i, s:s, s:i, s:i}", "threads", 1,
+				     "startupTimeLimit", "24h", "minSendRate",
+				     0, "minReceiveRate", 0);
+	json_t *pool =
+		json_object_get(json_object_get(server, "pools"), "module");
+
+	for (size_t i = 0; i < sizeof of_listener / sizeof *of_listener; i++)
+		json_object_set_new(listener, of_listener[i], json_string("0"));
+	for (size_t i = 0; i < sizeof of_pool / sizeof *of_pool; i++)
+		json_object_set_new(pool, of_pool[i], json_string("0"));
+	json_object_set_new(pool, "startupTimeLimit", json_string("24h"));
+	json_object_set_new(pool, "threads", json_integer(1));
+	json_object_set_new(server, "listener", listener);
+}
+
 static json_t *
 describe_server(const struct sandbox *sandbox, const char *root)
 {
@@ -143,6 +170,8 @@ describe_server(const struct sandbox *sandbox, const char *root)
 		"applications", "/", application);
 	if (sandbox->user != NULL)
 		json_object_set_new(server, "user", json_string(sandbox->user));
+	if (sandbox->single && server != NULL)
+		lift_limits(server);
 	return server;
 }
 
@@ -174,11 +203,13 @@ write_configuration(const struct sandbox *sandbox, struct portico_error *err)
 	return status;
 }
 
-static enum portico_status
-make_directory(struct sandbox *sandbox, struct portico_error *err)
+enum portico_status
+sandbox_make_directory(struct sandbox *sandbox, struct portico_error *err)
 {
 	const char *base = getenv("TMPDIR");
 
+	if (sandbox->directory[0] != '\0')
+		return PORTICO_OK;
 	snprintf(sandbox->directory, sizeof sandbox->directory,
 		 "%s/portico-run-XXXXXX",
 		 base == NULL || strlen(base) > 32 ? "/tmp" : base);
@@ -220,6 +251,9 @@ become_porticod(const struct sandbox *sandbox, int ready)
 	snprintf(number, sizeof number, "%d", ready);
 	installation_path(INSTALLATION_SBIN, "porticod", program);
 	installation_path(INSTALLATION_LIBEXEC, NULL, libexec);
+	if (sandbox->single)
+		snprintf(libexec, sizeof libexec, "%s/libexec",
+			 sandbox->directory);
 	setenv("PORTICO_LIBEXEC_DIR", libexec, 1);
 	/* Ctrl-C is for us alone; we stop it.  If we are killed, it ends. */
 	setsid();
@@ -274,7 +308,7 @@ find_port(struct sandbox *sandbox, struct portico_error *err)
 enum portico_status
 sandbox_start(struct sandbox *sandbox, struct portico_error *err)
 {
-	enum portico_status status = make_directory(sandbox, err);
+	enum portico_status status = sandbox_make_directory(sandbox, err);
 	int ready[2];
 
 	if (status == PORTICO_OK)

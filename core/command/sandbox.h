@@ -23,6 +23,7 @@ struct sandbox {
 	bool has_handlers;
 	char directory[64]; /* "": not made yet */
 	char socket[96]; /* of porticod */
+	bool single; /* listener and worker in one process: sandbox_split() */
 	pid_t pid; /* of porticod; 0: none */
 	int pidfd; /* -1: none */
 };
@@ -33,6 +34,19 @@ struct sandbox {
 /* Has the module looked into, in a throw-away process that says what is
  * wrong; false: it is not fit for use. */
 bool sandbox_check(struct sandbox *sandbox);
+
+/* The directory alone; sandbox_start() does it where it is not done. */
+enum portico_status sandbox_make_directory(struct sandbox *sandbox,
+					   struct portico_error *err);
+
+/*
+ * Has listener and worker run in this process (core/single): forks, and
+ * returns in the child, which goes on in its place; the process itself becomes
+ * portico-single and never returns.  *host_r ends, or is readable, when that
+ * wants all of it to end.  Before sandbox_start().
+ */
+enum portico_status sandbox_split(struct sandbox *sandbox, int *host_r,
+				  struct portico_error *err);
 
 /* Makes all and waits until it serves; after sandbox_check(). */
 enum portico_status sandbox_start(struct sandbox *sandbox,

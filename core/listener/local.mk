@@ -42,6 +42,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/pool_queue.h \
 	core/listener/pressure.c \
 	core/listener/pressure.h \
+	core/listener/process.c \
+	core/listener/process.h \
 	core/listener/query.c \
 	core/listener/query.h \
 	core/listener/query_loop.c \

@@ -3,23 +3,15 @@
  * portico-listener: started by porticod with a control socket; takes its
  * configuration, sockets and workers from there.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <uv.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
-#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/slice.h"
-#include "core/listener/drain.h"
-#include "core/listener/listener.h"
-
-/* When a person ends us, not the manager. */
-#define SIGNAL_DRAIN_MS 10000
+#include "core/listener/process.h"
 
 static void
 usage(FILE *to)
@@ -85,34 +77,10 @@ parse_options(int argc, char **argv, enum log_level *level, int *code_r)
 	return optind < argc ? -1 : fd;
 }
 
-static void
-on_sigterm(uv_signal_t *handle, int number)
-{
-	struct listener *listener = handle->data;
-
-	(void)number;
-	/* The manager drains first and then means it. */
-	if (listener->draining)
-		listener_end(listener);
-	else
-		drain_start(listener, SIGNAL_DRAIN_MS, 0);
-}
-
-static void
-close_handle(uv_handle_t *handle, void *arg)
-{
-	(void)arg;
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
-}
-
 int
 main(int argc, char **argv)
 {
 	enum log_level level = LOG_LEVEL_INFO;
-	static struct listener listener;
-	uv_signal_t sigterm;
-	uv_loop_t uv;
 	int code;
 	int fd = parse_options(argc, argv, &level, &code);
 
@@ -120,21 +88,6 @@ main(int argc, char **argv)
 		return code;
 	log_open("portico-listener", level, STDERR_FILENO);
 	check_install_handlers();
-	signal(SIGPIPE, SIG_IGN);
-	/* A log that may not grow is an error of write(), not our end. */
-	signal(SIGXFSZ, SIG_IGN);
-	/* From a terminal it reaches all of us; porticod decides. */
-	signal(SIGINT, SIG_IGN);
-	io_raise_descriptor_limit();
-	ASSERT(uv_loop_init(&uv) == 0);
-	listener_init(&listener, &uv, fd);
-	uv_signal_init(&uv, &sigterm);
-	sigterm.data = &listener;
-	uv_signal_start(&sigterm, on_sigterm, SIGTERM);
-	uv_run(&uv, UV_RUN_DEFAULT);
-	listener_fini(&listener);
-	uv_walk(&uv, close_handle, NULL);
-	uv_run(&uv, UV_RUN_DEFAULT);
-	(void)uv_loop_close(&uv);
+	listener_process_run(fd);
 	return EXIT_SUCCESS;
 }

@@ -19,6 +19,8 @@ my %allowed = (
 	channel => [@low, 'http'],
 	control => [@low, 'config'],
 	trace => [@middle],
+	# Runs both, in parts that are linked apart.
+	single => [@middle, 'listener', 'worker'],
 	map { $_ => [@middle, 'trace'] }
 		qw(listener worker activation command),
 );
