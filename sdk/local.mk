@@ -27,11 +27,14 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/rewrite.h \
 	sdk/include/portico/trailer.h \
 	sdk/include/portico/shared.h \
+	sdk/include/portico/testkit.h \
 	sdk/include/portico/types.h \
 	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h
 
 pkgconfig_DATA += sdk/portico.pc
+
+include sdk/testkit/local.mk
 
 # What `portico module new` copies.
 templatedir = $(pkgdatadir)/template
@@ -60,6 +63,7 @@ sdk_examples_echo_echo_la_LDFLAGS = $(EXAMPLE_FLAGS)
 
 EXTRA_DIST += \
 	sdk/README.md \
+	sdk/testkit/README.md \
 	sdk/abi/portico-1.abi \
 	t/sdk/golden/README.md \
 	t/sdk/golden/echo-1.0.so \

@@ -18,15 +18,25 @@ my $worker = join "\n", map { code_of(read_file($_)) }
 
 # "function" of struct portico_host, "area->function" of the tables it leads
 # to; each with the text of the host's table that has to fill it in.
+my $kit = join "\n", map { code_of(read_file($_)) }
+	source_files(qr/\.c$/, 'sdk/testkit');
+my @not_in_kit;
+
 sub read_table {
 	my ($struct, $prefix) = @_;
 	my ($table) = $headers =~ /^struct $struct \{\n(.*?)^\};/ms
 		or die "no struct $struct in sdk/include\n";
 	my ($filled) = $worker =~ /^const struct $struct \w+ = \{\n(.*?)^\};/ms;
 
+	my ($faked) = $kit =~ /^const struct $struct \w+ = \{\n(.*?)^\};/ms;
+	# Or all of it says that the kit has no such area yet.
+	my $missing = $kit =~ /^MISSING\(\Q@{[$prefix =~ s{->}{}r]}\E\)/m;
+
 	for my $entry ($table =~ /\(\*(\w+)\)\s*\(/g) {
 		$entries{$prefix . $entry} =
 			($filled // '') =~ /\.$entry = \w/;
+		push @not_in_kit, $prefix . $entry
+			unless $missing || ($faked // '') =~ /\.$entry = \w/;
 	}
 	read_table($1, "$2->")
 		while $table =~ /const struct (portico_host_\w+) \*(\w+);/g;
@@ -51,6 +61,7 @@ is(join(' ', grep { !$wraps{$_} } sort keys %entries), '',
 
 is(join(' ', grep { !$entries{$_} } sort keys %entries), '',
 	'... and the host has it');
+is(join(' ', sort @not_in_kit), '', '... and so has the test kit');
 
 # What system tests load.
 my $used = join "\n", map { code_of(read_file($_)) }

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the worker's files want of loops, threads and channels that are not
+ * there.  Those that cannot be reached say so.
+ */
+#include <unistd.h>
+
+#include "core/worker/child.h"
+#include "core/worker/file.h"
+#include "core/worker/offload.h"
+#include "core/worker/token.h"
+#include "sdk/testkit/kit_priv.h"
+
+_Thread_local unsigned kit_offloaded;
+
+/* ---- loops ------------------------------------------------------------------------ */
+
+void
+loop_init(struct worker_loop *loop, struct portico_worker *worker,
+	  uint32_t number)
+{
+	loop->magic = WORKER_LOOP_MAGIC;
+	loop->worker = worker;
+	loop->number = number;
+	list_init(&loop->ready);
+}
+
+static void
+on_walk(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		kit_fail("a handle of libuv that the module has put into the "
+			 "loop was not closed");
+}
+
+void
+loop_stop(struct worker_loop *loop)
+{
+	/* Made when the module asked for it (host_request_loop). */
+	if (loop->started) {
+		uv_run(&loop->uv, UV_RUN_NOWAIT);
+		uv_walk(&loop->uv, on_walk, NULL);
+		uv_loop_close(&loop->uv);
+	}
+	mem_free(loop->scratch);
+}
+
+enum portico_status
+loop_start(struct worker_loop *loop, struct portico_error *err)
+{
+	(void)loop;
+	(void)err;
+	UNREACHABLE();
+}
+
+char *
+loop_scratch(struct worker_loop *loop)
+{
+	if (loop->scratch == NULL)
+		loop->scratch = mem_alloc(SCRATCH_BYTES);
+	return loop->scratch;
+}
+
+struct worker_loop *
+loop_current(void)
+{
+	return kit_offloaded > 0 ? NULL : &kit_now->worker->loops[0];
+}
+
+/* For the worker's own log lines, which a kit has none of. */
+const struct log_context *
+request_context(const struct portico_request *request,
+		struct request_context *storage)
+{
+	(void)request;
+	(void)storage;
+	return NULL;
+}
+
+/* ---- threads ------------------------------------------------------------------------ */
+
+struct offload_pool *
+offload_pool_new(uint32_t threads, struct portico_error *err)
+{
+	static char pool;
+
+	(void)threads;
+	(void)err;
+	return (struct offload_pool *)(void *)&pool;
+}
+
+void
+offload_pool_free(struct offload_pool *pool)
+{
+	(void)pool;
+}
+
+/* Of a request that is rewritten to another application: it has none. */
+void
+children_close(struct portico_request *parent)
+{
+	(void)parent;
+}
+
+/* ---- the channel ---------------------------------------------------------------------- */
+
+void
+channel_progress_set(struct channel *channel, uint32_t slot, uint16_t event,
+		     uint16_t module)
+{
+	(void)channel;
+	(void)slot;
+	(void)event;
+	(void)module;
+}
+
+enum portico_status
+channel_file_pass(struct channel *channel, uint32_t number, int fd)
+{
+	(void)channel;
+	(void)number;
+	(void)fd;
+	UNREACHABLE();
+}
+
+void
+attachment_send(struct attachment *attachment,
+		const struct channel_descriptor *descriptor)
+{
+	(void)attachment;
+	(void)descriptor;
+	UNREACHABLE();
+}
+
+uint32_t
+channel_files(const struct channel *channel)
+{
+	(void)channel;
+	UNREACHABLE();
+}
