@@ -10,8 +10,6 @@ export PORTICO_SRCDIR
 build_packages="gcc make autoconf automake libtool pkg-config perl
 	libuv1-dev libjansson-dev libpcre2-dev libcurl4-openssl-dev
 	libc6-dev"
-test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps
-	libuv1-dev libjansson-dev libpcre2-dev libc6-dev"
 test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps gdb
 	python3.11-doc"
 
