@@ -23,6 +23,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/portico.hpp \
 	sdk/include/portico/query.h \
 	sdk/include/portico/request.h \
+	sdk/include/portico/resolve.h \
 	sdk/include/portico/response.h \
 	sdk/include/portico/rewrite.h \
 	sdk/include/portico/trailer.h \
@@ -107,6 +108,7 @@ SYSTEM_TESTS += \
 	t/sdk/examples.t \
 	t/sdk/forms.t \
 	t/sdk/parameters.t \
+	t/sdk/resolve.t \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
 	t/sdk/trailer.t \
@@ -132,6 +134,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/forms.la \
 	t/sdk/modules/no-symbol.la \
 	t/sdk/modules/parameters.la \
+	t/sdk/modules/resolve.la \
 	t/sdk/modules/rewrite.la \
 	t/sdk/modules/order-first.la \
 	t/sdk/modules/order-second.la \
@@ -191,6 +194,9 @@ t_sdk_modules_no_symbol_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_parameters_la_SOURCES = t/sdk/modules/parameters.c
 t_sdk_modules_parameters_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_parameters_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_resolve_la_SOURCES = t/sdk/modules/resolve.c
+t_sdk_modules_resolve_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -D_GNU_SOURCE
+t_sdk_modules_resolve_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_rewrite_la_SOURCES = t/sdk/modules/rewrite.c
 t_sdk_modules_rewrite_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_rewrite_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -5,6 +5,7 @@
 #include "core/worker/client_engine.h"
 #include "core/worker/file.h"
 #include "core/worker/host_priv.h"
+#include "core/worker/host_resolve.h"
 #include "core/worker/request.h"
 #include "core/worker/token.h"
 #include "core/worker/worker.h"
@@ -111,4 +112,5 @@ const struct portico_host worker_host = {
 	.trailer = &worker_host_trailer,
 	.client = &worker_host_client,
 	.shared = &worker_host_shared,
+	.resolve = &worker_host_resolve,
 };

@@ -92,6 +92,12 @@
 #define CLIENT_UPLOAD_BYTES (64 * 1024)
 #define CLIENT_REDIRECTS_MAX 20
 
+/* Lookups of names, of the process, and of one. */
+#define RESOLVER_THREADS_MAX 16
+#define RESOLVER_WAITING_MAX 1024
+#define LOOKUP_NAME_BYTES_MAX 253
+#define LOOKUP_ADDRESSES_MAX 64
+
 /* Tokens: slots come in chunks, so that a slot never moves. */
 #define TOKEN_CHUNK_SLOTS 256
 #define TOKEN_CHUNKS_MAX 4096

@@ -33,6 +33,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_parameters.c \
 	core/worker/host_priv.h \
 	core/worker/host_request.c \
+	core/worker/host_resolve.c \
+	core/worker/host_resolve.h \
 	core/worker/host_response.c \
 	core/worker/host_trailer.c \
 	core/worker/host_shared.c \
@@ -54,6 +56,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/program.h \
 	core/worker/request.c \
 	core/worker/request.h \
+	core/worker/resolver.c \
+	core/worker/resolver.h \
 	core/worker/response.c \
 	core/worker/response.h \
 	core/worker/response_error.c \
@@ -78,6 +82,11 @@ core_worker_libworker_la_SOURCES = \
 WORKER_LIBS = core/worker/libworker.la core/worker/libmodule.la \
 	core/control/libcontrol.la core/channel/libchannel.la \
 	core/http/libhttp.la $(CONFIG_LIBS) $(UV_LIBS)
+
+# A worker whose resolver is slow where a test wants it.
+check_PROGRAMS += t/worker/slow-names
+t_worker_slow_names_SOURCES = core/worker/main.c t/worker/slow_names.c
+t_worker_slow_names_LDADD = $(WORKER_LIBS)
 
 pkglibexec_PROGRAMS += portico-worker
 portico_worker_SOURCES = core/worker/main.c

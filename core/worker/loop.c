@@ -18,6 +18,7 @@
 #include "core/worker/attachment.h"
 #include "core/worker/child.h"
 #include "core/worker/client_engine.h"
+#include "core/worker/host_resolve.h"
 #include "core/worker/limits.h"
 #include "core/worker/program.h"
 #include "core/worker/request.h"
@@ -191,6 +192,7 @@ loop_init(struct worker_loop *loop, struct portico_worker *worker,
 	list_init(&loop->attachments);
 	list_init(&loop->children);
 	list_init(&loop->spare);
+	list_init(&loop->lookups);
 	list_init(&loop->spare_timers);
 	list_init(&loop->shared_watches);
 	if (uv_async_init(&loop->uv, &loop->async, on_async) != 0)
@@ -271,6 +273,7 @@ loop_fini(struct worker_loop *loop)
 	loop_set_current(loop);
 	loop->closing = true;
 	client_engine_free(&loop->client);
+	lookups_stop(&loop->lookups);
 	/* What is flushed here are the last answers. */
 	uv_run(&loop->uv, UV_RUN_NOWAIT);
 	children_forget(loop);

@@ -57,6 +57,7 @@ struct worker_loop {
 	char *scratch; /* SCRATCH_BYTES, made at first use */
 	struct token_table *tokens;
 	struct client_engine *client; /* calls; made at first use */
+	struct list lookups; /* of names */
 	bool closing; /* nothing may be begun for modules any more */
 	struct portico_request *running; /* for the dump of a failed assert */
 

@@ -9,6 +9,7 @@
 
 #include "core/base/check.h"
 #include "core/worker/client_engine.h"
+#include "core/worker/host_resolve.h"
 #include "core/worker/link.h"
 #include "core/worker/loop.h"
 
@@ -18,6 +19,7 @@ static struct {
 	pthread_t thread;
 	bool closing;
 	struct client_engine *client;
+	struct list lookups;
 } main_loop;
 
 void
@@ -26,6 +28,7 @@ main_loop_open(uv_loop_t *uv, struct mailbox *mailbox)
 	main_loop.uv = uv;
 	main_loop.thread = pthread_self();
 	main_loop.closing = false;
+	list_init(&main_loop.lookups);
 	atomic_store(&main_loop.mailbox, mailbox);
 }
 
@@ -34,6 +37,7 @@ main_loop_stop(void)
 {
 	main_loop.closing = true;
 	client_engine_free(&main_loop.client);
+	lookups_stop(&main_loop.lookups);
 }
 
 void
@@ -76,6 +80,7 @@ service_loop_here(struct service_loop *here_r)
 		*here_r = (struct service_loop){ .uv = &loop->uv,
 						 .loop = loop,
 						 .client = &loop->client,
+						 .lookups = &loop->lookups,
 						 .closing = loop->closing };
 		return true;
 	}
@@ -83,6 +88,7 @@ service_loop_here(struct service_loop *here_r)
 		return false;
 	*here_r = (struct service_loop){ .uv = main_loop.uv,
 					 .client = &main_loop.client,
+					 .lookups = &main_loop.lookups,
 					 .closing = main_loop.closing };
 	return true;
 }

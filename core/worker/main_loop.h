@@ -11,6 +11,7 @@
 #include <uv.h>
 
 struct client_engine;
+struct list;
 struct loop_message;
 struct mailbox;
 struct worker_loop;
@@ -20,6 +21,7 @@ struct service_loop {
 	uv_loop_t *uv;
 	struct worker_loop *loop; /* NULL: the main loop */
 	struct client_engine **client; /* made at first use */
+	struct list *lookups; /* that were begun here */
 	bool closing; /* nothing may be begun any more */
 };
 

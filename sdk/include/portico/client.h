@@ -24,6 +24,9 @@
  * at most 64 to one host and 256 in all; calls beyond that wait for a
  * connection, within their time.
  *
+ * The first call of a process loads libcurl, which takes some 20 ms; a module
+ * that is sure to make calls makes one in worker_init and frees it.
+ *
  * Threads: a call belongs to the loop on which it was made; all functions are
  * that loop's only.  Lifetime: a call of a request ends with the request, is
  * cancelled when the request is aborted, and may be freed before.  A call of

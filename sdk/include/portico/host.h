@@ -23,6 +23,7 @@ struct portico_address; /* request.h */
 struct portico_cookie; /* cookie.h */
 struct portico_file; /* file.h */
 struct portico_host_client; /* client_call.h */
+struct portico_host_resolve; /* resolve.h */
 struct portico_form; /* form.h */
 struct portico_host_child; /* child.h */
 struct portico_host_trailer; /* trailer.h */
@@ -274,6 +275,7 @@ struct portico_host {
 	const struct portico_host_trailer *trailer; /* trailer.h */
 	const struct portico_host_client *client; /* client.h */
 	const struct portico_host_shared *shared; /* shared.h */
+	const struct portico_host_resolve *resolve; /* resolve.h */
 };
 
 #ifdef __cplusplus

@@ -17,6 +17,7 @@
 #include <portico/module.h>
 #include <portico/query.h>
 #include <portico/request.h>
+#include <portico/resolve.h>
 #include <portico/response.h>
 #include <portico/rewrite.h>
 #include <portico/trailer.h>
