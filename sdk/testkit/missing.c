@@ -38,9 +38,17 @@ fill(missing_fn **functions, size_t count, missing_fn *function, uint32_t *size)
 }
 
 MISSING(child)
+MISSING(trailer)
+MISSING(client)
+MISSING(shared)
+MISSING(resolve)
 
 void
 kit_missing_fill(void)
 {
 	FILL(child);
+	FILL(trailer);
+	FILL(client);
+	FILL(shared);
+	FILL(resolve);
 }

@@ -15,6 +15,10 @@
 	} kit_host_##area
 
 MISSING_TABLE(child);
+MISSING_TABLE(trailer);
+MISSING_TABLE(client);
+MISSING_TABLE(shared);
+MISSING_TABLE(resolve);
 
 /* Once, before the first module is loaded. */
 void kit_missing_fill(void);

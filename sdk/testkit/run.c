@@ -205,6 +205,7 @@ kit_state(const struct kit_request *request)
 	case WAIT_RESPONSE:
 		return KIT_ROOM;
 	case WAIT_CHILD:
+	case WAIT_SERVICE:
 		break;
 	}
 	return KIT_OPEN;

@@ -8,6 +8,7 @@
 #include "core/worker/child.h"
 #include "core/worker/file.h"
 #include "core/worker/offload.h"
+#include "core/worker/shared.h"
 #include "core/worker/token.h"
 #include "sdk/testkit/kit_priv.h"
 
@@ -101,6 +102,28 @@ void
 children_close(struct portico_request *parent)
 {
 	(void)parent;
+}
+
+/* ---- what a pool shares: missing.c ------------------------------------------------- */
+
+struct shared *
+shared_open(int fd, struct portico_error *err)
+{
+	(void)fd;
+	(void)err;
+	UNREACHABLE();
+}
+
+void
+shared_watch_end(struct shared *shared)
+{
+	(void)shared;
+}
+
+void
+shared_close(struct shared **shared_p)
+{
+	(void)shared_p;
 }
 
 /* ---- the channel ---------------------------------------------------------------------- */
