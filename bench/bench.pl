@@ -17,6 +17,7 @@ use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
 use File::Temp ();
 use Getopt::Long qw(GetOptions);
 use JSON::PP;
+use List::Util qw(min);
 use Bench::Process qw(family cpu_microseconds memory_kilobytes);
 use Bench::Servers;
 use Portico::Http;
@@ -32,7 +33,7 @@ my %case = (
 	'10MiB'   => { path => '/10m.bin', bytes => 10 * 1024 * 1024,
 		servers => [qw(portico nginx h2o)] },
 );
-my @case_order = qw(hello 1KiB 100KiB 10MiB);
+my @case_order = qw(pipeline hello 1KiB 100KiB 10MiB);
 # What must be reached at 64 connections: Portico's CPU per request over
 # nginx's.
 my %target = (hello => 1.0, '1KiB' => 1.0, '100KiB' => 1.1, '10MiB' => 1.1);
@@ -46,7 +47,8 @@ sub usage
 	print <<'END';
 usage: script/bench [OPTION]...
   --quick              one round of 2 seconds at 64 connections
-  --only CASE          hello, 1KiB, 100KiB or 10MiB; may be repeated
+  --only CASE          pipeline, hello, 1KiB, 100KiB or 10MiB; may be
+                       repeated
   --server NAME        portico, nginx, h2o or haproxy; may be repeated
   --connections LIST   1,64,256
   --duration SECONDS   of one run: 5
@@ -67,7 +69,8 @@ usage(0) if $option{help};
 my @connections = split /,/, $option{connections};
 my @cases = @{ $option{only} } ? @{ $option{only} } : @case_order;
 for (@cases) {
-	die "bench: no case $_, there are @case_order\n" unless $case{$_};
+	die "bench: no case $_, there are @case_order\n"
+		unless $case{$_} || $_ eq 'pipeline';
 }
 -d "/sys/devices/system/cpu/cpu$_"
 	or die "bench: this machine has no processor $_\n"
@@ -199,6 +202,31 @@ sub profile
 	}
 }
 
+# Without servers: the worker's part of a tiny request in one process, with 120
+# subscribers that do nothing, and with none.
+sub run_pipeline
+{
+	my $program = "$ENV{PORTICO_BUILDDIR}/bench/pipeline_bench";
+
+	system('make', '-s', '-C', $ENV{PORTICO_BUILDDIR},
+		'bench/pipeline_bench') == 0
+		or die "bench: cannot build bench/pipeline_bench\n";
+	my $output = qx(taskset -c $option{core} $program --json);
+	die "bench: $program failed\n" if $? != 0;
+	my $result = decode_json($output);
+	my $none = min(@{$result}{qw(none noneAgain)});
+	my $cost = ($result->{subscribers} - $none) / 1000;
+	return $result if $option{json};
+	print "pipeline, CPU of the worker per request\n";
+	printf "  %-36s %6.3f us (again: %.3f us)\n", 'no subscriber',
+		$result->{none} / 1000, $result->{noneAgain} / 1000;
+	printf "  %-36s %6.3f us\n", '12 events with 10 subscribers each',
+		$result->{subscribers} / 1000;
+	printf "  120 calls: %.3f us; target: at most 1 us: %s\n\n", $cost,
+		$cost <= 1 ? 'met' : 'NOT met';
+	return $result;
+}
+
 sub run_case
 {
 	my ($name) = @_;
@@ -257,5 +285,6 @@ if (!@{ $option{server} } || grep { $_ eq 'portico' } @{ $option{server} }) {
 		$servers->{body} = 'x' x length $body;
 	}
 }
-my %results = map { $_ => run_case($_) } @cases;
+my %results = map { $_ => $_ eq 'pipeline' ? run_pipeline() : run_case($_) }
+	@cases;
 print JSON::PP->new->canonical->pretty->encode(\%results) if $option{json};

@@ -108,7 +108,8 @@ SYSTEM_TESTS += \
 	t/listener/timers.t \
 	t/worker/openat2.t \
 	t/worker/exhaustion.t \
-	t/worker/pipeline.t
+	t/worker/pipeline.t \
+	t/worker/watchdog.t
 
 # Stands in for portico-worker in t/listener/hostile.t.
 check_PROGRAMS += t/hostile/hostile-worker

@@ -254,6 +254,12 @@ void channel_progress_set(struct channel *channel, uint32_t slot,
 void channel_progress_get(struct channel *channel, uint32_t slot,
 			  uint16_t *event_r, uint16_t *module_r);
 
+/* The same without a call, for the worker that sets it often: the words of a
+ * slot, as long as the channel is mapped. */
+struct channel_slot *channel_progress_of(struct channel *channel,
+					 uint32_t slot);
+uint64_t channel_progress_clock(void);
+
 /* When progress was last set: ns, CLOCK_MONOTONIC, to the kernel's tick. */
 uint64_t channel_progress_at(struct channel *channel, uint32_t slot);
 

@@ -135,6 +135,18 @@ coarse_ns(void)
 	return (uint64_t)now.tv_sec * CLOCK_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+struct channel_slot *
+channel_progress_of(struct channel *channel, uint32_t slot)
+{
+	return slot_get(channel, slot);
+}
+
+uint64_t
+channel_progress_clock(void)
+{
+	return coarse_ns();
+}
+
 void
 channel_progress_set(struct channel *channel, uint32_t slot, uint16_t event,
 		     uint16_t module)

@@ -44,6 +44,7 @@ struct settings_pool {
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
 	uint64_t revoke_after; /* 0 = never */
+	uint64_t loop_block_limit; /* of a module; 0 = it is not watched */
 	bool replay;
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;

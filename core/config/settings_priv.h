@@ -63,6 +63,7 @@ struct raw_pool {
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
 	uint64_t revoke_after;
+	uint64_t loop_block_limit;
 	bool replay;
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;

@@ -206,6 +206,11 @@ static const struct config_field pool_fields[] = {
 				"does not wait for the client, may let nothing "
 				"be heard of it; then 504 Timer_ResponseIdle. "
 				"0: no limit."),
+	CONFIG_DURATION(struct raw_pool, loop_block_limit, "loopBlockLimit",
+			.fallback = "1s", .flags = CONFIG_ZERO,
+			.min = SECOND / 100, .max = DAY,
+			.prose = "How long a module may hold up a loop until "
+				 "the log names it. 0: no limit."),
 	CONFIG_DURATION(struct raw_pool, revoke_after, "revokeAfter",
 			.fallback = "50ms", .flags = CONFIG_ZERO,
 			.min = SECOND / 1000, .max = DAY,

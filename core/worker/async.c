@@ -4,6 +4,7 @@
  */
 #include "core/base/clock.h"
 #include "core/base/memory.h"
+#include "core/worker/calls.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/offload.h"
 #include "core/worker/request.h"
@@ -120,6 +121,7 @@ struct portico_timer {
 	struct portico_request *request;
 	portico_timer_fn *function;
 	void *arg;
+	const struct portico_self *self; /* who started it; or NULL */
 	struct list link; /* request->timers or loop->spare_timers */
 };
 
@@ -140,12 +142,18 @@ on_timer(uv_timer_t *uv)
 	struct portico_timer *timer = uv->data;
 	struct portico_request *request = timer->request;
 	portico_timer_fn *function = timer->function;
+	struct worker_loop *loop = request->loop;
 	void *arg = timer->arg;
+	const struct portico_self *self;
+	struct callback callback;
 
 	CHECK(timer, TIMER_MAGIC);
 	CHECK(request, REQUEST_MAGIC);
+	self = timer->self;
 	timer_to_spare(timer);
+	callback_begin(&callback, loop, self);
 	function(request, arg);
+	callback_end(&callback);
 }
 
 struct portico_timer *
@@ -169,6 +177,7 @@ host_timer_start(struct portico_request *request, uint64_t delay_ns,
 		timer->uv.data = timer;
 	}
 	timer->request = request;
+	timer->self = request->current;
 	timer->function = function;
 	timer->arg = arg;
 	list_add_tail(&request->timers, &timer->link);
@@ -217,6 +226,7 @@ struct portico_watch {
 	struct portico_request *request;
 	portico_watch_fn *function;
 	void *arg;
+	const struct portico_self *self; /* who started it; or NULL */
 	struct list link; /* request->watches */
 };
 
@@ -233,6 +243,7 @@ static void
 on_watch(uv_poll_t *uv, int status, int events)
 {
 	struct portico_watch *watch = uv->data;
+	struct callback callback;
 	int ready = 0;
 
 	CHECK(watch, WATCH_MAGIC);
@@ -243,8 +254,11 @@ on_watch(uv_poll_t *uv, int status, int events)
 		ready |= PORTICO_WATCH_READ;
 	if ((events & UV_WRITABLE) != 0)
 		ready |= PORTICO_WATCH_WRITE;
-	if (ready != 0)
-		watch->function(watch->request, ready, watch->arg);
+	if (ready == 0)
+		return;
+	callback_begin(&callback, watch->request->loop, watch->self);
+	watch->function(watch->request, ready, watch->arg);
+	callback_end(&callback);
 }
 
 struct portico_watch *
@@ -266,6 +280,7 @@ host_watch_start(struct portico_request *request, int fd, int events,
 	watch->magic = WATCH_MAGIC;
 	watch->uv.data = watch;
 	watch->request = request;
+	watch->self = request->current;
 	watch->function = function;
 	watch->arg = arg;
 	list_init(&watch->link);

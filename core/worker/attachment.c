@@ -152,6 +152,8 @@ attachment_receive(struct attachment *attachment,
 		response_file_sent(request, descriptor->value);
 		break;
 	case CHANNEL_ABORT:
+		if (descriptor->value == CHANNEL_ABORT_DEADLINE)
+			request_tell_overdue(request);
 		request_abort(request);
 		break;
 	}

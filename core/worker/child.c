@@ -148,6 +148,7 @@ static void
 detach(struct portico_request *request)
 {
 	request->attachment = NULL;
+	request->progress = NULL;
 	LIST_FOREACH(struct portico_child, link, child, &request->children) {
 		if (!child->ended)
 			detach(child->request);

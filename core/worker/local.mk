@@ -10,6 +10,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/attachment.c \
 	core/worker/attachment.h \
 	core/worker/body.c \
+	core/worker/calls.c \
+	core/worker/calls.h \
 	core/worker/changes.h \
 	core/worker/child.c \
 	core/worker/child.h \
@@ -75,6 +77,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/shared_watch.c \
 	core/worker/token.c \
 	core/worker/token.h \
+	core/worker/watchdog.c \
+	core/worker/watchdog.h \
 	core/worker/worker.c \
 	core/worker/worker.h
 
@@ -96,12 +100,20 @@ EXTRA_DIST += core/worker/README.md
 noinst_HEADERS += \
 	t/unit/worker/stage.h \
 	t/unit/worker/stage_base.h \
+	t/unit/worker/stage_many.h \
 	t/unit/worker/stage_receive.h \
-	t/unit/worker/stage_send.h
+	t/unit/worker/stage_send.h \
+	t/unit/worker/stage_speed.h
 if HAVE_CMOCKA
 check_PROGRAMS += t/unit/worker/speed
 t_unit_worker_speed_SOURCES = t/unit/worker/speed.c
 t_unit_worker_speed_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += bench/pipeline_bench
+bench_pipeline_bench_SOURCES = bench/pipeline_bench.c
+bench_pipeline_bench_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/cost-t
+t_unit_worker_cost_t_SOURCES = t/unit/worker/cost-t.c
+t_unit_worker_cost_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/worker/file-t
 t_unit_worker_file_t_SOURCES = t/unit/worker/file-t.c
 t_unit_worker_file_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)

@@ -184,6 +184,8 @@ loop_init(struct worker_loop *loop, struct portico_worker *worker,
 		.magic = WORKER_LOOP_MAGIC,
 		.worker = worker,
 		.number = number,
+		.untimed = 1,
+		.random = number * 2654435761u | 1,
 	};
 	if (uv_loop_init(&loop->uv) != 0)
 		check_panic("cannot create the loop %u", number);
@@ -216,7 +218,9 @@ run_thread(void *arg)
 
 	CHECK(loop, WORKER_LOOP_MAGIC);
 	loop_set_current(loop);
+	atomic_store(&loop->tid, (int)gettid());
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	atomic_store(&loop->tid, 0);
 	loop_set_current(NULL);
 }
 
@@ -291,6 +295,7 @@ loop_fini(struct worker_loop *loop)
 	timers_free_spare(loop);
 	token_table_free(loop->tokens);
 	MEM_FREE(loop->scratch);
+	MEM_FREE(loop->calls);
 	loop_set_current(NULL);
 	loop->magic = 0;
 }

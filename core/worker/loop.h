@@ -20,7 +20,9 @@
 
 struct channel_loop;
 struct client_engine;
+struct module_calls;
 struct portico_request;
+struct portico_self;
 struct portico_worker;
 struct token_table;
 
@@ -52,6 +54,13 @@ struct worker_loop {
 	struct list spare; /* request objects */
 	uint32_t spare_count;
 	uint32_t spare_least; /* of them, since the last trim */
+	/* calls.h */
+	struct module_calls *calls; /* by number of the module */
+	uint32_t untimed; /* calls until one is timed */
+	uint32_t timed, random;
+	uint32_t calls_since_clock; /* within what runs */
+	uint64_t progress_clock; /* ns, coarse; read once in so many calls */
+	const struct portico_self *callback; /* whose runs, without request */
 	struct list shared_watches; /* of struct portico_shared_watch */
 	struct list spare_timers;
 	char *scratch; /* SCRATCH_BYTES, made at first use */
@@ -65,6 +74,9 @@ struct worker_loop {
 	_Atomic uint64_t active; /* requests that have not ended */
 	_Atomic uint64_t served;
 	_Atomic uint32_t open_channels; /* neither drained nor dead */
+
+	_Atomic uint64_t activity; /* calls.h */
+	_Atomic int tid; /* of its thread; 0: not started */
 
 	/* shared_watch.c */
 	_Atomic uint32_t shared_watch_count;

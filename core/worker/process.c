@@ -37,6 +37,7 @@ struct process {
 	struct control_connection *control; /* NULL: the manager is gone */
 	struct portico_worker *worker; /* NULL until configured */
 	const char *pool;
+	uint64_t block_limit; /* ns: loopBlockLimit */
 	bool stopping, leaving;
 	uint64_t stop_deadline, quiet_since; /* ns */
 	int exit_status;
@@ -198,6 +199,8 @@ start(struct process *process, int *fds, size_t nfds, struct portico_error *err)
 		if (status == PORTICO_OK)
 			fds[1] = -1;
 	}
+	if (pool != NULL)
+		process->block_limit = pool->loop_block_limit;
 	if (status == PORTICO_OK)
 		status = worker_start_modules(process->worker, err);
 	settings_unref(&settings);
@@ -287,7 +290,9 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 		   &process->mailbox);
 	process->links.on_empty = leave_if_alone;
 	process->links.arg = process;
-	if (worker_start_loops(process->worker, &err) != PORTICO_OK) {
+	if (worker_start_loops(process->worker, &err) != PORTICO_OK ||
+	    worker_watch(process->worker, process->block_limit, &err) !=
+		    PORTICO_OK) {
 		fail(process, &err);
 		return;
 	}

@@ -10,6 +10,7 @@
 
 #include "core/worker/application.h"
 #include "core/worker/attachment.h"
+#include "core/worker/calls.h"
 #include "core/worker/changes.h"
 #include "core/worker/request.h"
 
@@ -122,23 +123,69 @@ verdict_check(struct portico_request *request, enum portico_verdict verdict)
 	return verdict;
 }
 
+/* Where the request is, for others: without asking the clock each time. */
+static inline void
+progress_set(struct portico_request *request, uint16_t event,
+	     const struct portico_self *self)
+{
+	struct worker_loop *loop = request->loop;
+	struct channel_slot *slot = request->progress;
+
+	if (__builtin_expect(slot == NULL, 0))
+		return; /* a child: its parent is where it is */
+	if (loop->calls_since_clock++ % CALLS_PER_CLOCK == 0)
+		loop->progress_clock = channel_progress_clock();
+	atomic_store_explicit(&slot->progress,
+			      (uint32_t)event << 16 | (uint16_t)self->number,
+			      memory_order_relaxed);
+	atomic_store_explicit(&slot->progress_at, loop->progress_clock,
+			      memory_order_release);
+}
+
 static inline enum portico_verdict
 call(struct portico_request *request, portico_event_fn *function,
      const struct portico_self *self, uint16_t event)
 {
 	enum portico_verdict verdict;
+	struct call count;
 
 	request->current = self;
-	if (__builtin_expect(request->attachment != NULL, 1))
-		channel_progress_set(request->attachment->channel,
-				     request->slot, event,
-				     (uint16_t)self->number);
+	progress_set(request, event, self);
+	call_begin(&count, request->loop, self);
 	verdict = function(request);
 	if (__builtin_expect(request->wait.kind != WAIT_NONE ||
 				     (unsigned)verdict >= PORTICO_PENDING,
 			     0))
 		verdict = verdict_check(request, verdict);
+	call_end(&count, verdict == PORTICO_ERROR);
 	return verdict;
+}
+
+void
+program_pending(struct portico_request *request,
+		const struct portico_self *self)
+{
+	struct module_calls *calls = request->loop->calls;
+
+	if (request->pending == self)
+		return;
+	if (request->pending != NULL)
+		calls_add(&calls[request->pending->number].resumed, 1);
+	request->pending = self;
+	if (self != NULL)
+		calls_add(&calls[self->number].waits, 1);
+}
+
+/* Something of the request runs, or nothing any more. */
+static inline void
+running(struct portico_request *request, bool runs)
+{
+	struct worker_loop *loop = request->loop;
+
+	loop->running = runs ? request : NULL;
+	if (runs)
+		loop->calls_since_clock = 0;
+	loop_is_inside(loop, runs);
 }
 
 enum portico_verdict
@@ -147,10 +194,12 @@ program_notify_one(struct portico_request *request,
 {
 	const struct portico_self *outer = request->current;
 	enum portico_verdict verdict;
+	struct call count;
 
 	request->cannot_wait++;
 	request->current = &subscriber->module->self;
 	request_took_part(request, subscriber->module);
+	call_begin(&count, request->loop, request->current);
 	verdict = subscriber->function(request);
 	if ((unsigned)verdict == PORTICO_PENDING ||
 	    (unsigned)verdict > PORTICO_ERROR) {
@@ -158,6 +207,7 @@ program_notify_one(struct portico_request *request,
 			      "module cannot suspend in this event");
 		verdict = PORTICO_ERROR;
 	}
+	call_end(&count, verdict == PORTICO_ERROR);
 	request->cannot_wait--;
 	request->current = outer;
 	return verdict;
@@ -333,6 +383,17 @@ after(struct portico_request *request, enum portico_verdict verdict)
 	return program->steps + program->finish;
 }
 
+/* The same; mostly a subscriber has nothing to say. */
+static inline const struct program_step *
+next_step(struct portico_request *request, enum portico_verdict verdict)
+{
+	if (__builtin_expect(verdict == PORTICO_NEXT && !request->aborted &&
+				     request->changes == NULL,
+			     1))
+		return request->step + 1;
+	return after(request, verdict);
+}
+
 /* The abort came first, so nothing else would tell the module that waits. */
 static void
 tell_late(struct portico_request *request)
@@ -348,12 +409,10 @@ tell_late(struct portico_request *request)
 static void
 run(struct portico_request *request, enum portico_verdict verdict)
 {
-	struct worker_loop *loop = request->loop;
-
 	while (verdict != PORTICO_PENDING) {
-		request->step = after(request, verdict);
+		request->step = next_step(request, verdict);
 		if (request->step->kind == PROGRAM_END) {
-			loop->running = NULL;
+			running(request, false);
 			request_end(request);
 			return;
 		}
@@ -361,8 +420,9 @@ run(struct portico_request *request, enum portico_verdict verdict)
 	}
 	if (request->aborted)
 		tell_late(request);
+	program_pending(request, request->wait.self);
 	request->current = NULL;
-	loop->running = NULL;
+	running(request, false);
 	/* LOG or END takes its time: the client need not wait for it. */
 	if (request->response.has_last)
 		out_send_last(request, false);
@@ -372,9 +432,10 @@ void
 program_start(struct portico_request *request)
 {
 	CHECK(request, REQUEST_MAGIC);
-	request->loop->running = request;
+	running(request, true);
 	request->step = request->application->program.steps;
 	if (request->step->kind == PROGRAM_END) {
+		running(request, false);
 		request_end(request);
 		return;
 	}
@@ -393,9 +454,25 @@ start_late(struct portico_request *request)
 		program_start(request);
 		return;
 	}
-	request->loop->running = request;
+	running(request, true);
 	request->step = program->steps + program->finish;
 	run(request, enter(request, request->step));
+}
+
+/* The core waits as well: nobody is counted then. */
+static enum portico_verdict
+resume_module(struct portico_request *request, portico_resume_fn *resume)
+{
+	enum portico_verdict verdict;
+	struct call count;
+
+	if (request->current == NULL)
+		return verdict_check(request,
+				     resume(request, request->wait.arg));
+	call_begin(&count, request->loop, request->current);
+	verdict = verdict_check(request, resume(request, request->wait.arg));
+	call_end(&count, verdict == PORTICO_ERROR);
+	return verdict;
 }
 
 void
@@ -411,12 +488,12 @@ program_resume(struct portico_request *request)
 		start_late(request);
 		return;
 	}
-	request->loop->running = request;
+	running(request, true);
+	program_pending(request, NULL);
 	request->wait.ready = false;
 	request->wait.kind = WAIT_NONE;
 	request->current = request->wait.self;
-	verdict = resume(request, request->wait.arg);
-	verdict = verdict_check(request, verdict);
+	verdict = resume_module(request, resume);
 	if (step->kind == PROGRAM_EXECUTE && verdict == PORTICO_NEXT &&
 	    !request->aborted)
 		verdict = execute_next(request);

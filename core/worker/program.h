@@ -60,6 +60,10 @@ program_part_of(uint32_t n)
 /* From the first step; may end the request before it returns. */
 void program_start(struct portico_request *request);
 
+/* For whom it is suspended, for the counts; NULL: nobody. */
+void program_pending(struct portico_request *request,
+		     const struct portico_self *self);
+
 /* A request whose wait is over; may end it before it returns. */
 void program_resume(struct portico_request *request);
 

@@ -14,6 +14,7 @@
 #include "core/worker/attachment.h"
 #include "core/worker/changes.h"
 #include "core/worker/child.h"
+#include "core/worker/program.h"
 #include "core/worker/shared.h"
 #include "core/worker/token.h"
 #include "core/worker/worker.h"
@@ -144,6 +145,11 @@ request_prepare(struct portico_request *request, struct attachment *attachment,
 	request->step = NULL;
 	request->current = NULL;
 	request->took_part = 0;
+	request->pending = NULL;
+	request->progress =
+		attachment == NULL ?
+			NULL :
+			channel_progress_of(attachment->channel, request->slot);
 	request->chosen = NULL;
 	request->wait.kind = WAIT_NONE;
 	request->wait.ready = false;
@@ -210,6 +216,26 @@ request_tell_abort(struct portico_request *request,
 	record->module.on_abort(request);
 	request->cannot_wait--;
 	request->current = outer;
+}
+
+void
+request_tell_overdue(const struct portico_request *request)
+{
+	const struct wait *wait = &request->wait;
+	struct request_context storage;
+
+	CHECK(request, REQUEST_MAGIC);
+	if (request->aborted || request->ended || wait->self == NULL ||
+	    wait->ready ||
+	    (wait->kind != WAIT_TOKEN && wait->kind != WAIT_OFFLOAD))
+		return;
+	log_warn(4072, request_context(request, &storage),
+		 "module \"%s\" has suspended the request in %s and %s within "
+		 "executionTimeout",
+		 wait->self->record->name,
+		 pipeline_event_name((enum portico_event)request->step->event),
+		 wait->kind == WAIT_TOKEN ? "not completed it" :
+					    "its work has not ended");
 }
 
 /* Modules that had a part in it and wish to know. */
@@ -323,6 +349,7 @@ request_end(struct portico_request *request)
 {
 	CHECK(request, REQUEST_MAGIC);
 	ASSERT(!request->ended);
+	program_pending(request, NULL);
 	if (request->wait.kind != WAIT_NONE)
 		wait_cancel(request);
 	if (!list_empty(&request->timers))

@@ -95,6 +95,8 @@ struct portico_request {
 	const struct handler_target *chosen; /* set_handler */
 	struct handler_lookup lookup;
 	struct wait wait;
+	const struct portico_self *pending; /* counted as waiting for it */
+	struct channel_slot *progress; /* of its slot, or NULL */
 
 	void *states; /* of all modules, zeroed, or NULL until asked for */
 	struct portico_slice user;
@@ -130,6 +132,9 @@ void request_ready(struct portico_request *request);
 
 /* The client has left, or the listener: tell the modules, wake waits. */
 void request_abort(struct portico_request *request);
+
+/* Its deadline has passed: say for whom it waits, if for a module. */
+void request_tell_overdue(const struct portico_request *request);
 
 /* Call the module's on_abort, if it has one. */
 void request_tell_abort(struct portico_request *request,

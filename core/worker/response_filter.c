@@ -16,6 +16,7 @@
 #include "core/worker/application.h"
 #include "core/worker/attachment.h"
 #include "core/worker/offload.h"
+#include "core/worker/calls.h"
 #include "core/worker/request.h"
 #include "core/worker/worker.h"
 
@@ -72,6 +73,18 @@ run_open(struct portico_request *request)
 		};
 }
 
+static enum portico_verdict
+call_head(struct portico_request *request, const struct pipeline_filter *filter)
+{
+	enum portico_verdict verdict;
+	struct call call;
+
+	call_begin(&call, request->loop, request->current);
+	verdict = filter->filter->head(request);
+	call_end(&call, verdict == PORTICO_ERROR);
+	return verdict;
+}
+
 bool
 filter_begin(struct portico_request *request)
 {
@@ -90,7 +103,7 @@ filter_begin(struct portico_request *request)
 		request->current = &filter->module->self;
 		request_took_part(request, filter->module);
 		if (filter->filter->head != NULL)
-			verdict = filter->filter->head(request);
+			verdict = call_head(request, filter);
 		if (verdict == PORTICO_ERROR || verdict == PORTICO_PENDING)
 			good = false;
 		if (verdict != PORTICO_NEXT || filter->filter->data == NULL)
@@ -152,6 +165,7 @@ filter_pass(struct portico_filter_stream *stream, struct portico_slice chunk,
 	const struct portico_self *outer = request->current;
 	const struct pipeline_filter *filter;
 	enum portico_status status;
+	struct call call;
 
 	CHECK(stream, STREAM_MAGIC);
 	if (request->aborted || run == NULL)
@@ -162,7 +176,9 @@ filter_pass(struct portico_filter_stream *stream, struct portico_slice chunk,
 		return sink(request, chunk, flags);
 	filter = run->filters[stream->index];
 	request->current = &filter->module->self;
+	call_begin(&call, request->loop, request->current);
 	status = filter->filter->data(request, chunk, flags, stream + 1);
+	call_end(&call, status < 0);
 	request->current = outer;
 	return status;
 }

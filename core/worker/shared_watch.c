@@ -21,6 +21,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/worker/calls.h"
 #include "core/worker/request.h"
 #include "core/worker/shared_priv.h"
 
@@ -34,6 +35,7 @@ struct portico_shared_watch {
 	struct portico_shared_counter *counter;
 	portico_shared_watch_fn *function;
 	void *arg;
+	const struct portico_self *self; /* who started it; or NULL */
 	uint64_t seen; /* the value when it was told last */
 	struct list link; /* loop->shared_watches */
 	struct list of_request; /* request->shared_watches */
@@ -71,6 +73,7 @@ look(struct worker_loop *loop)
 	for (;;) {
 		struct list *first = list_take_first(&now);
 		struct portico_shared_watch *watch;
+		struct callback callback;
 		uint64_t value;
 
 		if (first == NULL)
@@ -82,7 +85,9 @@ look(struct worker_loop *loop)
 		if (value == watch->seen)
 			continue;
 		watch->seen = value;
+		callback_begin(&callback, loop, watch->self);
 		watch->function(watch->request, value, watch->arg);
+		callback_end(&callback);
 	}
 }
 
@@ -190,6 +195,7 @@ shared_watch_start(struct shared *shared, struct portico_request *request,
 	watch->counter = counter;
 	watch->function = function;
 	watch->arg = arg;
+	watch->self = request->current;
 	list_init(&watch->link);
 	list_init(&watch->of_request);
 	list_add_tail(&loop->shared_watches, &watch->link);

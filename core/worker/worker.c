@@ -15,10 +15,12 @@
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
+#include "core/worker/calls.h"
 #include "core/worker/file.h"
 #include "core/worker/limits.h"
 #include "core/worker/offload.h"
 #include "core/worker/shared.h"
+#include "core/worker/watchdog.h"
 
 /* Requests for an application that this pool does not have get 404. */
 static struct portico_application *
@@ -135,6 +137,9 @@ worker_start_modules(struct portico_worker *worker, struct portico_error *err)
 
 	for (size_t i = 0; i < count; i++)
 		module_set_get(worker->modules, i)->self.worker = worker;
+	for (uint32_t i = 0; i < worker->loop_count; i++)
+		worker->loops[i].calls = mem_zalloc_array(
+			count + 1, sizeof(struct module_calls));
 	status = module_set_load(worker->modules, err);
 	if (status != PORTICO_OK)
 		return status;
@@ -172,6 +177,14 @@ worker_start_loops(struct portico_worker *worker, struct portico_error *err)
 	return PORTICO_OK;
 }
 
+enum portico_status
+worker_watch(struct portico_worker *worker, uint64_t limit_ns,
+	     struct portico_error *err)
+{
+	CHECK(worker, WORKER_MAGIC);
+	return watchdog_start(worker, limit_ns, &worker->watchdog, err);
+}
+
 static void
 modules_stop(struct portico_worker *worker)
 {
@@ -195,6 +208,7 @@ worker_free(struct portico_worker **worker_p)
 	if (worker == NULL)
 		return;
 	CHECK(worker, WORKER_MAGIC);
+	watchdog_stop(&worker->watchdog);
 	/* Work first: it may post to the loops. */
 	offload_pool_free(worker->offload);
 	worker->offload = NULL;

@@ -19,6 +19,7 @@ struct offload_pool;
 struct settings;
 struct settings_pool;
 struct shared;
+struct watchdog;
 
 struct portico_worker {
 	unsigned magic;
@@ -29,6 +30,7 @@ struct portico_worker {
 	size_t application_count;
 	struct portico_application *nobody; /* for an id that is not ours */
 	struct offload_pool *offload;
+	struct watchdog *watchdog; /* or NULL */
 	struct shared *shared; /* with the pool's other workers; or NULL */
 	struct worker_loop *loops;
 	uint32_t loop_count;
@@ -70,6 +72,10 @@ enum portico_status worker_start_loops(struct portico_worker *worker,
 
 /* Ends loops, then application_fini and worker_fini; frees.  *p = NULL. */
 void worker_free(struct portico_worker **worker_p);
+
+/* Once the loops run; `limit_ns` 0: nobody watches. */
+enum portico_status worker_watch(struct portico_worker *worker,
+				 uint64_t limit_ns, struct portico_error *err);
 
 uint64_t worker_active(const struct portico_worker *worker);
 uint64_t worker_served(const struct portico_worker *worker);

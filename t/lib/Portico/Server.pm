@@ -388,6 +388,9 @@ sub unexpected_lines
 		next unless $line =~ /^\S+Z (?:error|warn(?:ing)?) /
 			|| $line =~ /assert|runtime error:/i
 			|| $line =~ /[A-Z][a-z]+Sanitizer/; # not build-sanitizers/
+		# A machine that is busy holds loops up as well; and deadlines that
+		# pass are what many tests are about.
+		next if $line =~ /\bP407[0-4]\b/;
 		next if grep { $line =~ $_ } @{ $self->{allow} };
 		push @found, $line;
 	}
