@@ -8,6 +8,7 @@ porticoincludedir = $(includedir)/portico
 porticoinclude_HEADERS = \
 	sdk/include/portico/async.h \
 	sdk/include/portico/child.h \
+	sdk/include/portico/background.h \
 	sdk/include/portico/client.h \
 	sdk/include/portico/client_call.h \
 	sdk/include/portico/cookie.h \
@@ -21,6 +22,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/module.h \
 	sdk/include/portico/portico.h \
 	sdk/include/portico/portico.hpp \
+	sdk/include/portico/process.h \
 	sdk/include/portico/query.h \
 	sdk/include/portico/request.h \
 	sdk/include/portico/resolve.h \
@@ -99,6 +101,7 @@ SYSTEM_TESTS += \
 	t/sdk/abi.t \
 	t/sdk/areas.t \
 	t/sdk/basics.t \
+	t/sdk/background.t \
 	t/sdk/changes.t \
 	t/sdk/client.t \
 	t/sdk/check_module.t \
@@ -108,6 +111,7 @@ SYSTEM_TESTS += \
 	t/sdk/examples.t \
 	t/sdk/forms.t \
 	t/sdk/parameters.t \
+	t/sdk/process.t \
 	t/sdk/resolve.t \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
@@ -122,6 +126,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/abi-two.la \
 	t/sdk/modules/areas.la \
 	t/sdk/modules/basics.la \
+	t/sdk/modules/background.la \
 	t/sdk/modules/changes.la \
 	t/sdk/modules/child.la \
 	t/sdk/modules/circle-a.la \
@@ -134,6 +139,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/forms.la \
 	t/sdk/modules/no-symbol.la \
 	t/sdk/modules/parameters.la \
+	t/sdk/modules/process.la \
 	t/sdk/modules/resolve.la \
 	t/sdk/modules/rewrite.la \
 	t/sdk/modules/order-first.la \
@@ -159,6 +165,9 @@ t_sdk_modules_areas_la_LIBADD = $(UV_LIBS)
 t_sdk_modules_basics_la_SOURCES = t/sdk/modules/basics.c
 t_sdk_modules_basics_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_basics_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_background_la_SOURCES = t/sdk/modules/background.c
+t_sdk_modules_background_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -D_GNU_SOURCE
+t_sdk_modules_background_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_changes_la_SOURCES = t/sdk/modules/changes.c
 t_sdk_modules_changes_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_changes_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
@@ -194,6 +203,9 @@ t_sdk_modules_no_symbol_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_parameters_la_SOURCES = t/sdk/modules/parameters.c
 t_sdk_modules_parameters_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_parameters_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_process_la_SOURCES = t/sdk/modules/process.c
+t_sdk_modules_process_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_process_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_resolve_la_SOURCES = t/sdk/modules/resolve.c
 t_sdk_modules_resolve_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -D_GNU_SOURCE
 t_sdk_modules_resolve_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

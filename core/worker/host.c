@@ -4,7 +4,9 @@
  */
 #include "core/worker/client_engine.h"
 #include "core/worker/file.h"
+#include "core/worker/host_background.h"
 #include "core/worker/host_priv.h"
+#include "core/worker/host_process.h"
 #include "core/worker/host_resolve.h"
 #include "core/worker/request.h"
 #include "core/worker/token.h"
@@ -113,4 +115,6 @@ const struct portico_host worker_host = {
 	.client = &worker_host_client,
 	.shared = &worker_host_shared,
 	.resolve = &worker_host_resolve,
+	.process = &worker_host_process,
+	.background = &worker_host_background,
 };

@@ -101,6 +101,11 @@
 #define LOOKUP_NAME_BYTES_MAX 253
 #define LOOKUP_ADDRESSES_MAX 64
 
+/* Child processes of modules, and of one. */
+#define PROCESSES_MAX 64
+#define PROCESS_FAILURES_MAX 100
+#define PROCESS_ARGUMENT_BYTES_MAX (128u * 1024)
+
 /* Tokens: slots come in chunks, so that a slot never moves. */
 #define TOKEN_CHUNK_SLOTS 256
 #define TOKEN_CHUNKS_MAX 4096

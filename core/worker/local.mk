@@ -17,6 +17,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/child.h \
 	core/worker/child_head.c \
 	core/worker/child_priv.h \
+	core/worker/child_process.c \
+	core/worker/child_process.h \
 	core/worker/client_engine.c \
 	core/worker/client_engine.h \
 	core/worker/client_transfer.c \
@@ -28,12 +30,16 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/file.h \
 	core/worker/host.c \
 	core/worker/host_child.c \
+	core/worker/host_background.c \
+	core/worker/host_background.h \
 	core/worker/host_client.c \
 	core/worker/host_event.c \
 	core/worker/host_form.c \
 	core/worker/host_identity.c \
 	core/worker/host_parameters.c \
 	core/worker/host_priv.h \
+	core/worker/host_process.c \
+	core/worker/host_process.h \
 	core/worker/host_request.c \
 	core/worker/host_resolve.c \
 	core/worker/host_resolve.h \

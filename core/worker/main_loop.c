@@ -9,6 +9,8 @@
 
 #include "core/base/check.h"
 #include "core/worker/client_engine.h"
+#include "core/worker/host_background.h"
+#include "core/worker/host_process.h"
 #include "core/worker/host_resolve.h"
 #include "core/worker/link.h"
 #include "core/worker/loop.h"
@@ -38,11 +40,15 @@ main_loop_stop(void)
 	main_loop.closing = true;
 	client_engine_free(&main_loop.client);
 	lookups_stop(&main_loop.lookups);
+	background_stop();
+	processes_end();
 }
 
 void
 main_loop_close(void)
 {
+	background_close();
+	processes_close();
 	atomic_store(&main_loop.mailbox, NULL);
 	main_loop.uv = NULL;
 }

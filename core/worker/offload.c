@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/worker/main_loop.h"
 
 #define OFFLOAD_MAGIC 0x4f46464cu
 
@@ -56,7 +57,10 @@ run_thread(void *arg)
 		work = CONTAINER_OF(first, struct offload_work, link);
 		work->work(work);
 		work->message.run = on_done;
-		loop_post(work->loop, &work->message);
+		if (work->loop != NULL)
+			loop_post(work->loop, &work->message);
+		else
+			main_loop_post(&work->message);
 		pthread_mutex_lock(&pool->lock);
 	}
 	pthread_mutex_unlock(&pool->lock);

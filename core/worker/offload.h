@@ -16,7 +16,7 @@ struct offload_pool;
 struct offload_work {
 	struct list link;
 	struct loop_message message;
-	struct worker_loop *loop;
+	struct worker_loop *loop; /* of `done`; NULL: the main loop */
 	void (*work)(struct offload_work *work); /* on a thread of the pool */
 	void (*done)(struct offload_work *work); /* then, on the loop */
 };

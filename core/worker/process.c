@@ -23,6 +23,8 @@
 #include "core/control/messages.h"
 #include "core/worker/client_engine.h"
 #include "core/worker/file.h"
+#include "core/worker/host_background.h"
+#include "core/worker/host_process.h"
 #include "core/worker/limits.h"
 #include "core/worker/link.h"
 #include "core/worker/main_loop.h"
@@ -100,7 +102,8 @@ on_stop_timer(uv_timer_t *timer)
 		process->quiet_since = now;
 	if (active == 0 && client_background_count() == 0 &&
 	    (worker_open_channels(process->worker) == 0 ||
-	     now - process->quiet_since >= STOP_QUIET_MS * CLOCK_NS_PER_MS)) {
+	     now - process->quiet_since >= STOP_QUIET_MS * CLOCK_NS_PER_MS) &&
+	    processes_stop() == 0) {
 		finish_stop(process);
 		return;
 	}
@@ -201,8 +204,10 @@ start(struct process *process, int *fds, size_t nfds, struct portico_error *err)
 	}
 	if (pool != NULL)
 		process->block_limit = pool->loop_block_limit;
-	if (status == PORTICO_OK)
+	if (status == PORTICO_OK) {
+		background_open(process->worker->offload);
 		status = worker_start_modules(process->worker, err);
+	}
 	settings_unref(&settings);
 	return status;
 }
@@ -440,8 +445,10 @@ process_fini(struct process *process)
 {
 	/* Modules still run: nothing can be taken from under them.  What they
 	 * have answered so far their loops have handed over. */
-	if (process->worker != NULL && worker_active(process->worker) > 0)
+	if (process->worker != NULL && worker_active(process->worker) > 0) {
+		processes_kill();
 		_exit(process->exit_status);
+	}
 	main_loop_stop();
 	links_refuse(&process->links);
 	/* Loops first: they may still post to the mailbox. */

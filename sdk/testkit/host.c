@@ -640,6 +640,8 @@ const struct portico_host worker_host = {
 	.request_rewrites = guarded_request_rewrites,
 
 	.child = &kit_host_child.table,
+	.process = &kit_host_process.table,
+	.background = &kit_host_background.table,
 	.trailer = &kit_host_trailer.table,
 	.client = &kit_host_client.table,
 	.shared = &kit_host_shared.table,

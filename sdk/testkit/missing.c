@@ -38,6 +38,8 @@ fill(missing_fn **functions, size_t count, missing_fn *function, uint32_t *size)
 }
 
 MISSING(child)
+MISSING(process)
+MISSING(background)
 MISSING(trailer)
 MISSING(client)
 MISSING(shared)
@@ -47,6 +49,8 @@ void
 kit_missing_fill(void)
 {
 	FILL(child);
+	FILL(process);
+	FILL(background);
 	FILL(trailer);
 	FILL(client);
 	FILL(shared);

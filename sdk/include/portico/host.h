@@ -22,7 +22,9 @@ extern "C" {
 struct portico_address; /* request.h */
 struct portico_cookie; /* cookie.h */
 struct portico_file; /* file.h */
+struct portico_host_background; /* background.h */
 struct portico_host_client; /* client_call.h */
+struct portico_host_process; /* process.h */
 struct portico_host_resolve; /* resolve.h */
 struct portico_form; /* form.h */
 struct portico_host_child; /* child.h */
@@ -276,6 +278,8 @@ struct portico_host {
 	const struct portico_host_client *client; /* client.h */
 	const struct portico_host_shared *shared; /* shared.h */
 	const struct portico_host_resolve *resolve; /* resolve.h */
+	const struct portico_host_process *process; /* process.h */
+	const struct portico_host_background *background; /* background.h */
 };
 
 #ifdef __cplusplus

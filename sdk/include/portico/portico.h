@@ -7,6 +7,7 @@
 
 #include <portico/async.h>
 #include <portico/child.h>
+#include <portico/background.h>
 #include <portico/client.h>
 #include <portico/cookie.h>
 #include <portico/event.h>
@@ -15,6 +16,7 @@
 #include <portico/form.h>
 #include <portico/log.h>
 #include <portico/module.h>
+#include <portico/process.h>
 #include <portico/query.h>
 #include <portico/request.h>
 #include <portico/resolve.h>
