@@ -55,8 +55,12 @@ EXAMPLE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
 EXAMPLE_CPPFLAGS = -I$(top_srcdir)/sdk/include
 
 noinst_LTLIBRARIES += \
+	sdk/examples/api-key/api-key.la \
 	sdk/examples/hello/hello.la \
 	sdk/examples/echo/echo.la
+sdk_examples_api_key_api_key_la_SOURCES = sdk/examples/api-key/api-key.c
+sdk_examples_api_key_api_key_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+sdk_examples_api_key_api_key_la_LDFLAGS = $(EXAMPLE_FLAGS)
 sdk_examples_hello_hello_la_SOURCES = sdk/examples/hello/hello.c
 sdk_examples_hello_hello_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 sdk_examples_hello_hello_la_LDFLAGS = $(EXAMPLE_FLAGS)
@@ -71,6 +75,8 @@ EXTRA_DIST += \
 	t/sdk/golden/README.md \
 	t/sdk/golden/echo-1.0.so \
 	t/sdk/golden/hello-1.0.so \
+	sdk/examples/api-key/Makefile \
+	sdk/examples/api-key/README.md \
 	sdk/examples/hello/Makefile \
 	sdk/examples/hello/README.md \
 	sdk/examples/echo/Makefile \
@@ -99,6 +105,7 @@ dist_doc_DATA += \
 
 SYSTEM_TESTS += \
 	t/sdk/abi.t \
+	t/sdk/api-key.t \
 	t/sdk/areas.t \
 	t/sdk/basics.t \
 	t/sdk/background.t \

@@ -124,7 +124,7 @@ for my $language (@compilers) {
 my $worker = "$build/portico-worker";
 ok(-x $worker, 'there is a worker to check modules with');
 
-for my $example (qw(hello echo)) {
+for my $example (qw(api-key hello echo)) {
 	my $there = "$directory/elsewhere/$example";
 	mkdir "$directory/elsewhere";
 	mkdir $there or die "$there: $!";
