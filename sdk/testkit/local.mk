@@ -29,6 +29,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/token.c \
 	core/base/arena.c \
 	core/worker/application.c \
+	core/worker/calls.c \
 	core/worker/fields.c \
 	core/worker/file.c \
 	core/worker/host_event.c \

@@ -10,6 +10,7 @@
 #include "core/worker/offload.h"
 #include "core/worker/shared.h"
 #include "core/worker/token.h"
+#include "core/worker/watchdog.h"
 #include "sdk/testkit/kit_priv.h"
 
 _Thread_local unsigned kit_offloaded;
@@ -23,6 +24,8 @@ loop_init(struct worker_loop *loop, struct portico_worker *worker,
 	loop->magic = WORKER_LOOP_MAGIC;
 	loop->worker = worker;
 	loop->number = number;
+	loop->untimed = 1;
+	loop->random = 1;
 	list_init(&loop->ready);
 }
 
@@ -45,6 +48,7 @@ loop_stop(struct worker_loop *loop)
 		uv_loop_close(&loop->uv);
 	}
 	mem_free(loop->scratch);
+	mem_free(loop->calls);
 }
 
 enum portico_status
@@ -77,6 +81,24 @@ request_context(const struct portico_request *request,
 	(void)request;
 	(void)storage;
 	return NULL;
+}
+
+/* A test may take its time. */
+enum portico_status
+watchdog_start(struct portico_worker *worker, uint64_t limit_ns,
+	       struct watchdog **watchdog_r, struct portico_error *err)
+{
+	(void)worker;
+	(void)limit_ns;
+	(void)err;
+	*watchdog_r = NULL;
+	return PORTICO_OK;
+}
+
+void
+watchdog_stop(struct watchdog **watchdog_p)
+{
+	(void)watchdog_p;
 }
 
 /* ---- threads ------------------------------------------------------------------------ */
@@ -127,6 +149,12 @@ shared_close(struct shared **shared_p)
 }
 
 /* ---- the channel ---------------------------------------------------------------------- */
+
+uint64_t
+channel_progress_clock(void)
+{
+	return 0;
+}
 
 void
 channel_progress_set(struct channel *channel, uint32_t slot, uint16_t event,

@@ -23,6 +23,7 @@ extern "C" {
 
 struct portico_worker_timer; /* opaque */
 
+/* Called on the main loop each time that it has run out.  Since 1.0. */
 typedef void portico_worker_timer_fn(struct portico_worker_timer *timer,
 				     void *arg);
 

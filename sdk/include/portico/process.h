@@ -34,12 +34,14 @@ extern "C" {
 
 struct portico_process; /* opaque: what is supervised, over all its restarts */
 
+/* When it is started again.  Since 1.0. */
 enum portico_process_restart {
 	PORTICO_PROCESS_NEVER,
 	PORTICO_PROCESS_FAILED, /* after a signal or a status that is not 0 */
 	PORTICO_PROCESS_ALWAYS,
 };
 
+/* What has happened to it.  Since 1.0. */
 enum portico_process_event {
 	PORTICO_PROCESS_STARTED,
 	PORTICO_PROCESS_EXITED, /* with restart, backoff or the end to come */
@@ -59,6 +61,7 @@ struct portico_process_news {
 	bool gave_up; /* ENDED: it failed too often */
 };
 
+/* Called on the main loop when something has happened.  Since 1.0. */
 typedef void portico_process_fn(struct portico_process *process,
 				const struct portico_process_news *news,
 				void *arg);
