@@ -45,7 +45,8 @@ dist_template_DATA = \
 	sdk/template/Makefile \
 	sdk/template/README.md \
 	sdk/template/gitignore \
-	sdk/template/module.c
+	sdk/template/module.c \
+	sdk/template/test.c
 dist_template_SCRIPTS = sdk/template/check
 templatewwwdir = $(templatedir)/www
 dist_templatewww_DATA = sdk/template/www/index.html

@@ -53,10 +53,10 @@ chdir "$directory" or die $!;
 ($status, $out) = run('portico', 'module', 'new', 'my-gate');
 is($status, 0, 'module new') or diag $out;
 is(join(' ', sort map { s{^my-gate/}{}r } grep { /^my-gate/ } split /\n/, $out),
-	'.gitignore Makefile README.md check my-gate.c www/index.html',
+	'.gitignore Makefile README.md check my-gate.c test.c www/index.html',
 	'says what it has made');
 ok(-f "my-gate/$_", "there is $_") for qw(my-gate.c Makefile check .gitignore
-	README.md www/index.html);
+	README.md test.c www/index.html);
 ok(-x 'my-gate/check', 'the test can be executed');
 my $left = '';
 File::Find::find({ no_chdir => 1, wanted => sub {
@@ -67,13 +67,16 @@ File::Find::find({ no_chdir => 1, wanted => sub {
 } }, 'my-gate');
 is($left, '', 'the name is filled in everywhere');
 
-my @make = ('make', '-C', 'my-gate', 'CC=' . ($ENV{CC} || 'cc'));
+# A test kit with a sanitizer of its own gets no other.
+my @sanitize = ($ENV{PORTICO_SANITIZED} // '') eq 'yes' ? 'SANITIZE=' : ();
+my @make = ('make', '-C', 'my-gate', 'CC=' . ($ENV{CC} || 'cc'), @sanitize);
 ($status, $out) = run(@make, 'CFLAGS=-O2 -Wall -Wextra -Werror -std=c11 '
 	. '-pedantic -Wmissing-prototypes');
 is($status, 0, 'make: strict, without a warning') or diag $out;
 ($status, $out) = run(@make, 'check');
 is($status, 0, 'make check') or diag $out;
-is(scalar(() = $out =~ /^ok - /mg), 4, 'has four answers');
+is(scalar(() = $out =~ /^ok - /mg), 15, 'has eleven answers of the unit test, '
+	. 'four of the server');
 like($out, qr/^result +fit for use$/m, 'and looks into the module');
 
 # A test that can fail.
@@ -87,8 +90,16 @@ like($out, qr/^result +fit for use$/m, 'and looks into the module');
 		print;
 	}
 }
-($status, $out) = run(@make, 'check');
-isnt($status, 0, 'a broken module fails it');
+($status, $out) = run(@make, 'test');
+isnt($status, 0, 'a broken module fails the unit test');
+like($out, qr/^not ok - with the greeting/m, 'where it is broken');
+($status, $out) = run(@make, 'my-gate.so');
+is($status, 0, 'it builds');
+{
+	local $ENV{PORTICO} = 'portico';
+	($status, $out) = run('my-gate/check', "$directory/my-gate/my-gate.so");
+}
+isnt($status, 0, '... and fails the test with a server');
 like($out, qr/^not ok - with the greeting/m, 'where it is broken');
 
 # In another place; what is there already stays.
@@ -96,7 +107,7 @@ like($out, qr/^not ok - with the greeting/m, 'where it is broken');
 	'--json');
 my $answer = eval { decode_json($out) } // {};
 ok($answer->{ok} && -f 'else/other.c', '--dir');
-is(scalar @{ $answer->{files} }, 6, '--json: the files');
+is(scalar @{ $answer->{files} }, 7, '--json: the files');
 ($status, $out) = run('portico', 'module', 'new', 'third', '--dir', 'else');
 is($status, 1, 'a directory that is there: exit status 1');
 like($out, qr/else.*exists/i, 'and why');

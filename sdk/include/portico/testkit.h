@@ -38,6 +38,9 @@
 extern "C" {
 #endif
 
+/* Of the module that is compiled into the test (PORTICO_MODULE). */
+extern portico_module_entry_fn portico_module_entry;
+
 struct kit; /* a worker with one application and one module */
 struct kit_request;
 struct kit_faults;
