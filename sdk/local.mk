@@ -58,6 +58,7 @@ EXAMPLE_CPPFLAGS = -I$(top_srcdir)/sdk/include
 noinst_LTLIBRARIES += \
 	sdk/examples/api-key/api-key.la \
 	sdk/examples/hello/hello.la \
+	sdk/examples/html-snippet/html-snippet.la \
 	sdk/examples/echo/echo.la
 sdk_examples_api_key_api_key_la_SOURCES = sdk/examples/api-key/api-key.c
 sdk_examples_api_key_api_key_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
@@ -65,11 +66,33 @@ sdk_examples_api_key_api_key_la_LDFLAGS = $(EXAMPLE_FLAGS)
 sdk_examples_hello_hello_la_SOURCES = sdk/examples/hello/hello.c
 sdk_examples_hello_hello_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 sdk_examples_hello_hello_la_LDFLAGS = $(EXAMPLE_FLAGS)
+sdk_examples_html_snippet_html_snippet_la_SOURCES = \
+	sdk/examples/html-snippet/html-snippet.c
+sdk_examples_html_snippet_html_snippet_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+sdk_examples_html_snippet_html_snippet_la_LDFLAGS = $(EXAMPLE_FLAGS)
 sdk_examples_echo_echo_la_SOURCES = sdk/examples/echo/echo.c
 sdk_examples_echo_echo_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 sdk_examples_echo_echo_la_LDFLAGS = $(EXAMPLE_FLAGS)
 
+# Their tests, with the test kit; own Makefiles run them, too.
+UNIT_TESTS += \
+	sdk/examples/echo/echo-test \
+	sdk/examples/hello/hello-test \
+	sdk/examples/html-snippet/html-snippet-test
+sdk_examples_echo_echo_test_SOURCES = \
+	sdk/examples/echo/echo.c sdk/examples/echo/test.c
+sdk_examples_echo_echo_test_LDADD = $(KIT_LIBS)
+sdk_examples_hello_hello_test_SOURCES = \
+	sdk/examples/hello/hello.c sdk/examples/hello/test.c
+sdk_examples_hello_hello_test_LDADD = $(KIT_LIBS)
+sdk_examples_html_snippet_html_snippet_test_SOURCES = \
+	sdk/examples/html-snippet/html-snippet.c \
+	sdk/examples/html-snippet/test.c
+sdk_examples_html_snippet_html_snippet_test_LDADD = $(KIT_LIBS)
+
 EXTRA_DIST += \
+	sdk/examples/html-snippet/Makefile \
+	sdk/examples/html-snippet/README.md \
 	sdk/README.md \
 	sdk/testkit/README.md \
 	sdk/abi/portico-1.abi \
@@ -125,6 +148,7 @@ SYSTEM_TESTS += \
 	t/sdk/golden.t \
 	t/sdk/trailer.t \
 	t/sdk/shared.t \
+	t/sdk/html_snippet.t \
 	t/sdk/serving.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t

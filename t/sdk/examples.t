@@ -56,8 +56,9 @@ sub slurp
 # ---- install ---------------------------------------------------------------
 
 my $root = "$directory/root";
-run_ok('headers and portico.pc install by themselves', 'make', '-C', $build,
+run_ok('headers, portico.pc and test kit install by themselves', 'make', '-C', $build,
 	'install-porticoincludeHEADERS', 'install-pkgconfigDATA',
+	'install-testkitDATA',
 	"DESTDIR=$root");
 
 my %installed;
@@ -121,10 +122,12 @@ for my $language (@compilers) {
 
 # ---- the examples ----------------------------------------------------------
 
+# A test kit with a sanitizer of its own gets no other.
+my @sanitize = ($ENV{PORTICO_SANITIZED} // '') eq 'yes' ? 'SANITIZE=' : ();
 my $worker = "$build/portico-worker";
 ok(-x $worker, 'there is a worker to check modules with');
 
-for my $example (qw(api-key hello echo)) {
+for my $example (qw(api-key hello echo html-snippet)) {
 	my $there = "$directory/elsewhere/$example";
 	mkdir "$directory/elsewhere";
 	mkdir $there or die "$there: $!";
@@ -133,8 +136,8 @@ for my $example (qw(api-key hello echo)) {
 		for grep { -f && !/\.(?:la|l?o)\z/ }
 			glob "$source/sdk/examples/$example/*";
 	is_deeply([sort map { basename($_) } glob "$there/*"],
-		['Makefile', 'README.md', "$example.c"],
-		"$example is a source, a Makefile and a README");
+		[sort 'Makefile', 'README.md', "$example.c", 'test.c'],
+		"$example is a source, its test, a Makefile and a README");
 
 	my $output = run_ok("$example builds with its own Makefile", 'make',
 		'-C', $there, "CC=$compiler");
@@ -144,6 +147,9 @@ for my $example (qw(api-key hello echo)) {
 		'-Wstrict-prototypes', '-Werror', '-O2', '-fsyntax-only',
 		$flags, "$there/$example.c");
 
+	run_ok("$example passes its test", 'make', '-C', $there,
+		"CC=$compiler", @sanitize, "$example-test");
+	run_ok('... which runs', "$there/$example-test");
 	my $check = run_ok("$example is fit for use", $worker,
 		'--check-module', "$there/$example.so");
 	like($check, qr/^module +\Q$example\E 1\.0\.0$/m,
