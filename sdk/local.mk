@@ -125,6 +125,7 @@ dist_doc_DATA += \
 	docs/sdk/porting.md \
 	docs/sdk/request-life.md \
 	docs/sdk/cookbook/shared-counter.md \
+	docs/sdk/testing.md \
 	docs/sdk/writing-a-module.md
 
 SYSTEM_TESTS += \
@@ -150,6 +151,7 @@ SYSTEM_TESTS += \
 	t/sdk/shared.t \
 	t/sdk/html_snippet.t \
 	t/sdk/serving.t \
+	t/sdk/testkit.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
 
