@@ -31,6 +31,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/trailer.h \
 	sdk/include/portico/shared.h \
 	sdk/include/portico/testkit.h \
+	sdk/include/portico/testkit_client.h \
 	sdk/include/portico/types.h \
 	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h

@@ -7,6 +7,7 @@
 
 #include "core/worker/host_priv.h"
 #include "core/worker/offload.h"
+#include "core/worker/service.h"
 #include "sdk/testkit/kit_priv.h"
 
 /* ---- suspension ------------------------------------------------------------------- */
@@ -386,5 +387,33 @@ kit_timers_free(struct kit *kit)
 	LIST_FOREACH_SAFE(struct portico_watch, link, watch, &kit->watches) {
 		list_remove(&watch->link);
 		mem_free(watch);
+	}
+}
+
+/* ---- services (areas) ---------------------------------------------------------------------- */
+
+void
+service_add(struct portico_request *request, struct service *service)
+{
+	list_init(&service->link);
+	list_add_head(&request->services, &service->link);
+}
+
+void
+services_abort(struct portico_request *request)
+{
+	LIST_FOREACH(struct service, link, service, &request->services)
+		service->abort(service);
+}
+
+void
+services_end(struct portico_request *request)
+{
+	while (!list_empty(&request->services)) {
+		struct service *service =
+			LIST_FIRST(struct service, link, &request->services);
+
+		list_remove(&service->link);
+		service->end(service);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include "core/worker/file.h"
 #include "core/worker/host_priv.h"
+#include "sdk/testkit/area.h"
 #include "sdk/testkit/file.h"
 #include "sdk/testkit/guard.h"
 #include "sdk/testkit/missing.h"
@@ -643,7 +644,7 @@ const struct portico_host worker_host = {
 	.process = &kit_host_process.table,
 	.background = &kit_host_background.table,
 	.trailer = &kit_host_trailer.table,
-	.client = &kit_host_client.table,
+	.client = &kit_host_client,
 	.shared = &kit_host_shared.table,
 	.resolve = &kit_host_resolve.table,
 };

@@ -15,6 +15,7 @@
 #include "core/config/settings.h"
 #include "core/worker/file.h"
 #include "core/worker/module_config.h"
+#include "sdk/testkit/area.h"
 #include "sdk/testkit/guard.h"
 #include "sdk/testkit/missing.h"
 
@@ -407,6 +408,7 @@ kit_close(struct kit *kit)
 	LIST_FOREACH_SAFE(struct kit_request, link, request, &kit->requests)
 		kit_request_release(request);
 	check_descriptors(kit);
+	kit_client_close();
 	failures = kit->failures.count;
 	free_all(kit);
 	return failures;

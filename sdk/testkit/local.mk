@@ -9,8 +9,10 @@ noinst_LTLIBRARIES += sdk/testkit/libtestkit.la
 sdk_testkit_libtestkit_la_CPPFLAGS = $(AM_CPPFLAGS) -DPORTICO_POOL_DEBUG
 sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/answer.c \
+	sdk/testkit/area.h \
 	sdk/testkit/async.c \
 	sdk/testkit/body.c \
+	sdk/testkit/client.c \
 	sdk/testkit/faults.c \
 	sdk/testkit/file.c \
 	sdk/testkit/file.h \
@@ -78,6 +80,9 @@ t_unit_sdk_misuse_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit-t
 t_unit_sdk_testkit_t_SOURCES = t/unit/sdk/testkit-t.c
 t_unit_sdk_testkit_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_client-t
+t_unit_sdk_testkit_client_t_SOURCES = t/unit/sdk/testkit_client-t.c
+t_unit_sdk_testkit_client_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_world-t
 t_unit_sdk_testkit_world_t_SOURCES = t/unit/sdk/testkit_world-t.c
 t_unit_sdk_testkit_world_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

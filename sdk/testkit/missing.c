@@ -41,7 +41,6 @@ MISSING(child)
 MISSING(process)
 MISSING(background)
 MISSING(trailer)
-MISSING(client)
 MISSING(shared)
 MISSING(resolve)
 
@@ -52,7 +51,6 @@ kit_missing_fill(void)
 	FILL(process);
 	FILL(background);
 	FILL(trailer);
-	FILL(client);
 	FILL(shared);
 	FILL(resolve);
 }

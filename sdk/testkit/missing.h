@@ -18,7 +18,6 @@ MISSING_TABLE(child);
 MISSING_TABLE(process);
 MISSING_TABLE(background);
 MISSING_TABLE(trailer);
-MISSING_TABLE(client);
 MISSING_TABLE(shared);
 MISSING_TABLE(resolve);
 

@@ -235,6 +235,7 @@ begin(struct kit_request *request)
 	list_init(&inner->timers);
 	list_init(&inner->watches);
 	list_init(&inner->children);
+	list_init(&inner->services);
 	list_init(&inner->link);
 	list_init(&inner->ready_link);
 	list_init(&inner->room_link);
@@ -283,6 +284,8 @@ static const char *const waits[] = {
 	[WAIT_OFFLOAD] = "offloaded work (kit_work)",
 	[WAIT_BODY] = "more of the body (kit_body, kit_body_end)",
 	[WAIT_RESPONSE] = "room in the response (kit_window)",
+	[WAIT_CHILD] = "a child request",
+	[WAIT_SERVICE] = "an HTTP call (kit_call_answer)",
 };
 
 void
@@ -381,6 +384,7 @@ request_abort(struct portico_request *request)
 	for (uint32_t i = 0; i < pipeline->module_count; i++)
 		if ((request->took_part & program_part_of(i)) != 0)
 			request_tell_abort(request, pipeline->modules[i]);
+	services_abort(request);
 	if (request->wait.kind == WAIT_BODY ||
 	    request->wait.kind == WAIT_RESPONSE)
 		request_ready(request);
@@ -447,6 +451,7 @@ request_end(struct portico_request *inner)
 	timers_stop_all(inner);
 	watches_stop_all(inner);
 	kit_work_drop(request);
+	services_end(inner);
 	remember(request);
 	response_fini(inner);
 	body_discard(inner);

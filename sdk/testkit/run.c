@@ -6,6 +6,7 @@
 #include "core/worker/program.c" /* for its static functions */
 
 #include "core/worker/offload.h"
+#include "sdk/testkit/area.h"
 #include "sdk/testkit/kit_priv.h"
 
 /* ---- one event or handler --------------------------------------------------------- */
@@ -204,8 +205,9 @@ kit_state(const struct kit_request *request)
 		return KIT_BODY;
 	case WAIT_RESPONSE:
 		return KIT_ROOM;
-	case WAIT_CHILD:
 	case WAIT_SERVICE:
+		return KIT_SERVICE;
+	case WAIT_CHILD:
 		break;
 	}
 	return KIT_OPEN;
@@ -254,7 +256,7 @@ kit_turn(struct kit *kit)
 		if (!list_empty(ready))
 			resume_one(LIST_FIRST(struct portico_request,
 					      ready_link, ready));
-		else if (!pump_one(kit))
+		else if (!pump_one(kit) && !kit_client_turn())
 			return;
 	}
 }
