@@ -125,6 +125,9 @@ dist_doc_DATA += \
 	docs/sdk/ownership-and-threads.md \
 	docs/sdk/porting.md \
 	docs/sdk/request-life.md \
+	docs/sdk/cookbook/background-job.md \
+	docs/sdk/cookbook/child-process.md \
+	docs/sdk/cookbook/http-call.md \
 	docs/sdk/cookbook/shared-counter.md \
 	docs/sdk/testing.md \
 	docs/sdk/writing-a-module.md
@@ -140,6 +143,7 @@ SYSTEM_TESTS += \
 	t/sdk/check_module.t \
 	t/sdk/cpp.t \
 	t/sdk/child.t \
+	t/sdk/cookbook.t \
 	t/sdk/custom_events.t \
 	t/sdk/examples.t \
 	t/sdk/forms.t \
