@@ -130,6 +130,7 @@ dist_doc_DATA += \
 	docs/sdk/cookbook/http-call.md \
 	docs/sdk/cookbook/shared-counter.md \
 	docs/sdk/testing.md \
+	docs/sdk/tutorial.md \
 	docs/sdk/writing-a-module.md
 
 SYSTEM_TESTS += \
@@ -157,6 +158,7 @@ SYSTEM_TESTS += \
 	t/sdk/html_snippet.t \
 	t/sdk/serving.t \
 	t/sdk/testkit.t \
+	t/sdk/tutorial.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
 

@@ -205,6 +205,7 @@ module_run(const struct options *options, const char *file)
 	struct run run = {
 		.sandbox = { .file = file,
 			     .root = options->root,
+			     .settings = options->settings,
 			     .user = options->user,
 			     .port = options->port,
 			     .pidfd = -1 },

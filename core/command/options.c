@@ -34,6 +34,8 @@ static const struct {
 	{ OPTION_ROOT, "root", "DIR",
 	  "directory of the files that are served" },
 	{ OPTION_PORT, "port", "N", "port to listen on (a free one)" },
+	{ OPTION_SETTINGS, "settings", "FILE",
+	  "JSON file with the module's settings (its defaults)" },
 	{ OPTION_SINGLE_PROCESS, "single-process", NULL,
 	  "listener and worker in this process, for a debugger" },
 };
@@ -88,6 +90,9 @@ take(struct options *options, unsigned bit)
 		break;
 	case OPTION_ROOT:
 		options->root = optarg;
+		break;
+	case OPTION_SETTINGS:
+		options->settings = optarg;
 		break;
 	case OPTION_PORT:
 		options->port = parse_port(optarg);

@@ -25,6 +25,7 @@ enum option_bit {
 	OPTION_PORT = 1 << 7,
 	OPTION_WAIT = 1 << 8,
 	OPTION_SINGLE_PROCESS = 1 << 9,
+	OPTION_SETTINGS = 1 << 10,
 };
 
 /* Texts are those of argv, or of the environment. */
@@ -38,6 +39,7 @@ struct options {
 	const char *method; /* NULL: GET */
 	const char *directory; /* NULL: . */
 	const char *root; /* NULL: none */
+	const char *settings; /* NULL: none */
 	int port; /* 0: a free one */
 };
 

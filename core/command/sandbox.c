@@ -156,11 +156,12 @@ describe_server(const struct sandbox *sandbox, const char *root)
 				"root", root, "modules", sandbox->name,
 				"handlers", describe_handlers(sandbox));
 	server = json_pack(
-		"{s:s, s:s, s:s, s:s, s:{s:{s:o}}, s:{s:{s:s, s:b}}, "
+		"{s:s, s:o, s:s, s:s, s:{s:{s:o}}, s:{s:{s:s, s:b}}, "
 		"s:{s:{s:[o], s:{s:o}}}}",
+		/* porticod makes it, for those who write there. */
 		"runtimeDirectory", sandbox->directory, "logDirectory",
-		sandbox->directory, "controlSocket", "control.sock",
-		"moduleDirectory",
+		json_sprintf("%s/log", sandbox->directory), "controlSocket",
+		"control.sock", "moduleDirectory",
 		installation_path(INSTALLATION_MODULES, NULL, modules),
 		"modules", sandbox->name, "file",
 		json_sprintf("%s/%s.so", sandbox->directory, sandbox->name),
@@ -173,6 +174,31 @@ describe_server(const struct sandbox *sandbox, const char *root)
 	if (sandbox->single && server != NULL)
 		lift_limits(server);
 	return server;
+}
+
+/* The module's section into the application of the server. */
+static enum portico_status
+add_settings(const struct sandbox *sandbox, json_t *server,
+	     struct portico_error *err)
+{
+	json_error_t why;
+	json_t *section, *application;
+
+	if (sandbox->settings == NULL)
+		return PORTICO_OK;
+	section =
+		json_load_file(sandbox->settings, JSON_REJECT_DUPLICATES, &why);
+	if (section == NULL)
+		return error_set(err, PORTICO_CONFIG,
+				 "the settings %s:%d:%d: %s", sandbox->settings,
+				 why.line, why.column, why.text);
+	if (json_unpack(server, "{s:{s:{s:{s:o}}}}", "sites", "module",
+			"applications", "/", &application) != 0) {
+		json_decref(section);
+		return error_set(err, PORTICO_NO_MEMORY, "out of memory");
+	}
+	json_object_set_new(application, sandbox->name, section);
+	return PORTICO_OK;
 }
 
 static enum portico_status
@@ -191,6 +217,11 @@ write_configuration(const struct sandbox *sandbox, struct portico_error *err)
 		return error_system(err, "the directory %s", sandbox->root);
 	}
 	json = describe_server(sandbox, root);
+	status = json == NULL ? PORTICO_OK : add_settings(sandbox, json, err);
+	if (status != PORTICO_OK) {
+		json_decref(json);
+		return status;
+	}
 	text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2));
 	json_decref(json);
 	if (text == NULL)

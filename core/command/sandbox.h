@@ -17,6 +17,7 @@
 struct sandbox {
 	const char *file; /* the module as its author has it */
 	const char *root; /* directory of files; NULL: none */
+	const char *settings; /* file of the module's section; NULL: none */
 	const char *user; /* for root; NULL: nobody */
 	int port; /* 0: a free one; the real one after sandbox_start() */
 	char name[64]; /* of the module */

@@ -64,7 +64,8 @@ static const struct command commands[] = {
 	RUN("module new", "NAME", OPTION_DIR, module_new,
 	    "make a project for a module: builds, tests and runs with make"),
 	RUN("module run", "FILE",
-	    OPTION_ROOT | OPTION_PORT | OPTION_USER | OPTION_SINGLE_PROCESS,
+	    OPTION_ROOT | OPTION_PORT | OPTION_SETTINGS | OPTION_USER |
+		    OPTION_SINGLE_PROCESS,
 	    module_run,
 	    "serve with this module, again whenever the file changes"),
 	RUN("module check", "FILE", OPTION_USER, module_check,

@@ -167,6 +167,8 @@ ok(await_exit($event->{pid}, seconds(20)), 'killed: porticod ends as well');
 for my $case (
 	[['/nowhere.so'], 1, qr{/nowhere\.so}],
 	[[$file, '--root', '/nowhere'], 1, qr{/nowhere}],
+	[[$file, '--settings', '/nowhere.json'], 1, qr{/nowhere\.json}],
+	[[$file, '--settings', $file], 1, qr{\Q$file\E:1:}],
 	[[$file, '--port', 'x'], 2, qr/--port wants a number/],
 	[[], 2, qr/Usage: portico module run FILE/],
 ) {

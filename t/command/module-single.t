@@ -131,7 +131,7 @@ if ($relay == 0) {
 close $theirs;
 # A worker would keep it, and say at once that it is there.
 ok(await_readable(seconds(20), $mine) && sysread($mine, my $word, 1000) == 0,
-	'whom porticod has not started is sent away');
+	'whom porticod has not started is sent away') or kill 'TERM', $relay;
 waitpid $relay, 0;
 isnt($?, 0, '... which is told');
 is(get($port)->{body}, "Hello, world\n", '... and nothing has happened');

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A third party's view of the SDK: with nothing but the installed headers and
-# portico.pc, somewhere else in the file system, both examples build without a
-# warning and are fit for use.
+# portico.pc, somewhere else in the file system, the examples in C build without
+# a warning and are fit for use.  (In C++: cpp.t; the tutorial: tutorial.t.)
 
 use strict;
 use warnings;
@@ -164,20 +164,5 @@ for my $example (qw(api-key hello echo html-snippet)) {
 	ok(-f "$path/$example.so", '... where the server looks')
 		or diag(run('find', $target));
 }
-
-# ---- what the tutorial says ------------------------------------------------
-
-my $tutorial = slurp("$source/docs/sdk/writing-a-module.md");
-my ($code) = $tutorial =~ /^`gate\.c`:\n\n((?:(?: {4}.*)?\n)+)/m;
-$code =~ s/^ {4}//mg;
-open my $gate, '>', "$directory/gate.c" or die $!;
-print $gate $code;
-close $gate;
-run_ok("the tutorial's module builds", split(' ', $compiler), '-std=c11',
-	'-pedantic', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared',
-	'-fvisibility=hidden', $flags, '-o', "$directory/gate.so",
-	"$directory/gate.c");
-like(run_ok('... and is fit for use', $worker, '--check-module',
-	"$directory/gate.so"), qr/^event +AUTHORIZE$/m, '... for its event');
 
 done_testing();
