@@ -131,6 +131,7 @@ dist_doc_DATA += \
 	docs/sdk/cookbook/shared-counter.md \
 	docs/sdk/testing.md \
 	docs/sdk/tutorial.md \
+	docs/sdk/on-error.md \
 	docs/sdk/writing-a-module.md
 
 SYSTEM_TESTS += \
@@ -154,6 +155,7 @@ SYSTEM_TESTS += \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
 	t/sdk/trailer.t \
+	t/sdk/on-error.t \
 	t/sdk/shared.t \
 	t/sdk/html_snippet.t \
 	t/sdk/serving.t \
@@ -187,6 +189,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/order-second.la \
 	t/sdk/modules/order-third.la \
 	t/sdk/modules/trailer.la \
+	t/sdk/modules/on-error.la \
 	t/sdk/modules/shared.la \
 	t/sdk/modules/shared-other.la \
 	t/sdk/modules/two-symbols.la \
@@ -265,6 +268,9 @@ t_sdk_modules_order_third_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_trailer_la_SOURCES = t/sdk/modules/trailer.c
 t_sdk_modules_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_on_error_la_SOURCES = t/sdk/modules/on-error.c
+t_sdk_modules_on_error_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -I$(top_srcdir)
+t_sdk_modules_on_error_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_shared_la_SOURCES = t/sdk/modules/shared.c
 t_sdk_modules_shared_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -I$(top_srcdir)
 t_sdk_modules_shared_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

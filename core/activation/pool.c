@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/activation/events.h"
+#include "core/activation/limits.h"
 #include "core/activation/manager.h"
 #include "core/activation/worker_process.h"
 #include "core/base/check.h"
@@ -469,6 +470,24 @@ pool_recycle(struct pool *pool, const char *reason, struct portico_error *err)
 	return PORTICO_OK;
 }
 
+void
+pool_recycle_wanted(struct pool *pool, const char *module)
+{
+	uint64_t now = clock_monotonic_ns();
+	struct portico_error err;
+	char reason[128];
+
+	CHECK(pool, POOL_MAGIC);
+	if (pool->recycle_below != 0 ||
+	    (pool->recycle_wanted_ns != 0 &&
+	     now - pool->recycle_wanted_ns < RECYCLE_WANTED_NS))
+		return;
+	pool->recycle_wanted_ns = now;
+	snprintf(reason, sizeof reason, "module \"%.64s\" failed", module);
+	if (pool_recycle(pool, reason, &err) != PORTICO_OK)
+		log_info(NULL, "%s", err.message);
+}
+
 /* ---- the end of a worker ------------------------------------------------- */
 
 void
@@ -682,16 +701,20 @@ json_t *
 pool_to_json(const struct pool *pool)
 {
 	json_t *workers = json_array();
+	const char *degraded = pool->degraded[0] != '\0' ? pool->degraded :
+							   pool->shortage.why;
 
 	CHECK(pool, POOL_MAGIC);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
 		json_array_append_new(workers, worker_process_to_json(worker));
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		if (degraded[0] == '\0' &&
+		    worker->state == WORKER_PROCESS_ATTACHED)
+			degraded = worker->degraded;
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 		"name", pool->name, "state", pool_state_text(pool), "reason",
-		pool->reason, "degraded",
-		pool->degraded[0] != '\0' ? pool->degraded : pool->shortage.why,
-		"startMode",
+		pool->reason, "degraded", degraded, "startMode",
 		pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
 			"AlwaysRunning" :
 			"OnDemand",

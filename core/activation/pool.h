@@ -46,6 +46,7 @@ struct pool {
 	bool recycle_together; /* all of them at once */
 	char recycle_reason[128];
 	char degraded[512]; /* why the last recycle failed; "" */
+	uint64_t recycle_wanted_ns; /* when a module last did; 0 = never */
 	uint64_t start_count, crash_count, recycle_count;
 };
 
@@ -67,6 +68,10 @@ enum portico_status pool_start(struct pool *pool, struct portico_error *err);
 enum portico_status pool_stop(struct pool *pool, struct portico_error *err);
 enum portico_status pool_recycle(struct pool *pool, const char *reason,
 				 struct portico_error *err);
+
+/* A module of a worker says so (onError): not while it is recycled, and at
+ * most once in ten seconds. */
+void pool_recycle_wanted(struct pool *pool, const char *module);
 
 /*
  * Other settings: what runs is replaced if they differ in what it sees.  A

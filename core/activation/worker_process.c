@@ -237,6 +237,9 @@ on_ready(struct worker_process *worker, const json_t *json)
 	worker->modules = json_incref(message.modules);
 	worker->events = json_incref(message.events);
 	worker->loaded = json_incref(message.loaded);
+	if (message.degraded != NULL)
+		snprintf(worker->degraded, sizeof worker->degraded, "%s",
+			 message.degraded);
 	worker->state = WORKER_PROCESS_READY;
 	start_record_step(record_of(worker), START_STEP_READY,
 			  clock_monotonic_ns());
@@ -274,6 +277,7 @@ on_message(struct control_connection *connection, const char *type,
 	   json_t *message, int *fds, size_t nfds, void *arg)
 {
 	struct worker_process *worker = arg;
+	struct control_recycle recycle;
 	struct control_stopped stopped;
 
 	(void)connection;
@@ -287,6 +291,12 @@ on_message(struct control_connection *connection, const char *type,
 		return;
 	case CONTROL_TYPE_failed:
 		on_failed(worker, message);
+		return;
+	case CONTROL_TYPE_recycle:
+		if (worker->state == WORKER_PROCESS_ATTACHED &&
+		    control_decode_recycle(message, &recycle, NULL) ==
+			    PORTICO_OK)
+			pool_recycle_wanted(worker->pool, recycle.module);
 		return;
 	case CONTROL_TYPE_stopped:
 		if (control_decode_stopped(message, &stopped, NULL) ==

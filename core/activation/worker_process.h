@@ -51,6 +51,7 @@ struct worker_process {
 	bool aborted; /* its requests were told to end */
 	bool exhausted; /* ended for lack of something, by no fault of it */
 	char end_reason[256]; /* what we know of its end, beside the exit */
+	char degraded[512]; /* what it runs without; "" */
 	uint64_t requests; /* when it said stopped */
 	json_t *modules, *events; /* names by number, or NULL */
 	json_t *loaded; /* what it says of its modules, or NULL */

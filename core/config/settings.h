@@ -139,6 +139,9 @@ struct settings_application {
 	size_t handler_count;
 	const struct settings_order *orders;
 	size_t order_count;
+	/* Module and "fail", "skip" or "recycle"; "fail" where it is absent. */
+	const struct settings_pair *on_error;
+	size_t on_error_count;
 	const struct settings_section *sections;
 	size_t section_count;
 };

@@ -107,6 +107,7 @@ struct raw_application {
 	struct config_strings modules;
 	struct config_list handlers; /* of struct raw_handler */
 	struct config_list order; /* of struct raw_order */
+	struct config_pairs on_error; /* by module */
 	/* of struct raw_section, as handed on: its own, its site's and the
 	 * server's */
 	struct config_map sections, site_sections, server_sections;

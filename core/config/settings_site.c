@@ -126,6 +126,37 @@ check_order(struct settings_resolver *resolver,
 }
 
 static void
+resolve_on_error(struct settings_resolver *resolver,
+		 const struct raw_application *raw,
+		 struct settings_application *application)
+{
+	struct settings_pair *pairs =
+		settings_array(resolver, raw->on_error.count, sizeof *pairs);
+
+	if (pairs == NULL)
+		return;
+	for (size_t i = 0; i < raw->on_error.count; i++) {
+		const struct config_pair *pair = &raw->on_error.items[i];
+
+		pairs[i] = (struct settings_pair){ pair->name, pair->text };
+		if (!has_module(application, pair->name))
+			config_problem(resolver->problems, pair->value,
+				       "found \"%s\", which is not among the "
+				       "modules of this application",
+				       pair->name);
+		if (strcmp(pair->text, "fail") != 0 &&
+		    strcmp(pair->text, "skip") != 0 &&
+		    strcmp(pair->text, "recycle") != 0)
+			config_problem(resolver->problems, pair->value,
+				       "found \"%s\", expected \"fail\", "
+				       "\"skip\" or \"recycle\"",
+				       pair->text);
+	}
+	application->on_error = pairs;
+	application->on_error_count = raw->on_error.count;
+}
+
+static void
 resolve_orders(struct settings_resolver *resolver,
 	       const struct raw_application *raw,
 	       struct settings_application *application)
@@ -370,6 +401,7 @@ resolve_application(struct settings_resolver *resolver,
 			raw->pool);
 	resolve_handlers(resolver, raw, application);
 	resolve_orders(resolver, raw, application);
+	resolve_on_error(resolver, raw, application);
 	resolve_sections(resolver, raw_site, raw, application);
 }
 

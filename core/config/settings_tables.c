@@ -353,6 +353,13 @@ static const struct config_field application_fields[] = {
 			     "\"modules\", and what the modules say of each "
 			     "other, is not what is wanted; portico module "
 			     "order shows what results."),
+	CONFIG_PAIRS(struct raw_application, on_error, "onError",
+		     .prose = "What an error of a module means, by its name: "
+			      "\"fail\" (the request gets 500; without its "
+			      "application_init no worker starts), \"skip\" "
+			      "(logged, the request goes on; the application "
+			      "runs without it), \"recycle\" (500, and the "
+			      "pool gets new workers). Without it \"fail\"."),
 	CONFIG_MAP(struct raw_application, sections, "sections", &section_table,
 		   .flags = CONFIG_HIDDEN,
 		   .prose = "Sections as porticod hands them on."),

@@ -155,6 +155,17 @@ write_handlers(const struct settings_application *application)
 }
 
 static json_t *
+write_on_error(const struct settings_application *application)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < application->on_error_count; i++)
+		put_text(json, application->on_error[i].name,
+			 application->on_error[i].value);
+	return json;
+}
+
+static json_t *
 write_orders(const struct settings_application *application)
 {
 	json_t *orders = json_array();
@@ -231,6 +242,7 @@ write_application(const struct writer *writer,
 	json_object_set_new(json, "modules", modules);
 	json_object_set_new(json, "handlers", write_handlers(application));
 	json_object_set_new(json, "order", write_orders(application));
+	json_object_set_new(json, "onError", write_on_error(application));
 	write_sections(writer, application, json);
 	return json;
 }

@@ -103,6 +103,7 @@ static const struct member members_ready[] = {
 	O(struct control_ready, "modules", JSON, modules),
 	O(struct control_ready, "events", JSON, events),
 	O(struct control_ready, "loaded", JSON, loaded),
+	O(struct control_ready, "degraded", TEXT, degraded),
 	END
 };
 static const struct member members_demand[] = {
@@ -142,6 +143,9 @@ static const struct member members_failed[] = {
 	O(struct control_failed, "line", U32, line),
 	O(struct control_failed, "column", U32, column),
 	END
+};
+static const struct member members_recycle[] = {
+	M(struct control_recycle, "module", TEXT, module), END
 };
 static const struct member members_stopped[] = {
 	O(struct control_stopped, "served", U32, served), END

@@ -129,6 +129,7 @@ struct control_ready {
 	/* And of a worker for module list: in the same order an object for
 	 * each module with name, version, abi and file, or NULL. */
 	json_t *loaded;
+	const char *degraded; /* what a worker runs without; "" */
 };
 
 /* listener -> manager: a request waits and no worker is there; sent once until
@@ -185,6 +186,11 @@ struct control_failed {
 	uint32_t line, column;
 };
 
+/* worker -> manager: a module wants new workers (onError). */
+struct control_recycle {
+	const char *module;
+};
+
 /* worker -> manager: about to exit as asked. */
 struct control_stopped {
 	uint32_t served; /* requests */
@@ -237,6 +243,7 @@ struct control_refused {
 	X(ping, "ping", struct control_ping)                                   \
 	X(pong, "pong", struct control_pong)                                   \
 	X(failed, "failed", struct control_failed)                             \
+	X(recycle, "recycle", struct control_recycle)                          \
 	X(stopped, "stopped", struct control_stopped)                          \
 	X(channel, "channel", struct control_channel)                          \
 	X(link_done, "link-done", struct control_link_done)                    \

@@ -17,6 +17,7 @@
 #include "core/base/log.h"
 #include "core/base/slice.h"
 #include "core/config/config.h"
+#include "core/config/settings.h"
 #include "core/worker/file.h"
 #include "core/worker/handler_map.h"
 #include "core/worker/worker.h"
@@ -27,6 +28,21 @@ static struct portico_slice
 text_copy(struct arena *arena, const char *text)
 {
 	return arena_slice_dup(arena, slice_from(text == NULL ? "" : text));
+}
+
+static enum on_error
+on_error_of(const struct application_options *options, const char *module)
+{
+	for (size_t i = 0; i < options->on_error_count; i++) {
+		const struct settings_pair *pair = &options->on_error[i];
+
+		if (strcmp(pair->name, module) != 0)
+			continue;
+		return strcmp(pair->value, "skip") == 0	   ? ON_ERROR_SKIP :
+		       strcmp(pair->value, "recycle") == 0 ? ON_ERROR_RECYCLE :
+							     ON_ERROR_FAIL;
+	}
+	return ON_ERROR_FAIL;
 }
 
 /* Per-module records by module number, and the places of request states. */
@@ -53,6 +69,7 @@ modules_place(struct portico_application *application,
 		module->configuration = options->configurations == NULL ?
 						NULL :
 						options->configurations[i];
+		module->on_error = on_error_of(options, record->name);
 		module->state_offset = offset;
 		offset += (record->module.request_size + STATE_ALIGNMENT - 1) &
 			  ~(STATE_ALIGNMENT - 1);
@@ -156,6 +173,27 @@ application_new(struct portico_worker *worker,
 	return status;
 }
 
+/* It is there, and never called. */
+static void
+leave_out(struct portico_application *application,
+	  struct application_module *module, const struct portico_error *why)
+{
+	struct portico_worker *worker = application->worker;
+
+	module->absent = true;
+	program_leave_out(worker->arena, &module->record->self,
+			  &application->program);
+	log_warn(4082, NULL, "application %s of site \"%s\" runs without %s",
+		 application->path.data, application->site.data, why->message);
+	if (worker->degraded == NULL)
+		worker->degraded =
+			arena_printf(worker->arena,
+				     "application %s of site \"%s\" runs "
+				     "without %s",
+				     application->path.data,
+				     application->site.data, why->message);
+}
+
 enum portico_status
 application_start(struct portico_application *application,
 		  struct portico_error *err)
@@ -179,9 +217,14 @@ application_start(struct portico_application *application,
 							 module->configuration,
 							 &module->state,
 							 &failure);
-		if (status != PORTICO_OK)
-			return module_refused(err, record, "application_init",
-					      status, &failure);
+		if (status != PORTICO_OK) {
+			module_refused(err, record, "application_init", status,
+				       &failure);
+			if (module->on_error != ON_ERROR_SKIP)
+				return status < 0 ? status : PORTICO_INVALID;
+			leave_out(application, module, err);
+			continue;
+		}
 		module->initialised = true;
 	}
 	return PORTICO_OK;

@@ -19,6 +19,14 @@ struct config_problems;
 struct handler_map;
 struct settings_handler;
 struct settings_order;
+struct settings_pair;
+
+/* What an error of a module means (onError). */
+enum on_error {
+	ON_ERROR_FAIL,
+	ON_ERROR_SKIP,
+	ON_ERROR_RECYCLE,
+};
 
 /* One module in one application, indexed by the module's number. */
 struct application_module {
@@ -28,6 +36,8 @@ struct application_module {
 	const void *configuration;
 	void *state; /* from application_init */
 	bool initialised;
+	bool absent; /* application_init failed, and onError says skip */
+	enum on_error on_error;
 };
 
 struct portico_application {
@@ -63,6 +73,8 @@ struct application_options {
 	/* borrowed until application_new() returns */
 	const struct settings_order *orders;
 	size_t order_count;
+	const struct settings_pair *on_error;
+	size_t on_error_count;
 };
 
 /*

@@ -85,6 +85,8 @@ build(struct configure *configure,
 		.elsewhere_count = application->site->elsewhere_count,
 		.orders = application->orders,
 		.order_count = application->order_count,
+		.on_error = application->on_error,
+		.on_error_count = application->on_error_count,
 	};
 	struct portico_application *made;
 	struct portico_error failure;

@@ -72,6 +72,9 @@
 #define CHILD_WINDOW_BYTES_DEFAULT (64 * 1024)
 #define CHILD_WINDOW_BYTES_MAX (1024 * 1024)
 #define CHILD_COLLECT_BYTES_MAX (16 * 1024 * 1024)
+/* A worker does not ask for its replacement more often. */
+#define RECYCLE_ASK_NS 10000000000ull
+
 /* A request says where it is at each call; what time it is, once in so many:
  * the clock costs as much as the call. */
 #define CALLS_PER_CLOCK 16u

@@ -13,6 +13,7 @@
 #include "core/worker/calls.h"
 #include "core/worker/changes.h"
 #include "core/worker/request.h"
+#include "core/worker/worker.h"
 
 /* ---- building ------------------------------------------------------------------------ */
 
@@ -90,6 +91,24 @@ program_build(struct arena *arena, const struct pipeline *pipeline,
 	add_core(PROGRAM_END, PORTICO_EVENT_END, steps, &count);
 	program_r->steps = steps;
 	program_r->count = count;
+}
+
+void
+program_leave_out(struct arena *arena, const struct portico_self *self,
+		  struct program *program)
+{
+	struct program_step *steps =
+		arena_alloc(arena, program->count * sizeof(*steps));
+	uint32_t count = 0, finish = 0;
+
+	for (uint32_t i = 0; i < program->count; i++) {
+		if (i == program->finish)
+			finish = count;
+		if (program->steps[i].kind != PROGRAM_CALL ||
+		    program->steps[i].self != self)
+			steps[count++] = program->steps[i];
+	}
+	*program = (struct program){ steps, count, finish };
 }
 
 /* ---- calling a module ----------------------------------------------------------------- */
@@ -188,14 +207,45 @@ running(struct portico_request *request, bool runs)
 	loop_is_inside(loop, runs);
 }
 
+/*
+ * What an error means, by onError: the verdict that counts.  To go on as if
+ * nobody had been there is possible where it made nothing of the response;
+ * `made`: somebody had before.
+ */
+static enum portico_verdict
+judge(struct portico_request *request, const struct portico_self *self,
+      bool made)
+{
+	const struct application_module *module =
+		self == NULL ? NULL :
+			       application_module(request->application, self);
+
+	if (module == NULL || module->on_error == ON_ERROR_FAIL)
+		return PORTICO_ERROR;
+	request->current = self;
+	if (module->on_error == ON_ERROR_RECYCLE) {
+		worker_want_recycle(request->loop->worker, self->record->name);
+		return PORTICO_ERROR;
+	}
+	if (request->response.made && !made)
+		return PORTICO_ERROR;
+	request_warn(request, 4080,
+		     "module failed in this request, which goes on without it "
+		     "(onError)");
+	return PORTICO_NEXT;
+}
+
 enum portico_verdict
 program_notify_one(struct portico_request *request,
 		   const struct pipeline_subscriber *subscriber)
 {
 	const struct portico_self *outer = request->current;
 	enum portico_verdict verdict;
+	bool made = request->response.made;
 	struct call count;
 
+	if (request->application->modules[subscriber->module->number].absent)
+		return PORTICO_NEXT;
 	request->cannot_wait++;
 	request->current = &subscriber->module->self;
 	request_took_part(request, subscriber->module);
@@ -208,6 +258,8 @@ program_notify_one(struct portico_request *request,
 		verdict = PORTICO_ERROR;
 	}
 	call_end(&count, verdict == PORTICO_ERROR);
+	if (verdict == PORTICO_ERROR)
+		verdict = judge(request, request->current, made);
 	request->cannot_wait--;
 	request->current = outer;
 	return verdict;
@@ -277,6 +329,12 @@ execute_next(struct portico_request *request)
 		target = next_target(request);
 		if (target == NULL)
 			break;
+		if (request->application->modules[target->module->number]
+			    .absent) {
+			request->current = &target->module->self;
+			response_fail(request, 500, 0);
+			return PORTICO_DONE;
+		}
 		request_took_part(request, target->module);
 		verdict = call(request, target->handler->function,
 			       &target->module->self, PORTICO_EVENT_EXECUTE);
@@ -354,6 +412,22 @@ is_in_vain(const struct portico_request *request,
 					     PORTICO_PHASE_EVENT);
 }
 
+/* Who makes the response cannot be skipped. */
+static enum portico_verdict
+judge_handler(struct portico_request *request)
+{
+	const struct application_module *module =
+		request->current == NULL ?
+			NULL :
+			application_module(request->application,
+					   request->current);
+
+	if (module != NULL && module->on_error == ON_ERROR_RECYCLE)
+		worker_want_recycle(request->loop->worker,
+				    request->current->record->name);
+	return PORTICO_ERROR;
+}
+
 /* Where a verdict leads. */
 static const struct program_step *
 after(struct portico_request *request, enum portico_verdict verdict)
@@ -361,6 +435,10 @@ after(struct portico_request *request, enum portico_verdict verdict)
 	const struct program *program = &request->application->program;
 	const struct program_step *step = request->step;
 
+	if (verdict == PORTICO_ERROR)
+		verdict = step->kind == PROGRAM_CALL ?
+				  judge(request, step->self, false) :
+				  judge_handler(request);
 	if (verdict == PORTICO_ERROR && !step->after_finish)
 		response_fail(request, 500, 0);
 	if (step->after_finish)

@@ -57,6 +57,10 @@ program_part_of(uint32_t n)
 	return UINT64_C(1) << (n < 63 ? n : 63);
 }
 
+/* Without the steps of a module: the array is made anew. */
+void program_leave_out(struct arena *arena, const struct portico_self *self,
+		       struct program *program);
+
 /* From the first step; may end the request before it returns. */
 void program_start(struct portico_request *request);
 

@@ -404,6 +404,15 @@ request_context(const struct portico_request *request,
 }
 
 void
+request_warn(const struct portico_request *request, unsigned number,
+	     const char *what)
+{
+	struct request_context storage;
+
+	log_warn(number, request_context(request, &storage), "%s", what);
+}
+
+void
 request_blame(const struct portico_request *request, unsigned number,
 	      const char *what)
 {

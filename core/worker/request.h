@@ -167,6 +167,10 @@ struct request_context {
 const struct log_context *request_context(const struct portico_request *request,
 					  struct request_context *storage);
 
+/* A line in the log about the module that runs. */
+void request_warn(const struct portico_request *request, unsigned number,
+		  const char *what);
+
 /* A module broke the contract: one line in the log. */
 void request_blame(const struct portico_request *request, unsigned number,
 		   const char *what);

@@ -100,6 +100,8 @@ filter_begin(struct portico_request *request)
 		const struct pipeline_filter *filter = &pipeline->filters[i];
 		enum portico_verdict verdict = PORTICO_NEXT;
 
+		if (request->application->modules[filter->module->number].absent)
+			continue;
 		request->current = &filter->module->self;
 		request_took_part(request, filter->module);
 		if (filter->filter->head != NULL)

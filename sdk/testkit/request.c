@@ -397,6 +397,17 @@ request_blame(const struct portico_request *request, unsigned number,
 	kit_fail("%s: %s (P%u)", kit_of(request)->line, what, number);
 }
 
+/* Of errors that onError skips: a kit has no configuration for that. */
+void
+request_warn(const struct portico_request *request, unsigned number,
+	     const char *what)
+{
+	(void)request;
+	(void)number;
+	(void)what;
+	UNREACHABLE();
+}
+
 static bool
 keep_field(void *arg, struct portico_slice name, struct portico_slice value)
 {

@@ -56,7 +56,7 @@ my %used;
 for my $path (glob "$source/core/*/*.c $source/core/*/*.h") {
 	my $text = text_of(substr $path, length "$source/");
 	$used{$1} = $path while $text =~
-		/\b(?:log_warn|log_error|request_blame|put_number)\(\s*(?:&?\w+,\s*)?(\d{4})[,)]/g;
+		/\b(?:log_warn|log_error|request_blame|request_warn|put_number)\(\s*(?:&?\w+,\s*)?(\d{4})[,)]/g;
 	$used{$1} = $path while $text =~ /^#define EVENT_[A-Z_]+ (\d{4})\b/mg;
 }
 cmp_ok(scalar keys %used, '>', 20, 'the numbered messages');

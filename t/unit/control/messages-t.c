@@ -291,10 +291,15 @@ test_demand(void **state)
 {
 	const struct control_demand value = { .pool = "shop" };
 	struct control_demand result;
+	const struct control_recycle wanted = { .module = "gate" };
+	struct control_recycle wanted_result;
 
 	(void)state;
 	PASS(demand, value, result);
 	assert_string_equal(result.pool, "shop");
+	json_decref(kept);
+	PASS(recycle, wanted, wanted_result);
+	assert_string_equal(wanted_result.module, "gate");
 }
 
 /* What a hostile or older peer may send. */
