@@ -86,6 +86,7 @@ SYSTEM_TESTS += \
 	t/command/module-check.t \
 	t/command/module-doc.t \
 	t/command/module-list.t \
+	t/command/module-stats.t \
 	t/command/module-new.t \
 	t/command/module-order.t \
 	t/command/module-run.t \

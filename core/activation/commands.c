@@ -131,6 +131,7 @@ on_gone(struct control_connection *client, void *arg)
 		if (question->client != client)
 			continue;
 		figures_forget(commands->manager, question);
+		module_stats_forget(commands->manager, question);
 		upgrade_forget(&commands->manager->listeners, question);
 		reload_forget(commands->manager, question);
 		list_remove(&question->link);
@@ -351,12 +352,33 @@ on_worker_list(struct commands *commands, struct control_connection *client,
 }
 
 static void
+on_stats(json_t *modules, json_t *silent, void *arg)
+{
+	struct question *question = arg;
+
+	list_remove(&question->link);
+	answer(question->client,
+	       json_pack("{s:O, s:O}", "modules", modules, "silent", silent));
+	mem_free(question);
+}
+
+static void
 on_module_list(struct commands *commands, struct control_connection *client,
 	       const json_t *request)
 {
-	json_t *modules = json_array();
+	struct question *question;
+	json_t *modules;
 
-	(void)request;
+	if (json_is_true(json_object_get(request, "stats"))) {
+		question = mem_zalloc(sizeof *question);
+		question->commands = commands;
+		question->client = client;
+		list_init(&question->link);
+		list_add_tail(&commands->waiting, &question->link);
+		module_stats_ask(commands->manager, on_stats, question);
+		return;
+	}
+	modules = json_array();
 	LIST_FOREACH(struct pool, link, pool, &commands->manager->pools)
 		LIST_FOREACH(struct worker_process, link, worker,
 			     &pool->workers)

@@ -13,6 +13,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/events.h \
 	core/activation/figures.c \
 	core/activation/figures.h \
+	core/activation/module_stats.c \
+	core/activation/module_stats.h \
 	core/activation/identity.c \
 	core/activation/identity.h \
 	core/activation/limits.h \

@@ -12,6 +12,7 @@
 
 #include "core/activation/figures.h"
 #include "core/activation/listeners.h"
+#include "core/activation/module_stats.h"
 #include "core/activation/sockets.h"
 #include "core/base/list.h"
 
@@ -48,6 +49,7 @@ struct manager {
 	struct sockets sockets;
 	struct listeners listeners;
 	struct figures figures; /* of the listeners */
+	struct module_stats module_stats; /* of the workers */
 	struct list pools; /* of struct pool */
 	size_t pool_count;
 	uint32_t next_worker;

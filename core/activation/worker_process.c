@@ -278,6 +278,7 @@ on_message(struct control_connection *connection, const char *type,
 {
 	struct worker_process *worker = arg;
 	struct control_recycle recycle;
+	struct control_reply reply;
 	struct control_stopped stopped;
 
 	(void)connection;
@@ -291,6 +292,10 @@ on_message(struct control_connection *connection, const char *type,
 		return;
 	case CONTROL_TYPE_failed:
 		on_failed(worker, message);
+		return;
+	case CONTROL_TYPE_reply:
+		if (control_decode_reply(message, &reply, NULL) == PORTICO_OK)
+			module_stats_on_reply(worker, reply.id, reply.body);
 		return;
 	case CONTROL_TYPE_recycle:
 		if (worker->state == WORKER_PROCESS_ATTACHED &&
@@ -432,6 +437,7 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 				  "portico-worker could not be executed");
 	report_end(worker, how, failed_start, expected);
 	list_remove(&worker->link);
+	module_stats_on_end(worker);
 	pool->worker_count--;
 	listeners_worker_gone(listeners_of(worker), worker->id, how);
 	control_connection_free(&worker->control);
@@ -745,6 +751,19 @@ worker_process_name_progress(const struct worker_process *worker,
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	name_member(request, "module", worker->modules);
 	name_member(request, "event", worker->events);
+}
+
+bool
+worker_process_ask(struct worker_process *worker, uint32_t id, const char *what)
+{
+	const struct control_query message = { .id = id, .what = what };
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	return worker->control != NULL && worker->escalation == 0 &&
+	       worker->state >= WORKER_PROCESS_READY &&
+	       worker->state <= WORKER_PROCESS_DRAINING &&
+	       control_send(worker->control, control_encode_query(&message),
+			    NULL, 0) == PORTICO_OK;
 }
 
 json_t *

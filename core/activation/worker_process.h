@@ -98,6 +98,10 @@ const char *worker_process_state_name(enum worker_process_state state);
 void worker_process_name_progress(const struct worker_process *worker,
 				  json_t *request);
 
+/* Asks for a reply (module_stats.c); false: it cannot be asked now. */
+bool worker_process_ask(struct worker_process *worker, uint32_t id,
+			const char *what);
+
 /* For status: {"id","pid","state","generation","uptimeMs",...} */
 /* Appends an object for each module that it has loaded. */
 void worker_process_add_modules(const struct worker_process *worker,

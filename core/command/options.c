@@ -23,6 +23,8 @@ static const struct {
 	{ OPTION_WAIT, "wait", NULL,
 	  "return when the old listener is gone, not when the new\n"
 	  "                  one serves" },
+	{ OPTION_STATS, "stats", NULL,
+	  "what they cost: calls, errors, time, requests that wait" },
 	{ OPTION_USER, "user", "NAME",
 	  "who looks into the module when root asks (nobody)" },
 	{ OPTION_CONFIG, "config", "FILE",
@@ -83,6 +85,7 @@ take(struct options *options, unsigned bit)
 		break;
 	case OPTION_SCHEMA:
 	case OPTION_SINGLE_PROCESS:
+	case OPTION_STATS:
 	case OPTION_WAIT:
 		break;
 	case OPTION_DIR:

@@ -303,6 +303,48 @@ show_workers(const json_t *answer)
 	note_silence(answer, "counters");
 }
 
+static void
+table_milliseconds(struct table *table, const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+	char text[32];
+
+	snprintf(text, sizeof text, "%.1f",
+		 (double)json_integer_value(value) / 1000);
+	table_text(table, json_is_integer(value) ? text : "-");
+}
+
+/* What they cost, and who did not say. */
+static void
+show_stats(const json_t *answer)
+{
+	struct table *table = table_new("MODULE POOL >WORKER >CALLS >ERRORS "
+					">PENDING >TIME-MS >CPU-MS");
+	size_t i;
+	json_t *module, *worker;
+
+	json_array_foreach(json_object_get(answer, "modules"), i, module)
+	{
+		table_member(table, module, "name");
+		table_member(table, module, "pool");
+		table_member(table, module, "worker");
+		table_member(table, module, "calls");
+		table_member(table, module, "errors");
+		table_member(table, module, "pending");
+		table_milliseconds(table, module, "wallUs");
+		table_milliseconds(table, module, "cpuUs");
+	}
+	table_print(table, stdout);
+	table_free(table);
+	json_array_foreach(json_object_get(answer, "silent"), i, worker) printf(
+		"worker %lld of pool %s (process %lld) did not answer; "
+		"it is listed without counts\n",
+		(long long)json_integer_value(
+			json_object_get(worker, "worker")),
+		text_of(worker, "pool"),
+		(long long)json_integer_value(json_object_get(worker, "pid")));
+}
+
 void
 show_modules(const json_t *answer)
 {
@@ -311,6 +353,11 @@ show_modules(const json_t *answer)
 	size_t i;
 	json_t *module;
 
+	if (json_object_get(answer, "silent") != NULL) {
+		table_free(table);
+		show_stats(answer);
+		return;
+	}
 	json_array_foreach(json_object_get(answer, "modules"), i, module)
 	{
 		table_member(table, module, "name");

@@ -16,6 +16,13 @@ static const char upgrade_help[] =
 	"listener.shutdownTimeLimit.  If the new one does not get that far,\n"
 	"the old one goes on, nothing has changed, and the exit status is 1.\n";
 
+static const char stats_help[] =
+	"With --stats: what the workers have counted of their modules since\n"
+	"they began.  Times are taken of one call in 64 on the average (CPU\n"
+	"time: in 1,024) and scaled, so they say little of few calls; a call\n"
+	"within a call counts for both modules.  PENDING is how many requests\n"
+	"wait for the module now.\n";
+
 /* Answered by porticod. */
 #define ASK(words_, argument_, member_, type_, show_, help_)                   \
 	{                                                                      \
@@ -59,8 +66,12 @@ static const struct command commands[] = {
 	  .takes = OPTION_SOCKET | OPTION_WAIT,
 	  .patient = true,
 	  .more = upgrade_help },
-	ASK("module list", NULL, NULL, "module-list", show_modules,
-	    "which modules are loaded: versions, files, pools, workers"),
+	{ .words = "module list",
+	  .type = "module-list",
+	  .show = show_modules,
+	  .help = "which modules are loaded: versions, files, pools, workers",
+	  .takes = OPTION_SOCKET | OPTION_STATS,
+	  .more = stats_help },
 	RUN("module new", "NAME", OPTION_DIR, module_new,
 	    "make a project for a module: builds, tests and runs with make"),
 	RUN("module run", "FILE",
@@ -104,7 +115,9 @@ words_print_synopsis(FILE *stream, const struct command *command)
 	fprintf(stream, "Usage: portico %s%s%s%s [OPTIONS]\n", command->words,
 		command->argument == NULL ? "" : " ",
 		command->argument == NULL ? "" : command->argument,
-		(command->takes & OPTION_WAIT) == 0 ? "" : " [--wait]");
+		(command->takes & OPTION_WAIT) != 0  ? " [--wait]" :
+		(command->takes & OPTION_STATS) != 0 ? " [--stats]" :
+						       "");
 }
 
 void

@@ -105,13 +105,13 @@ struct control_drain {
 };
 
 /* manager -> listener; what: "counters", "listener", "requests",
- * "routes", ... */
+ * "routes", ...  manager -> worker: "modules". */
 struct control_query {
 	uint32_t id;
 	const char *what;
 };
 
-/* listener -> manager: the answer. */
+/* listener -> manager, worker -> manager: the answer. */
 struct control_reply {
 	uint32_t id;
 	json_t *body; /* decoded: borrowed; encoded: a reference is added */

@@ -22,6 +22,7 @@
 #include "core/control/connection.h"
 #include "core/control/messages.h"
 #include "core/worker/client_engine.h"
+#include "core/worker/calls.h"
 #include "core/worker/file.h"
 #include "core/worker/host_background.h"
 #include "core/worker/host_process.h"
@@ -379,6 +380,48 @@ ping_pass(struct loop_message *message)
 	mailbox_post(&ping->process->mailbox, message);
 }
 
+/* What the loops have counted, read as it is: no loop is asked. */
+static json_t *
+describe_counts(const struct process *process)
+{
+	const struct module_set *set = process->worker->modules;
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < module_set_count(set); i++) {
+		struct calls_sum sum;
+
+		calls_of(process->worker, (uint32_t)i, &sum);
+		json_array_append_new(
+			all,
+			json_pack("{s:I, s:I, s:I, s:I, s:I}", "calls",
+				  (json_int_t)sum.calls, "errors",
+				  (json_int_t)sum.errors, "wallUs",
+				  (json_int_t)(sum.wall_ns / CLOCK_NS_PER_US),
+				  "cpuUs",
+				  (json_int_t)(sum.cpu_ns / CLOCK_NS_PER_US),
+				  "pending", (json_int_t)sum.pending));
+	}
+	return json_pack("{s:o}", "modules", all);
+}
+
+static void
+receive_query(struct process *process, const json_t *message)
+{
+	struct control_query query;
+	struct control_reply reply;
+
+	if (process->worker == NULL ||
+	    control_decode_query(message, &query, NULL) != PORTICO_OK)
+		return;
+	/* What it does not know it has nothing about. */
+	reply.id = query.id;
+	reply.body = strcmp(query.what, "modules") == 0 ?
+			     describe_counts(process) :
+			     json_object();
+	control_send(process->control, control_encode_reply(&reply), NULL, 0);
+	json_decref(reply.body);
+}
+
 static void
 receive_ping(struct process *process, const json_t *message)
 {
@@ -440,6 +483,9 @@ on_message(struct control_connection *connection, const char *type,
 		break;
 	case CONTROL_TYPE_stop:
 		receive_stop(process, message);
+		break;
+	case CONTROL_TYPE_query:
+		receive_query(process, message);
 		break;
 	case CONTROL_TYPE_ping:
 		receive_ping(process, message);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Figures of modules.
+ */
+#include "core/activation/module_stats.h"
+
+#include <uv.h>
+
+#include "core/activation/limits.h"
+#include "core/activation/manager.h"
+#include "core/activation/pool.h"
+#include "core/activation/worker_process.h"
+#include "core/base/check.h"
+#include "core/base/memory.h"
+
+#define QUESTION_MAGIC 0x4d53515bu
+
+struct question {
+	unsigned magic;
+	struct list link;
+	struct manager *manager;
+	uint32_t id;
+	uv_timer_t timer;
+	module_stats_fn *done; /* NULL: forgotten */
+	void *arg;
+	json_t *modules;
+	json_t *asked; /* object: worker's number -> {pool, worker, pid} */
+};
+
+void
+module_stats_init(struct module_stats *stats)
+{
+	list_init(&stats->questions);
+	stats->next_id = 0;
+}
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	struct question *question =
+		CONTAINER_OF(handle, struct question, timer);
+
+	CHECK(question, QUESTION_MAGIC);
+	json_decref(question->modules);
+	json_decref(question->asked);
+	question->magic = 0;
+	mem_free(question);
+}
+
+static void
+close_question(struct question *question)
+{
+	list_remove(&question->link);
+	uv_close((uv_handle_t *)&question->timer, on_timer_closed);
+}
+
+/* Those who have not answered are told without counts. */
+static void
+finish(struct question *question)
+{
+	json_t *silent = json_array(), *about;
+	const char *key;
+
+	json_object_foreach(question->asked, key, about)
+	{
+		const struct worker_process *worker = manager_find_worker(
+			question->manager,
+			(uint32_t)json_integer_value(
+				json_object_get(about, "worker")));
+
+		json_array_append(silent, about);
+		if (worker != NULL)
+			worker_process_add_modules(worker, question->modules);
+	}
+	if (question->done != NULL)
+		question->done(question->modules, silent, question->arg);
+	json_decref(silent);
+	close_question(question);
+}
+
+static void
+on_limit(uv_timer_t *timer)
+{
+	finish(CONTAINER_OF(timer, struct question, timer));
+}
+
+static void
+worker_key(const struct worker_process *worker, char text[16])
+{
+	snprintf(text, 16, "%u", worker->id);
+}
+
+static void
+ask_one(struct question *question, struct worker_process *worker)
+{
+	char key[16];
+
+	if (!worker_process_ask(worker, question->id, "modules")) {
+		worker_process_add_modules(worker, question->modules);
+		return;
+	}
+	worker_key(worker, key);
+	json_object_set_new(question->asked, key,
+			    json_pack("{s:s, s:I, s:i}", "pool",
+				      worker->pool->name, "worker",
+				      (json_int_t)worker->id, "pid",
+				      (int)process_pid(worker->process)));
+}
+
+void
+module_stats_ask(struct manager *manager, module_stats_fn *done, void *arg)
+{
+	struct question *question = mem_zalloc(sizeof *question);
+
+	question->magic = QUESTION_MAGIC;
+	question->manager = manager;
+	question->id = ++manager->module_stats.next_id;
+	question->done = done;
+	question->arg = arg;
+	question->modules = json_array();
+	question->asked = json_object();
+	list_init(&question->link);
+	list_add_tail(&manager->module_stats.questions, &question->link);
+	uv_timer_init(&manager->loop, &question->timer);
+	LIST_FOREACH(struct pool, link, pool, &manager->pools)
+		LIST_FOREACH(struct worker_process, link, worker,
+			     &pool->workers)
+			ask_one(question, worker);
+	uv_timer_start(
+		&question->timer, on_limit,
+		json_object_size(question->asked) > 0 ? QUERY_LIMIT_MS : 0, 0);
+}
+
+void
+module_stats_forget(struct manager *manager, const void *arg)
+{
+	LIST_FOREACH(struct question, link, question,
+		     &manager->module_stats.questions)
+		if (question->arg == arg)
+			question->done = NULL;
+}
+
+/* A worker may say anything: only numbers, and arrays as "metrics", are
+ * taken. */
+static void
+join(json_t *row, const json_t *counts)
+{
+	static const char *const names[] = { "calls", "errors", "wallUs",
+					     "cpuUs", "pending" };
+	json_t *metrics = json_object_get(counts, "metrics");
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		json_t *value = json_object_get(counts, names[i]);
+
+		if (json_is_integer(value))
+			json_object_set(row, names[i], value);
+	}
+	if (json_is_array(metrics))
+		json_object_set(row, "metrics", metrics);
+}
+
+void
+module_stats_on_reply(struct worker_process *worker, uint32_t id,
+		      const json_t *body)
+{
+	const json_t *all = json_object_get(body, "modules");
+	char key[16];
+
+	worker_key(worker, key);
+	LIST_FOREACH_SAFE(struct question, link, question,
+			  &worker->pool->manager->module_stats.questions) {
+		json_t *rows, *row;
+		size_t i;
+
+		if (question->id != id ||
+		    json_object_get(question->asked, key) == NULL)
+			continue;
+		rows = json_array();
+		worker_process_add_modules(worker, rows);
+		json_array_foreach(rows, i, row)
+			join(row, json_array_get(all, i));
+		json_array_extend(question->modules, rows);
+		json_decref(rows);
+		json_object_del(question->asked, key);
+		if (json_object_size(question->asked) == 0)
+			finish(question);
+	}
+}
+
+void
+module_stats_on_end(const struct worker_process *worker)
+{
+	char key[16];
+
+	worker_key(worker, key);
+	LIST_FOREACH_SAFE(struct question, link, question,
+			  &worker->pool->manager->module_stats.questions)
+		if (json_object_del(question->asked, key) == 0 &&
+		    json_object_size(question->asked) == 0)
+			finish(question);
+}
+
+void
+module_stats_fini(struct manager *manager)
+{
+	LIST_FOREACH_SAFE(struct question, link, question,
+			  &manager->module_stats.questions)
+		close_question(question);
+}
