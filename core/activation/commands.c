@@ -341,6 +341,18 @@ on_pool_recycle(struct commands *commands, struct control_connection *client,
 }
 
 static void
+on_pool_flush(struct commands *commands, struct control_connection *client,
+	      const json_t *request)
+{
+	struct pool *pool = find_pool(commands, client, request);
+
+	if (pool == NULL)
+		return;
+	pool_tell(pool, "cleanup", "by command", 0);
+	answer_pool(commands, client, pool, PORTICO_OK, NULL);
+}
+
+static void
 on_worker_list(struct commands *commands, struct control_connection *client,
 	       const json_t *request)
 {
@@ -492,6 +504,7 @@ static const struct {
 	{ "pool-show", on_pool_show },
 	{ "pool-start", on_pool_start },
 	{ "pool-stop", on_pool_stop },
+	{ "pool-flush", on_pool_flush },
 	{ "pool-recycle", on_pool_recycle },
 	{ "worker-list", on_worker_list },
 	{ "module-list", on_module_list },

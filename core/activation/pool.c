@@ -488,6 +488,64 @@ pool_recycle_wanted(struct pool *pool, const char *module)
 		log_info(NULL, "%s", err.message);
 }
 
+/* ---- one worker -------------------------------------------------------------- */
+
+/* Only one at a time: what replaces it must not be one of the same kind. */
+static bool
+is_replacing(const struct pool *pool)
+{
+	if (pool->recycle_below != 0)
+		return true;
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		if (worker->replaces != 0 &&
+		    worker->state < WORKER_PROCESS_DRAINING)
+			return true;
+	return false;
+}
+
+void
+pool_worker_unhealthy(struct pool *pool, struct worker_process *worker)
+{
+	const struct log_context ctx = about(pool);
+
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state != CONTROL_POOL_STARTED || is_replacing(pool))
+		return;
+	pool->crash_count++;
+	if (backoff_failed(&pool->backoff, clock_monotonic_ns())) {
+		disable(pool);
+		return;
+	}
+	/* It runs, so the next start need not wait. */
+	backoff_succeeded(&pool->backoff);
+	snprintf(pool->recycle_reason, sizeof pool->recycle_reason,
+		 "a worker is unhealthy");
+	log_info(&ctx, "replacing worker %u of pool \"%s\"", worker->id,
+		 pool->name);
+	if (start_one(pool, worker->id))
+		pool->recycle_count++;
+	else
+		recycle_failed(pool, pool->degraded);
+}
+
+const char *
+pool_drain_reason(const struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	if (pool->removed)
+		return "its pool is gone from the configuration";
+	return pool->state != CONTROL_POOL_STARTED ? pool->reason :
+						     pool->recycle_reason;
+}
+
+void
+pool_tell(struct pool *pool, const char *what, const char *text, uint32_t value)
+{
+	CHECK(pool, POOL_MAGIC);
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		worker_process_tell(worker, what, text, value);
+}
+
 /* ---- the end of a worker ------------------------------------------------- */
 
 void
@@ -670,6 +728,7 @@ pool_reconfigure(struct pool *pool, struct settings *snapshot,
 					0;
 	pool->backoff.interval_ns = settings->rapid_fail_interval;
 	settings_unref(&old);
+	pool_tell(pool, "configuration", "", recycle);
 	if (recycle && pool->state == CONTROL_POOL_STARTED &&
 	    count_live(pool) > 0) {
 		pool->recycle_together = true;

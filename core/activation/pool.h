@@ -103,6 +103,17 @@ void pool_worker_attached(struct pool *pool, struct worker_process *worker);
 void pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		       const char *how, bool failed_start, bool expected);
 
+/* A module of it wants it to be replaced: the same as a crash for rapid-fail
+ * protection, but with a successor first. */
+void pool_worker_unhealthy(struct pool *pool, struct worker_process *worker);
+
+/* Why workers are drained now; "" if nobody said. */
+const char *pool_drain_reason(const struct pool *pool);
+
+/* All its workers' modules shall know: struct control_notice. */
+void pool_tell(struct pool *pool, const char *what, const char *text,
+	       uint32_t value);
+
 /* Of a worker that is started now: newer than what runs while the pool is
  * recycled, else as new, also after a recycle that failed. */
 uint32_t pool_next_epoch(const struct pool *pool);

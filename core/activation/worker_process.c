@@ -273,6 +273,24 @@ on_failed(struct worker_process *worker, const json_t *json)
 }
 
 static void
+on_unhealthy(struct worker_process *worker, const json_t *json)
+{
+	struct control_unhealthy message;
+	struct context context;
+
+	if (worker->state != WORKER_PROCESS_ATTACHED ||
+	    worker->escalation > 0 ||
+	    control_decode_unhealthy(json, &message, NULL) != PORTICO_OK)
+		return;
+	log_warn(EVENT_WORKER_UNHEALTHY, about(worker, &context),
+		 "the worker (process %d) is unhealthy, says module %.64s: "
+		 "%.256s",
+		 (int)process_pid(worker->process), message.module,
+		 message.reason);
+	pool_worker_unhealthy(worker->pool, worker);
+}
+
+static void
 on_message(struct control_connection *connection, const char *type,
 	   json_t *message, int *fds, size_t nfds, void *arg)
 {
@@ -302,6 +320,9 @@ on_message(struct control_connection *connection, const char *type,
 		    control_decode_recycle(message, &recycle, NULL) ==
 			    PORTICO_OK)
 			pool_recycle_wanted(worker->pool, recycle.module);
+		return;
+	case CONTROL_TYPE_unhealthy:
+		on_unhealthy(worker, message);
 		return;
 	case CONTROL_TYPE_stopped:
 		if (control_decode_stopped(message, &stopped, NULL) ==
@@ -674,6 +695,25 @@ worker_process_refused(struct worker_process *worker, const char *reason)
 	worker_process_kill(worker, reason);
 }
 
+/* ---- notices --------------------------------------------------------------- */
+
+void
+worker_process_tell(struct worker_process *worker, const char *what,
+		    const char *text, uint32_t value)
+{
+	const struct control_notice message = { .what = what,
+						.text = text,
+						.value = value };
+
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->control == NULL || worker->state < WORKER_PROCESS_READY ||
+	    worker->state >= WORKER_PROCESS_DRAINING)
+		return;
+	/* Nothing depends on it: one that is ending does not hear it. */
+	(void)control_send(worker->control, control_encode_notice(&message),
+			   NULL, 0);
+}
+
 /* ---- stopping ------------------------------------------------------------ */
 
 void
@@ -689,6 +729,7 @@ worker_process_drain(struct worker_process *worker)
 		worker_process_stop(worker, TERM_TO_KILL_MS);
 		return;
 	}
+	worker_process_tell(worker, "stop", pool_drain_reason(worker->pool), 0);
 	worker->state = WORKER_PROCESS_DRAINING;
 	limit(worker, worker->pool->settings->shutdown_time_limit / NS_PER_MS);
 	listeners_drain_worker(listeners_of(worker), worker, false);

@@ -79,6 +79,11 @@ void worker_process_lost(struct worker_process *worker, const char *reason,
 void worker_process_refused(struct worker_process *worker, const char *reason);
 void worker_process_drained(struct worker_process *worker);
 
+/* Its modules shall know: struct control_notice.  Not one that starts or
+ * ends. */
+void worker_process_tell(struct worker_process *worker, const char *what,
+			 const char *text, uint32_t value);
+
 /* No new requests; when it has none left it is stopped.  After
  * shutdownTimeLimit its requests are aborted, then it gets SIGTERM and at last
  * SIGKILL: not later, whenever it was stopped. */

@@ -51,6 +51,8 @@ static const struct command commands[] = {
 	    "stop a pool: its workers finish, requests get 503"),
 	ASK("pool recycle", "NAME", "pool", "pool-recycle", show_pool_change,
 	    "replace its workers, one after the other, without a gap"),
+	ASK("pool flush", "NAME", "pool", "pool-flush", show_pool_change,
+	    "ask its modules to give back memory that they keep for speed"),
 	ASK("worker list", NULL, NULL, "worker-list", show_workers,
 	    "all worker processes"),
 	ASK("request list", NULL, NULL, "request-list", show_requests,

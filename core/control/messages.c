@@ -129,6 +129,15 @@ static const struct member members_link[] = {
 static const struct member members_stop[] = {
 	M(struct control_stop, "deadlineMs", U64, deadline_ms), END
 };
+static const struct member members_notice[] = {
+	M(struct control_notice, "what", TEXT, what),
+	O(struct control_notice, "text", TEXT, text),
+	O(struct control_notice, "value", U32, value), END
+};
+static const struct member members_unhealthy[] = {
+	M(struct control_unhealthy, "module", TEXT, module),
+	O(struct control_unhealthy, "reason", TEXT, reason), END
+};
 static const struct member members_ping[] = {
 	M(struct control_ping, "id", U32, id), END
 };

@@ -168,6 +168,20 @@ struct control_stop {
 	uint64_t deadline_ms; /* from now */
 };
 
+/* manager -> worker: modules shall know.  A worker that does not know `what`
+ * ignores it. */
+struct control_notice {
+	const char *what; /* "stop", "configuration", "cleanup" */
+	const char *text; /* why; or "" */
+	uint32_t value; /* configuration: 1: the worker will be replaced */
+};
+
+/* worker -> manager: a module wants this worker to be replaced. */
+struct control_unhealthy {
+	const char *module;
+	const char *reason;
+};
+
 /* manager -> worker: answer when every loop has answered. */
 struct control_ping {
 	uint32_t id;
@@ -240,6 +254,8 @@ struct control_refused {
 	X(drained, "drained", struct control_drained)                          \
 	X(link, "link", struct control_link)                                   \
 	X(stop, "stop", struct control_stop)                                   \
+	X(notice, "notice", struct control_notice)                             \
+	X(unhealthy, "unhealthy", struct control_unhealthy)                    \
 	X(ping, "ping", struct control_ping)                                   \
 	X(pong, "pong", struct control_pong)                                   \
 	X(failed, "failed", struct control_failed)                             \

@@ -111,6 +111,8 @@ const struct portico_host worker_host = {
 	.request_rewrites = host_request_rewrites,
 
 	.child = &worker_host_child,
+	.change = &worker_host_change,
+	.global = &worker_host_global,
 	.trailer = &worker_host_trailer,
 	.client = &worker_host_client,
 	.shared = &worker_host_shared,

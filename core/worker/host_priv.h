@@ -138,6 +138,12 @@ bool host_request_is_authenticated(struct portico_request *request);
 /* host_child.c */
 extern const struct portico_host_child worker_host_child;
 
+/* host_change.c */
+extern const struct portico_host_change worker_host_change;
+
+/* host_global.c */
+extern const struct portico_host_global worker_host_global;
+
 /* host_trailer.c */
 extern const struct portico_host_trailer worker_host_trailer;
 

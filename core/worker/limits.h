@@ -63,6 +63,17 @@
 #define REWRITES_MAX 10
 #define REWRITE_BYTES_MAX (16 * 1024)
 
+/* Holds on the start of a worker; a name and a reason; reports. */
+#define GLOBAL_HOLDS_MAX 64
+#define GLOBAL_NAME_BYTES_MAX 64
+#define REPORT_BYTES_MAX 256
+#define REPORT_INTERVAL_NS 10000000000ull
+
+/* Files that modules watch. */
+#define CHANGE_WATCHES_MAX 256
+#define CHANGE_DELAY_DEFAULT_NS 100000000ull
+#define CHANGE_DELAY_MAX_NS 60000000000ull
+
 /* Child requests: of one another, of one request at a time, and their sizes. */
 #define CHILD_DEPTH_MAX 10
 #define CHILDREN_MAX 16

@@ -28,6 +28,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/fields.c \
 	core/worker/file.c \
 	core/worker/file.h \
+	core/worker/globals.c \
+	core/worker/globals.h \
 	core/worker/host.c \
 	core/worker/host_child.c \
 	core/worker/host_background.c \
@@ -46,6 +48,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_response.c \
 	core/worker/host_trailer.c \
 	core/worker/host_shared.c \
+	core/worker/host_global.c \
+	core/worker/host_change.c \
 	core/worker/host_variable.c \
 	core/worker/host_worker.c \
 	core/worker/limits.h \
@@ -130,7 +134,8 @@ UNIT_TESTS += t/unit/worker/process-t
 t_unit_worker_process_t_SOURCES = t/unit/worker/process-t.c
 t_unit_worker_process_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 EXTRA_t_unit_worker_process_t_DEPENDENCIES = \
-	portico-worker sdk/examples/hello/hello.la
+	portico-worker sdk/examples/hello/hello.la \
+	t/sdk/modules/global.la
 UNIT_TESTS += t/unit/worker/program-t
 t_unit_worker_program_t_SOURCES = t/unit/worker/program-t.c
 t_unit_worker_program_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <portico/global.h>
+
 #include "core/base/check.h"
 #include "core/base/error.h"
 #include "core/worker/module_config.h"
@@ -169,26 +171,30 @@ check_names(const struct module_record *record, const char *const *names,
 		      MODULE_NAMES_MAX);
 }
 
-/* [a-z0-9.-]{1,64}, for CUSTOM alone. */
+/* [a-z0-9.-]{1,64} */
+static bool
+is_event_name(const char *name)
+{
+	size_t length = name == NULL ? 0 :
+				       strnlen(name, MODULE_EVENT_NAME_MAX + 1);
+
+	return length >= 1 && length <= MODULE_EVENT_NAME_MAX &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == length;
+}
+
+/* That, for CUSTOM alone. */
 static enum portico_status
 check_event_name(const struct module_record *record,
 		 const struct portico_subscription *row, size_t index,
 		 struct portico_error *err)
 {
-	size_t length;
-
 	if (row->event != PORTICO_EVENT_CUSTOM) {
 		if (row->name == NULL)
 			return PORTICO_OK;
 		return refuse(err, record, "subscription %zu: %s has no name",
 			      index, pipeline_event_name(row->event));
 	}
-	length = row->name == NULL ?
-			 0 :
-			 strnlen(row->name, MODULE_EVENT_NAME_MAX + 1);
-	if (length < 1 || length > MODULE_EVENT_NAME_MAX ||
-	    strspn(row->name, "abcdefghijklmnopqrstuvwxyz0123456789.-") !=
-		    length)
+	if (!is_event_name(row->name))
 		return refuse(err, record,
 			      "subscription %zu: CUSTOM without a name of the "
 			      "form [a-z0-9.-]{1,%d}",
@@ -228,6 +234,53 @@ check_subscription(const struct module_record *record,
 	if (status == PORTICO_OK)
 		status = check_names(record, row->after, "after", err);
 	return status;
+}
+
+static enum portico_status
+check_global(const struct module_record *record,
+	     const struct portico_global_subscription *row, size_t index,
+	     struct portico_error *err)
+{
+	bool custom = row->event == PORTICO_GLOBAL_CUSTOM;
+
+	if ((unsigned)row->event >= PORTICO_GLOBAL_COUNT)
+		return refuse(err, record,
+			      "global subscription %zu: event %u, this server "
+			      "knows 1 to %d",
+			      index, (unsigned)row->event,
+			      PORTICO_GLOBAL_COUNT - 1);
+	if (row->function == NULL)
+		return refuse(err, record,
+			      "global subscription %zu: no function", index);
+	if (custom ? !is_event_name(row->name) : row->name != NULL)
+		return refuse(err, record,
+			      "global subscription %zu: a name of the form "
+			      "[a-z0-9.-]{1,64} belongs to CUSTOM, and to no "
+			      "other event",
+			      index);
+	return PORTICO_OK;
+}
+
+static enum portico_status
+check_globals(const struct module_record *record, struct portico_error *err)
+{
+	const struct portico_global_subscription *rows =
+		record->module.global_subscriptions;
+
+	if (rows == NULL)
+		return PORTICO_OK;
+	for (size_t i = 0; i < MODULE_SUBSCRIPTIONS_MAX; i++) {
+		enum portico_status status;
+
+		if (rows[i].event == PORTICO_GLOBAL_NONE)
+			return PORTICO_OK;
+		status = check_global(record, &rows[i], i, err);
+		if (status != PORTICO_OK)
+			return status;
+	}
+	return refuse(err, record,
+		      "global subscriptions have no end within %d rows",
+		      MODULE_SUBSCRIPTIONS_MAX);
 }
 
 static enum portico_status
@@ -386,6 +439,8 @@ module_validate(struct module_record *record,
 			check_names(record, record->module.needs, "needs", err);
 	if (status == PORTICO_OK)
 		status = check_subscriptions(record, err);
+	if (status == PORTICO_OK)
+		status = check_globals(record, err);
 	if (status == PORTICO_OK)
 		status = check_handlers(record, err);
 	if (status == PORTICO_OK)

@@ -41,6 +41,7 @@ struct process {
 	struct portico_worker *worker; /* NULL until configured */
 	const char *pool;
 	uint64_t block_limit; /* ns: loopBlockLimit */
+	bool preloaded; /* it has said ready */
 	bool stopping, leaving;
 	uint64_t stop_deadline, quiet_since; /* ns */
 	int exit_status;
@@ -135,6 +136,8 @@ stop(struct process *process, uint64_t deadline_ms)
 		leave(process, 0);
 		return;
 	}
+	if (process->preloaded)
+		globals_stop(process->worker, "");
 	process->quiet_since = now;
 	process->stop_deadline = deadline;
 	uv_timer_start(&process->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
@@ -174,6 +177,40 @@ fail(struct process *process, const struct portico_error *err)
 	leave(process, 1);
 }
 
+static void say_ready(struct process *process);
+
+/* All modules are content, or one is not. */
+static void
+on_preloaded(void *arg, const struct portico_error *err)
+{
+	struct process *process = arg;
+
+	if (process->leaving || process->stopping)
+		return;
+	if (err != NULL) {
+		fail(process, err);
+		return;
+	}
+	log_info(NULL, "pool %s is ready: %zu applications, %u loops",
+		 process->pool, process->worker->application_count,
+		 process->worker->loop_count);
+	process->preloaded = true;
+	say_ready(process);
+	globals_tell(process->worker, PORTICO_GLOBAL_START, "", 0);
+}
+
+static void
+on_report(void *arg, const char *module, const char *reason)
+{
+	struct process *process = arg;
+	const struct control_unhealthy message = { .module = module,
+						   .reason = reason };
+
+	if (process->control != NULL)
+		control_send(process->control,
+			     control_encode_unhealthy(&message), NULL, 0);
+}
+
 static enum portico_status
 start(struct process *process, int *fds, size_t nfds, struct portico_error *err)
 {
@@ -207,6 +244,10 @@ start(struct process *process, int *fds, size_t nfds, struct portico_error *err)
 		process->block_limit = pool->loop_block_limit;
 	if (status == PORTICO_OK) {
 		background_open(process->worker->offload);
+		globals_init(process->worker, &process->uv, &process->mailbox);
+		process->worker->globals.report = on_report;
+		process->worker->globals.preloaded = on_preloaded;
+		process->worker->globals.arg = process;
 		status = worker_start_modules(process->worker, err);
 	}
 	settings_unref(&settings);
@@ -338,10 +379,7 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 		fail(process, &err);
 		return;
 	}
-	log_info(NULL, "pool %s is ready: %zu applications, %u loops",
-		 process->pool, process->worker->application_count,
-		 process->worker->loop_count);
-	say_ready(process);
+	globals_preload(process->worker);
 }
 
 /* ---- ping: every loop answers --------------------------------------------------------------- */
@@ -438,7 +476,29 @@ receive_ping(struct process *process, const json_t *message)
 		ping_answer(&ping->message);
 		return;
 	}
+	if (process->preloaded)
+		globals_tell(process->worker, PORTICO_GLOBAL_HEALTH, "", 0);
 	ping_pass(&ping->message);
+}
+
+/* ---- notices: modules shall know ------------------------------------------------------------- */
+
+static void
+receive_notice(struct process *process, const json_t *message)
+{
+	struct control_notice notice;
+	struct portico_worker *worker = process->worker;
+
+	if (!process->preloaded ||
+	    control_decode_notice(message, &notice, NULL) != PORTICO_OK)
+		return;
+	if (strcmp(notice.what, "stop") == 0)
+		globals_stop(worker, notice.text);
+	else if (strcmp(notice.what, "configuration") == 0)
+		globals_tell(worker, PORTICO_GLOBAL_CONFIGURATION, notice.text,
+			     notice.value);
+	else if (strcmp(notice.what, "cleanup") == 0)
+		globals_tell(worker, PORTICO_GLOBAL_CLEANUP, notice.text, 0);
 }
 
 /* ---- messages of the manager ------------------------------------------------------------------ */
@@ -489,6 +549,9 @@ on_message(struct control_connection *connection, const char *type,
 		break;
 	case CONTROL_TYPE_ping:
 		receive_ping(process, message);
+		break;
+	case CONTROL_TYPE_notice:
+		receive_notice(process, message);
 		break;
 	default:
 		/* A newer manager may say more. */

@@ -70,6 +70,7 @@ worker_new(const char *pool, uint32_t loops, uint32_t offload_threads,
 	worker = mem_zalloc(sizeof(*worker));
 
 	worker->magic = WORKER_MAGIC;
+	list_init(&worker->globals.watches);
 	worker->arena = arena_new("worker", 0);
 	worker->pool = arena_slice_dup(worker->arena, slice_from(pool));
 	worker->modules = module_set_new(&worker_host);
@@ -238,6 +239,7 @@ worker_free(struct portico_worker **worker_p)
 		loop_stop(&worker->loops[i]);
 	modules_stop(worker);
 	shared_close(&worker->shared);
+	globals_fini(worker);
 	mem_free(worker->loops);
 	module_set_free(worker->modules);
 	mem_free(worker->applications);

@@ -9,6 +9,7 @@
 #include <portico/portico.h>
 
 #include "core/worker/application.h"
+#include "core/worker/globals.h"
 #include "core/worker/loop.h"
 #include "core/worker/module_load.h"
 
@@ -39,6 +40,7 @@ struct portico_worker {
 	struct shared *shared; /* with the pool's other workers; or NULL */
 	struct worker_loop *loops;
 	uint32_t loop_count;
+	struct globals globals;
 	size_t started; /* modules whose worker_init ran, in load order */
 };
 

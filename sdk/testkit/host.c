@@ -641,6 +641,8 @@ const struct portico_host worker_host = {
 	.request_rewrites = guarded_request_rewrites,
 
 	.child = &kit_host_child.table,
+	.global = &kit_host_global.table,
+	.change = &kit_host_change.table,
 	.process = &kit_host_process.table,
 	.background = &kit_host_background.table,
 	.trailer = &kit_host_trailer.table,

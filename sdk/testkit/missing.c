@@ -38,6 +38,8 @@ fill(missing_fn **functions, size_t count, missing_fn *function, uint32_t *size)
 }
 
 MISSING(child)
+MISSING(global)
+MISSING(change)
 MISSING(process)
 MISSING(background)
 MISSING(trailer)
@@ -48,6 +50,8 @@ void
 kit_missing_fill(void)
 {
 	FILL(child);
+	FILL(global);
+	FILL(change);
 	FILL(process);
 	FILL(background);
 	FILL(trailer);

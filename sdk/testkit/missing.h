@@ -15,6 +15,8 @@
 	} kit_host_##area
 
 MISSING_TABLE(child);
+MISSING_TABLE(global);
+MISSING_TABLE(change);
 MISSING_TABLE(process);
 MISSING_TABLE(background);
 MISSING_TABLE(trailer);

@@ -28,6 +28,8 @@ struct portico_host_process; /* process.h */
 struct portico_host_resolve; /* resolve.h */
 struct portico_form; /* form.h */
 struct portico_host_child; /* child.h */
+struct portico_host_change; /* change.h */
+struct portico_host_global; /* global.h */
 struct portico_host_trailer; /* trailer.h */
 struct portico_host_shared; /* shared.h */
 struct portico_multipart; /* form.h */
@@ -280,6 +282,8 @@ struct portico_host {
 	const struct portico_host_resolve *resolve; /* resolve.h */
 	const struct portico_host_process *process; /* process.h */
 	const struct portico_host_background *background; /* background.h */
+	const struct portico_host_global *global; /* global.h */
+	const struct portico_host_change *change; /* change.h */
 };
 
 #ifdef __cplusplus

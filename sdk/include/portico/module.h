@@ -33,6 +33,7 @@ extern "C" {
 #define PORTICO_ABI_MAJOR 1 /* must be equal in module and host */
 #define PORTICO_ABI_MINOR 0 /* of the module: not above the host's */
 
+struct portico_global_subscription; /* global.h */
 struct portico_host; /* host.h */
 struct portico_self; /* the host's record of the calling module; opaque */
 struct portico_request; /* request.h */
@@ -206,6 +207,7 @@ struct portico_module {
 	void (*application_fini)(struct portico_application *application,
 				 void *state);
 	void (*on_abort)(struct portico_request *request);
+	const struct portico_global_subscription *global_subscriptions;
 };
 
 /* The one exported symbol, an entry function, and its type. */

@@ -6,6 +6,7 @@
 #define PORTICO_PORTICO_H
 
 #include <portico/async.h>
+#include <portico/change.h>
 #include <portico/child.h>
 #include <portico/background.h>
 #include <portico/client.h>
@@ -14,6 +15,7 @@
 #include <portico/file.h>
 #include <portico/filter.h>
 #include <portico/form.h>
+#include <portico/global.h>
 #include <portico/log.h>
 #include <portico/module.h>
 #include <portico/process.h>

@@ -302,6 +302,27 @@ test_demand(void **state)
 	assert_string_equal(wanted_result.module, "gate");
 }
 
+static void
+test_notices(void **state)
+{
+	const struct control_notice notice = { .what = "configuration",
+					       .text = "why",
+					       .value = 1 };
+	const struct control_unhealthy unhealthy = { .module = "shop",
+						     .reason = "leaks" };
+	struct control_notice told;
+	struct control_unhealthy reported;
+
+	(void)state;
+	PASS(notice, notice, told);
+	assert_string_equal(told.what, "configuration");
+	assert_string_equal(told.text, "why");
+	assert_int_equal(told.value, 1);
+	PASS(unhealthy, unhealthy, reported);
+	assert_string_equal(reported.module, "shop");
+	assert_string_equal(reported.reason, "leaks");
+}
+
 /* What a hostile or older peer may send. */
 static void
 test_refused(void **state)
@@ -378,6 +399,7 @@ main(void)
 		cmocka_unit_test_teardown(test_channel, drop),
 		cmocka_unit_test_teardown(test_numbers, drop),
 		cmocka_unit_test_teardown(test_demand, drop),
+		cmocka_unit_test_teardown(test_notices, drop),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test_teardown(test_other_versions, drop),
 		cmocka_unit_test(test_types),

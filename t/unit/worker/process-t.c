@@ -127,8 +127,10 @@ settings_write(char *text, size_t size, const char *extra)
 		 "      \"handlers\": [ { \"path\": \"*\","
 		 "        \"module\": \"hello\" } ] %s } } } },"
 		 "  \"modules\": { \"hello\": { \"file\":"
-		 "    \"%s/sdk/examples/hello/.libs/hello.so\" } } }",
-		 extra, resolved);
+		 "    \"%s/sdk/examples/hello/.libs/hello.so\" },"
+		 "    \"global\": { \"file\":"
+		 "    \"%s/t/sdk/modules/.libs/global.so\" } } }",
+		 extra, resolved, resolved);
 }
 
 static void
@@ -356,6 +358,34 @@ test_channels_may_come_until_it_has_ended(void **state)
 }
 
 static void
+test_a_sick_module_is_told(void **state)
+{
+	json_t *message;
+
+	(void)state;
+	worker_spawn();
+	configure(", \"modules\": [ \"global\" ], \"global\":"
+		  " { \"sick\": true }");
+	json_decref(receive_json(played.control, "ready"));
+	send_json(played.control,
+		  control_encode_ping(&(struct control_ping){ .id = 7 }), NULL,
+		  0);
+	message = receive_json(played.control, "unhealthy");
+	assert_string_equal(
+		json_string_value(json_object_get(message, "module")),
+		"global");
+	json_decref(message);
+	/* It still answers, and ends as any other. */
+	send_json(played.control,
+		  control_encode_stop(
+			  &(struct control_stop){ .deadline_ms = 10000 }),
+		  NULL, 0);
+	json_decref(receive_json(played.control, "stopped"));
+	assert_exits(0);
+	io_close(&played.control);
+}
+
+static void
 test_wrong_configuration_is_told(void **state)
 {
 	json_t *json;
@@ -437,6 +467,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_hello_through_the_program),
 	cmocka_unit_test(test_it_ends_when_manager_and_listener_are_gone),
 	cmocka_unit_test(test_channels_may_come_until_it_has_ended),
+	cmocka_unit_test(test_a_sick_module_is_told),
 	cmocka_unit_test(test_wrong_configuration_is_told),
 	cmocka_unit_test(test_show_pipeline_and_wrong_options),
 };
