@@ -24,7 +24,8 @@ extern "C" {
 
 struct portico_change_watch; /* opaque */
 
-/* Borrowed for the call.  Size first, members are appended. */
+/* What has changed; borrowed for the call.  Size first, members are appended.
+ * Since 1.0. */
 struct portico_change {
 	uint32_t size;
 	uint32_t count; /* events that were gathered, at least 1 */
@@ -32,9 +33,11 @@ struct portico_change {
 	const char *name; /* directory: the last entry that changed, or "" */
 };
 
+/* Called on the main thread after a change; must not block.  Since 1.0. */
 typedef void portico_change_fn(struct portico_worker *worker,
 			       const struct portico_change *change, void *arg);
 
+/* What is watched.  Since 1.0. */
 enum portico_change_flag {
 	PORTICO_CHANGE_DIRECTORY = 1, /* all entries of `path`, not deeper */
 };

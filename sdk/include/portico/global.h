@@ -29,6 +29,7 @@
 extern "C" {
 #endif
 
+/* What happens to the whole worker.  Since 1.0. */
 enum portico_global_event {
 	PORTICO_GLOBAL_NONE, /* ends an array */
 	/* Before the worker says that it is ready: connect, fill caches.  What
@@ -57,7 +58,8 @@ enum portico_global_event {
 	PORTICO_GLOBAL_COUNT
 };
 
-/* What is told; borrowed for the call.  Size first, members are appended. */
+/* What is told; borrowed for the call.  Size first, members are appended.
+ * Since 1.0. */
 struct portico_global {
 	uint32_t size;
 	enum portico_global_event event;
@@ -68,12 +70,14 @@ struct portico_global {
 };
 
 /* NEXT: go on.  DONE: CUSTOM: the others are not called; else as NEXT.
- * ERROR: as above; else it is logged.  PENDING is no answer here. */
+ * ERROR: as above; else it is logged.  PENDING is no answer here.  Called on
+ * the main thread.  Since 1.0. */
 typedef enum portico_verdict
 portico_global_fn(struct portico_worker *worker,
 		  const struct portico_global *global);
 
-/* Rows have a fixed size within one ABI major. */
+/* One subscription.  Rows have a fixed size within one ABI major; the array
+ * ends with a row whose event is PORTICO_GLOBAL_NONE.  Since 1.0. */
 struct portico_global_subscription {
 	enum portico_global_event event;
 	portico_global_fn *function;
