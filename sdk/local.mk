@@ -34,6 +34,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/testkit_client.h \
 	sdk/include/portico/global.h \
 	sdk/include/portico/change.h \
+	sdk/include/portico/regex.h \
 	sdk/include/portico/types.h \
 	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h
@@ -161,6 +162,7 @@ SYSTEM_TESTS += \
 	t/sdk/shared.t \
 	t/sdk/html_snippet.t \
 	t/sdk/global.t \
+	t/sdk/regex.t \
 	t/sdk/serving.t \
 	t/sdk/testkit.t \
 	t/sdk/tutorial.t \
@@ -196,6 +198,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/shared.la \
 	t/sdk/modules/shared-other.la \
 	t/sdk/modules/global.la \
+	t/sdk/modules/regex.la \
 	t/sdk/modules/two-symbols.la \
 	t/sdk/modules/undefined.la \
 	t/sdk/modules/whoami.la
@@ -284,6 +287,9 @@ t_sdk_modules_shared_other_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_global_la_SOURCES = t/sdk/modules/global.c
 t_sdk_modules_global_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_global_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_regex_la_SOURCES = t/sdk/modules/regex.c
+t_sdk_modules_regex_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_regex_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
 t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

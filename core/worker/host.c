@@ -111,6 +111,7 @@ const struct portico_host worker_host = {
 	.request_rewrites = host_request_rewrites,
 
 	.child = &worker_host_child,
+	.regex = &worker_host_regex,
 	.change = &worker_host_change,
 	.global = &worker_host_global,
 	.trailer = &worker_host_trailer,

@@ -138,6 +138,9 @@ bool host_request_is_authenticated(struct portico_request *request);
 /* host_child.c */
 extern const struct portico_host_child worker_host_child;
 
+/* host_regex.c */
+extern const struct portico_host_regex worker_host_regex;
+
 /* host_change.c */
 extern const struct portico_host_change worker_host_change;
 

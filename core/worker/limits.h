@@ -69,6 +69,13 @@
 #define REPORT_BYTES_MAX 256
 #define REPORT_INTERVAL_NS 10000000000ull
 
+/* Regular expressions: a pattern; a match, in PCRE2's steps; its memory, on
+ * the stack first. */
+#define REGEX_BYTES_MAX (16 * 1024)
+#define REGEX_STEPS_MAX 1000000
+#define REGEX_HEAP_KIB_MAX 1024
+#define REGEX_MATCH_BYTES 1024
+
 /* Files that modules watch. */
 #define CHANGE_WATCHES_MAX 256
 #define CHANGE_DELAY_DEFAULT_NS 100000000ull

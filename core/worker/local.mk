@@ -50,6 +50,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_shared.c \
 	core/worker/host_global.c \
 	core/worker/host_change.c \
+	core/worker/host_regex.c \
 	core/worker/host_variable.c \
 	core/worker/host_worker.c \
 	core/worker/limits.h \

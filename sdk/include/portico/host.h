@@ -28,6 +28,7 @@ struct portico_host_process; /* process.h */
 struct portico_host_resolve; /* resolve.h */
 struct portico_form; /* form.h */
 struct portico_host_child; /* child.h */
+struct portico_host_regex; /* regex.h */
 struct portico_host_change; /* change.h */
 struct portico_host_global; /* global.h */
 struct portico_host_trailer; /* trailer.h */
@@ -284,6 +285,7 @@ struct portico_host {
 	const struct portico_host_background *background; /* background.h */
 	const struct portico_host_global *global; /* global.h */
 	const struct portico_host_change *change; /* change.h */
+	const struct portico_host_regex *regex; /* regex.h */
 };
 
 #ifdef __cplusplus

@@ -20,6 +20,7 @@
 #include <portico/module.h>
 #include <portico/process.h>
 #include <portico/query.h>
+#include <portico/regex.h>
 #include <portico/request.h>
 #include <portico/resolve.h>
 #include <portico/response.h>
