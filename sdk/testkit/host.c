@@ -649,4 +649,5 @@ const struct portico_host worker_host = {
 	.client = &kit_host_client,
 	.shared = &kit_host_shared.table,
 	.resolve = &kit_host_resolve.table,
+	.regex = &worker_host_regex,
 };

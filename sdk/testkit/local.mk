@@ -38,6 +38,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/worker/host_form.c \
 	core/worker/host_identity.c \
 	core/worker/host_parameters.c \
+	core/worker/host_regex.c \
 	core/worker/host_request.c \
 	core/worker/host_response.c \
 	core/worker/host_variable.c \

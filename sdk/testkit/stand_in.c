@@ -126,6 +126,13 @@ children_close(struct portico_request *parent)
 	(void)parent;
 }
 
+/* Of a worker with a main thread. */
+void
+globals_fini(struct portico_worker *worker)
+{
+	(void)worker;
+}
+
 /* ---- what a pool shares: missing.c ------------------------------------------------- */
 
 struct shared *

@@ -59,15 +59,19 @@ parameter(struct portico_request *request, struct portico_slice name)
 	return value;
 }
 
+static uint32_t
+number(struct portico_slice text)
+{
+	return (uint32_t)strtoul(text.data, NULL, 10);
+}
+
 static void
 match(struct portico_request *request, const struct portico_regex *regex)
 {
 	struct portico_slice captures[32];
 	struct portico_slice wanted =
 		parameter(request, PORTICO_SLICE("capacity"));
-	uint32_t count, capacity = wanted.length == 0 ?
-					   32 :
-					   (uint32_t)atoi(wanted.data);
+	uint32_t count, capacity = wanted.length == 0 ? 32 : number(wanted);
 	enum portico_status status = portico_regex_match(
 		regex, parameter(request, PORTICO_SLICE("text")), captures,
 		capacity, &count);
@@ -101,9 +105,8 @@ handle(struct portico_request *request)
 	}
 	if (portico_regex_compile(
 		    pattern.data,
-		    (uint32_t)atoi(
-			    parameter(request, PORTICO_SLICE("flags")).data),
-		    &regex, &err) != PORTICO_OK) {
+		    number(parameter(request, PORTICO_SLICE("flags"))), &regex,
+		    &err) != PORTICO_OK) {
 		put(request, err.message, strlen(err.message));
 		portico_regex_free(regex);
 		return PORTICO_DONE;
