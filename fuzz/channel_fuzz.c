@@ -334,14 +334,17 @@ use_descriptor(struct scene *scene, const struct channel_descriptor *descriptor)
 		break;
 	}
 	case CHANNEL_RESPONSE:
+	case CHANNEL_UPGRADE:
 		ASSERT(descriptor->count > 0 && descriptor->extra > 0 &&
 		       descriptor->extra <= descriptor->refs[0].length);
 		break;
 	case CHANNEL_WINDOW:
 		ASSERT(descriptor->value > 0);
 		break;
-	case CHANNEL_BODY:
 	case CHANNEL_FLUSH:
+		ASSERT(descriptor->value <= CHANNEL_FLUSH_SHUTDOWN);
+		break;
+	case CHANNEL_BODY:
 		break;
 	case CHANNEL_END:
 		channel_block_returned(scene->listener,

@@ -35,6 +35,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/global.h \
 	sdk/include/portico/change.h \
 	sdk/include/portico/regex.h \
+	sdk/include/portico/tunnel.h \
 	sdk/include/portico/types.h \
 	sdk/include/portico/variable.h \
 	sdk/include/portico/worker.h
@@ -166,6 +167,7 @@ SYSTEM_TESTS += \
 	t/sdk/serving.t \
 	t/sdk/testkit.t \
 	t/sdk/tutorial.t \
+	t/sdk/tunnel.t \
 	t/worker/back-pressure.t \
 	t/worker/echo-2gib.t
 
@@ -199,6 +201,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/shared-other.la \
 	t/sdk/modules/global.la \
 	t/sdk/modules/regex.la \
+	t/sdk/modules/tunnel.la \
 	t/sdk/modules/two-symbols.la \
 	t/sdk/modules/undefined.la \
 	t/sdk/modules/whoami.la
@@ -290,6 +293,9 @@ t_sdk_modules_global_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_regex_la_SOURCES = t/sdk/modules/regex.c
 t_sdk_modules_regex_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_regex_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_tunnel_la_SOURCES = t/sdk/modules/tunnel.c
+t_sdk_modules_tunnel_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_tunnel_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS) -pthread
 t_sdk_modules_two_symbols_la_SOURCES = t/sdk/modules/two-symbols.c
 t_sdk_modules_two_symbols_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_two_symbols_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -38,6 +38,8 @@ static const struct shape from_listener_shapes[CHANNEL_TYPES] = {
 static const struct shape from_worker_shapes[CHANNEL_TYPES] = {
 	[CHANNEL_RESPONSE] = { SHAPE_REFERENCES, DONE_FLAGS, 1,
 			       CHANNEL_REFERENCES_MAX, true, true },
+	[CHANNEL_UPGRADE] = { SHAPE_REFERENCES, 0, 1, CHANNEL_REFERENCES_MAX,
+			      true, true },
 	[CHANNEL_BODY] = { SHAPE_REFERENCES, DONE_FLAGS, 0,
 			   CHANNEL_REFERENCES_MAX, true, true },
 	[CHANNEL_FILE] = { SHAPE_NONE, DONE_FLAGS, 0, 0, true, true },
@@ -84,6 +86,7 @@ values_fault(const struct channel_descriptor *descriptor)
 {
 	switch ((enum channel_type)descriptor->type) {
 	case CHANNEL_RESPONSE:
+	case CHANNEL_UPGRADE:
 		if (descriptor->extra == 0 ||
 		    descriptor->extra > descriptor->refs[0].length)
 			return "response head longer than its block's bytes";
@@ -125,7 +128,7 @@ values_fault(const struct channel_descriptor *descriptor)
 			return "drop of a segment that cannot be dropped";
 		return NULL;
 	case CHANNEL_FLUSH:
-		if (descriptor->value > CHANNEL_FLUSH_WINDOW)
+		if (descriptor->value > CHANNEL_FLUSH_SHUTDOWN)
 			return "unknown kind of flush";
 		return NULL;
 	case CHANNEL_REQUEST:
@@ -133,7 +136,6 @@ values_fault(const struct channel_descriptor *descriptor)
 	case CHANNEL_RELEASE:
 	case CHANNEL_END:
 	case CHANNEL_DRAIN:
-	case CHANNEL_UPGRADE:
 	case CHANNEL_CACHE_FLUSH:
 	case CHANNEL_TYPES:
 		return NULL;

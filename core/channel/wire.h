@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define CHANNEL_MAGIC 0x504f4348u /* "POCH" */
-#define CHANNEL_VERSION 4
+#define CHANNEL_VERSION 5
 
 /* The unit of sharing between two cores. */
 #define CHANNEL_CACHE_LINE 64
@@ -85,6 +85,11 @@ struct channel_reference {
  *            follows it in refs[0] and all of refs[1..count) is body.
  *            flags: LAST, FLUSH.  At most one per request.
  *   BODY     refs[0..count) are response body in order.  flags: LAST, FLUSH
+ *   UPGRADE  in the place of RESPONSE, for a request whose head has the flag
+ *            HTTP_REQUEST_UPGRADE: as RESPONSE, with status 101 and without
+ *            flags.  From here on request and response are a tunnel: BODY down
+ *            is whatever the client sends (as far as WINDOW allows, LAST: it
+ *            sends no more), BODY up goes to the client as it is.
  *   FILE     `value2` bytes at offset `value` of the file that was passed
  *            under the number `extra`.  flags: LAST.  Counts against no window
  *            (the worker goes by FILE_SENT); 65536 spans of a channel may wait
@@ -98,7 +103,7 @@ struct channel_reference {
  *   WINDOW   `value` more bytes of request body are wanted.  The first one
  *            makes the listener answer Expect: 100-continue.
  *   RELEASE, SEGMENT_DROP as above, in the other direction
- *   UPGRADE, CACHE_FLUSH  reserved
+ *   CACHE_FLUSH  reserved
  *
  * LAST on RESPONSE, BODY or FILE says that the response is complete; END
  * still follows, unless flag END is set too, which saves that descriptor.
@@ -138,10 +143,12 @@ enum channel_abort {
 };
 
 /* WINDOW: the worker waits until the client has taken all of it, and is to get
- * the window back then, however small. */
+ * the window back then, however small.  SHUTDOWN, of a tunnel: no more bytes
+ * will come, the client is to be told when it has all; it may go on sending. */
 enum channel_flush {
 	CHANNEL_FLUSH_PLAIN,
 	CHANNEL_FLUSH_WINDOW,
+	CHANNEL_FLUSH_SHUTDOWN,
 };
 
 #define CHANNEL_REFERENCES_MAX 4

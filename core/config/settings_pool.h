@@ -43,6 +43,7 @@ struct settings_pool {
 	uint64_t activation_timeout;
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
+	uint64_t tunnel_idle_timeout; /* 0 = none */
 	uint64_t revoke_after; /* 0 = never */
 	uint64_t loop_block_limit; /* of a module; 0 = it is not watched */
 	bool replay;

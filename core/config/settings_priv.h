@@ -62,6 +62,7 @@ struct raw_pool {
 	uint64_t activation_timeout;
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
+	uint64_t tunnel_idle_timeout;
 	uint64_t revoke_after;
 	uint64_t loop_block_limit;
 	bool replay;

@@ -211,6 +211,16 @@ static const struct config_field pool_fields[] = {
 			.min = SECOND / 100, .max = DAY,
 			.prose = "How long a module may hold up a loop until "
 				 "the log names it. 0: no limit."),
+	CONFIG_DURATION(struct raw_pool, tunnel_idle_timeout,
+			"tunnelIdleTimeout", .fallback = "0",
+			.flags = CONFIG_ZERO, .min = SECOND / 1000,
+			.max = 365 * DAY,
+			.prose = "How long no byte may pass in either "
+				 "direction of a tunnel (WebSocket and other "
+				 "upgraded connections), to which "
+				 "executionTimeout and responseIdleTimeout do "
+				 "not apply; then it is cut, "
+				 "Timer_ConnectionIdle. 0: no limit."),
 	CONFIG_DURATION(struct raw_pool, revoke_after, "revokeAfter",
 			.fallback = "50ms", .flags = CONFIG_ZERO,
 			.min = SECOND / 1000, .max = DAY,

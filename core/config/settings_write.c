@@ -101,6 +101,7 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 	put_duration(json, "activationTimeout", pool->activation_timeout);
 	put_duration(json, "executionTimeout", pool->execution_timeout);
 	put_duration(json, "responseIdleTimeout", pool->response_idle_timeout);
+	put_duration(json, "tunnelIdleTimeout", pool->tunnel_idle_timeout);
 	put_duration(json, "revokeAfter", pool->revoke_after);
 	put_duration(json, "loopBlockLimit", pool->loop_block_limit);
 	json_object_set_new(json, "replay", json_boolean(pool->replay));

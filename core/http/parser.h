@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/http/limits.h"
+#include "core/http/method.h"
 #include "core/http/reason.h"
 
 enum http_parse_result {
@@ -101,6 +102,21 @@ struct http_parsed_head {
 	uint16_t connection; /* private to the parser */
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
+
+/*
+ * Whether 101 may be an answer.  RFC 9110 section 7.8 lets a server ignore the
+ * wish: it is ignored where a body would come before what is upgraded to, and
+ * where the answer has no content.
+ */
+static inline bool
+http_parsed_may_upgrade(const struct http_parsed_head *head)
+{
+	return head->upgrade && !head->chunked &&
+	       (head->content_length == 0 ||
+		head->content_length == HTTP_LENGTH_NONE) &&
+	       head->method != HTTP_METHOD_HEAD &&
+	       head->method != HTTP_METHOD_CONNECT;
+}
 
 /* Embedded in a connection. */
 struct http_parser {

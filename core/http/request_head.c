@@ -48,7 +48,7 @@ implied_flags(const struct http_request_source *source)
 		flags |= HTTP_REQUEST_KEEP_ALIVE;
 	if (parsed->expect_continue)
 		flags |= HTTP_REQUEST_EXPECT_CONTINUE;
-	if (parsed->upgrade)
+	if (http_parsed_may_upgrade(parsed))
 		flags |= HTTP_REQUEST_UPGRADE;
 	if (parsed->target_form == HTTP_TARGET_ASTERISK)
 		flags |= HTTP_REQUEST_ASTERISK;

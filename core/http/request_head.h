@@ -64,7 +64,7 @@ enum http_deadline {
 #define HTTP_REQUEST_CHUNKED 0x0001u /* body of unknown length follows */
 #define HTTP_REQUEST_KEEP_ALIVE 0x0002u /* the client wants it */
 #define HTTP_REQUEST_EXPECT_CONTINUE 0x0004u
-#define HTTP_REQUEST_UPGRADE 0x0008u
+#define HTTP_REQUEST_UPGRADE 0x0008u /* may be answered with 101 */
 #define HTTP_REQUEST_HAS_QUERY 0x0010u /* a '?', even with nothing after */
 #define HTTP_REQUEST_ASTERISK 0x0020u /* OPTIONS *: the path is "*" */
 #define HTTP_REQUEST_ABSOLUTE 0x0040u /* the target was in absolute-form */

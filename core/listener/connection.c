@@ -56,7 +56,7 @@ connection_watch_input(struct listener_connection *connection, bool on)
 		connection->half_closed = false;
 	} else if (!connection->half_closed) {
 		events |= UV_DISCONNECT;
-	} else {
+	} else if (!connection->shut) {
 		/* Nothing to be awaited but a reset, which libuv tells to
 		 * whoever waits for anything. */
 		events |= UV_PRIORITIZED;

@@ -35,6 +35,7 @@ struct listener_connection {
 	bool tls;
 	bool processing; /* connection_process is at work */
 	bool half_closed; /* the client sends no more; not while we read */
+	bool shut; /* nor do we: of a tunnel */
 	/* See half_close.h. */
 	bool fin_seen;
 	bool asked;

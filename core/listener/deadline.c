@@ -96,10 +96,13 @@ next_due(struct listener_request *request, uint64_t now)
 		return due;
 	/* Whatever makes the worker the next to speak is noted as progress;
 	 * until then the time does not run, but it may begin at any moment. */
-	if (offered || !waits_for_worker(request))
+	if (offered ||
+	    (!waits_for_worker(request) && !request_is_tunnel(request)))
 		request->progress = now;
 	consider(&due, request->progress + request->response_idle,
-		 HTTP_REASON_TIMER_RESPONSE_IDLE);
+		 request_is_tunnel(request) ?
+			 HTTP_REASON_TIMER_CONNECTION_IDLE :
+			 HTTP_REASON_TIMER_RESPONSE_IDLE);
 	return due;
 }
 
@@ -113,6 +116,8 @@ stage_name(const struct listener_request *request)
 		return "Queued";
 	if (is_offered(request))
 		return "Offered";
+	if (request_is_tunnel(request))
+		return "Tunnel";
 	if (request->lease == LEASE_RESPONDING)
 		return "Responding";
 	return "Running";

@@ -83,6 +83,9 @@ half_close_seen(struct listener_connection *connection)
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	connection->half_closed = true;
 	connection_watch_input(connection, false);
+	/* It said that it sends no more, and nothing else is meant by it. */
+	if (request_is_tunnel(request))
+		return;
 	if (request_body_is_cut_off(request)) {
 		connection_close(connection, HTTP_REASON_CONNECTION_DROPPED);
 		return;

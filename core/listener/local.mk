@@ -60,6 +60,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/snapshot.h \
 	core/listener/spare.h \
 	core/listener/sweep.c \
+	core/listener/tunnel.c \
+	core/listener/tunnel.h \
 	core/listener/task.c \
 	core/listener/task.h \
 	core/listener/timers.c \

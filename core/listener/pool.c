@@ -53,6 +53,7 @@ loop_pool_set_limits(struct loop_pool *pool,
 		.activation_timeout = settings->activation_timeout,
 		.execution_timeout = settings->execution_timeout,
 		.response_idle_timeout = settings->response_idle_timeout,
+		.tunnel_idle_timeout = settings->tunnel_idle_timeout,
 		.revoke_after = settings->revoke_after,
 	};
 }

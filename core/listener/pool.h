@@ -50,6 +50,7 @@ struct pool_limits {
 	uint64_t activation_timeout;
 	uint64_t execution_timeout;
 	uint64_t response_idle_timeout;
+	uint64_t tunnel_idle_timeout;
 	uint64_t revoke_after; /* 0 = never */
 };
 

@@ -153,6 +153,8 @@ state_name(const struct listener_request *request)
 			       "started" :
 			       "assigned";
 	case LEASE_RESPONDING:
+		if (request_is_tunnel(request) && !request->response_last)
+			return "tunnel";
 		return request->response_last ? "sending" : "responding";
 	case LEASE_DONE:
 		return "sending";

@@ -46,6 +46,7 @@ enum request_body {
 	BODY_NONE,
 	BODY_SIZED,
 	BODY_CHUNKED,
+	BODY_TUNNEL, /* whatever the client sends, to its end */
 	BODY_DONE, /* all of it was received */
 	BODY_FAILED, /* the client broke the framing */
 };
@@ -81,6 +82,10 @@ struct listener_request {
 	bool cut; /* the connection has to be reset */
 	bool wire_done; /* nothing more for or from the client */
 	bool drain; /* the answer is sent; the rest of the body is read */
+	bool tunnel_fin; /* the client's end was read; BODY_TUNNEL: and has to
+			    be told behind what lies in the input */
+	bool tunnel_ending; /* the worker sends no more */
+	bool tunnel_shut; /* and the client was told so */
 
 	struct listener_loop *loop;
 	struct listener_connection *connection; /* NULL: wire_done */
@@ -174,7 +179,8 @@ request_is_head_method(const struct listener_request *request)
 static inline bool
 request_body_pending(const struct listener_request *request)
 {
-	return request->body == BODY_SIZED || request->body == BODY_CHUNKED;
+	return request->body == BODY_SIZED || request->body == BODY_CHUNKED ||
+	       request->body == BODY_TUNNEL;
 }
 
 /* Text of the raw head. */
@@ -185,10 +191,21 @@ request_text(const struct listener_request *request, uint32_t offset,
 	return (struct portico_slice){ request->input.data + offset, length };
 }
 
+/* Answered with 101: bytes pass both ways (tunnel.h). */
+static inline bool
+request_is_tunnel(const struct listener_request *request)
+{
+	return request->framing == HTTP_FRAMING_TUNNEL;
+}
+
 /* ---- body (request_body.c) -------------------------------------------------- */
 
 /* Settles what the head says of a body.  False: it was refused. */
 bool request_body_begin(struct listener_request *request);
+
+/* From now on all that the client sends is body, what lies in the input
+ * first. */
+void request_body_begin_tunnel(struct listener_request *request);
 
 /* The worker wants so many bytes more. */
 void request_body_window(struct listener_request *request, uint64_t bytes);

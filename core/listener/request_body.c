@@ -21,6 +21,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 #include "core/listener/response.h"
+#include "core/listener/tunnel.h"
 #include "core/listener/worker_channel.h"
 
 /* A chunk with less than this left is read through the input buffer, together
@@ -105,6 +106,17 @@ request_body_begin(struct listener_request *request)
 }
 
 void
+request_body_begin_tunnel(struct listener_request *request)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	ASSERT(request->body == BODY_NONE);
+	request->body = BODY_TUNNEL;
+	request->body_left = UINT64_MAX;
+	request->body_class = CHANNEL_BLOCK_4K;
+	make_framing_room(request);
+}
+
+void
 request_body_rewind(struct listener_request *request)
 {
 	CHECK(request, LISTENER_REQUEST_MAGIC);
@@ -180,7 +192,8 @@ too_large(const struct listener_request *request)
 {
 	uint64_t most = request->pool->limits.max_request_body;
 
-	return most != 0 && request->body_received > most;
+	return most != 0 && request->body_received > most &&
+	       request->body != BODY_TUNNEL;
 }
 
 /* `length` bytes are in the block, and after them `trailers` that are none of
@@ -332,6 +345,10 @@ receive(struct listener_request *request, void *data, size_t size)
 		request->connection->body_bytes += (uint64_t)got;
 		return (uint32_t)got;
 	}
+	if (got == 0 && request->body == BODY_TUNNEL) {
+		request->tunnel_fin = true;
+		return 0;
+	}
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))
 		connection_close(request->connection,
 				 HTTP_REASON_CONNECTION_DROPPED);
@@ -363,7 +380,7 @@ direct_bytes(const struct listener_request *request)
 {
 	const struct request_input *input = &request->input;
 
-	if (request->body == BODY_SIZED)
+	if (request->body != BODY_CHUNKED)
 		return request->body_held &&
 				       request->body_left <=
 					       input->capacity - input->end ?
@@ -382,7 +399,7 @@ account(struct listener_request *request, const char *data, uint32_t length)
 	struct portico_slice payload;
 	size_t consumed;
 
-	if (request->body == BODY_SIZED) {
+	if (request->body != BODY_CHUNKED) {
 		request->body_left -= length;
 		return request->body_left == 0;
 	}
@@ -427,7 +444,7 @@ use_input(struct listener_request *request)
 
 	if (data == NULL)
 		return;
-	if (request->body == BODY_SIZED)
+	if (request->body != BODY_CHUNKED)
 		sized_from_input(request, data, size, block);
 	else
 		chunked_from_input(request, data, size, block);
@@ -440,7 +457,7 @@ gathers(const struct listener_request *request)
 	uint32_t rest = input_rest(request);
 
 	return request->body_pieces >= BODY_PIECES_FREE &&
-	       rest < BODY_GATHER_BYTES &&
+	       rest < BODY_GATHER_BYTES && !request->tunnel_fin &&
 	       request->input.end < request->input.capacity &&
 	       !(request->body == BODY_SIZED && rest >= request->body_left);
 }
@@ -455,12 +472,14 @@ request_body_is_awaited(const struct listener_request *request)
 		request->lease == LEASE_RESPONDING);
 }
 
-/* The client's time for the next bytes begins, or nobody waits for any. */
+/* The client's time for the next bytes begins, or nobody waits for any.  In a
+ * tunnel it has all the time there is. */
 static void
 set_timer(struct listener_request *request)
 {
 	connection_await_body(request->connection,
-			      request_body_is_awaited(request));
+			      request_body_is_awaited(request) &&
+				      request->body != BODY_TUNNEL);
 }
 
 bool
@@ -477,7 +496,7 @@ request_body_receive(struct listener_request *request)
 			send_trailers(request);
 		} else if (input_rest(request) > 0 && !gathers(request)) {
 			use_input(request);
-		} else if (received) {
+		} else if (received || request->tunnel_fin) {
 			break; /* others want a turn */
 		} else {
 			direct = direct_bytes(request);
@@ -491,6 +510,12 @@ request_body_receive(struct listener_request *request)
 		 * but a lease keeps it until the worker's END. */
 		if (connection->request != request)
 			return false;
+	}
+	if (request->tunnel_fin && request->body == BODY_TUNNEL &&
+	    input_rest(request) == 0 && !request->aborted &&
+	    request->lease == LEASE_RESPONDING) {
+		tunnel_client_ended(request);
+		return false;
 	}
 	set_timer(request);
 	return request_body_is_awaited(request) ||

@@ -19,6 +19,7 @@
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
+#include "core/listener/tunnel.h"
 #include "core/listener/worker_channel.h"
 
 _Static_assert(LOOP_DISCARD_BYTES >= 65536, "a head may fill a block");
@@ -108,6 +109,8 @@ sent(struct listener_request *request, enum output_result result)
 			return;
 		}
 		connection_watch_output(connection, false);
+		if (request->tunnel_ending && tunnel_all_sent(request))
+			return;
 		break;
 	case OUTPUT_BLOCKED:
 	case OUTPUT_TURN:
@@ -255,7 +258,9 @@ take_bytes(struct listener_request *request, uint64_t bytes, bool *drop_r)
 	case HTTP_FRAMING_CLOSE:
 		return NULL;
 	case HTTP_FRAMING_TUNNEL:
-		return "tunnel that was not offered";
+		if (request->tunnel_ending)
+			return "bytes after the end of a tunnel";
+		return NULL;
 	}
 	return "unknown framing";
 }
@@ -316,8 +321,8 @@ complete(struct listener_request *request)
 	return true;
 }
 
-static void
-emit_options(struct listener_request *request,
+static inline void
+emit_options(struct listener_request *request, bool upgrade,
 	     struct http_emit_options *options)
 {
 	struct listener_loop *loop = request->loop;
@@ -334,13 +339,15 @@ emit_options(struct listener_request *request,
 			      (!pending || request_body_drainable(request) ||
 			       request->body_credit > 0),
 		.head_request = request_is_head_method(request),
+		.allow_upgrade = upgrade,
 	};
 }
 
 /* Emit into the loop's scratch; the head's size there, 0 for a lie. */
-static size_t
+static inline size_t
 emit(struct listener_request *request,
-     const struct channel_descriptor *descriptor, const char **lie_r)
+     const struct channel_descriptor *descriptor, bool upgrade,
+     const char **lie_r)
 {
 	struct listener_loop *loop = request->loop;
 	struct http_emit_options options;
@@ -352,7 +359,7 @@ emit(struct listener_request *request,
 	       channel_block_data(request->channel->channel,
 				  descriptor->refs[0]),
 	       descriptor->extra);
-	emit_options(request, &options);
+	emit_options(request, upgrade, &options);
 	length = http_response_head_emit_h1(loop->discard, descriptor->extra,
 					    &options, loop->output,
 					    LOOP_OUTPUT_BYTES, &info);
@@ -390,7 +397,7 @@ response_on_head(struct listener_request *request,
 		release_all(request, descriptor);
 		return NULL;
 	}
-	length = emit(request, descriptor, &lie);
+	length = emit(request, descriptor, false, &lie);
 	if (lie != NULL)
 		return lie;
 	request->response_seen = true;
@@ -411,6 +418,41 @@ response_on_head(struct listener_request *request,
 				      loop->output, length,
 				      request->channel->channel,
 				      &request->window_due));
+	return NULL;
+}
+
+const char *
+response_on_upgrade(struct listener_request *request,
+		    const struct channel_descriptor *descriptor)
+{
+	struct listener_loop *loop = request->loop;
+	const char *lie = NULL;
+	size_t length;
+
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (request->worker_head)
+		return "second response head for one request";
+	if (!http_parsed_may_upgrade(&request->head))
+		return "upgrade that the client did not ask for";
+	request->worker_head = true;
+	request->lease = LEASE_RESPONDING;
+	if (unwanted(request)) {
+		release_all(request, descriptor);
+		return NULL;
+	}
+	length = emit(request, descriptor, true, &lie);
+	if (lie != NULL)
+		return lie;
+	if (!request_is_tunnel(request))
+		return "upgrade with a status other than 101";
+	request->response_seen = true;
+	request->window_left = channel_window(request->channel->channel);
+	tunnel_begin(request);
+	lie = take_blocks(request, descriptor, descriptor->extra);
+	if (lie != NULL)
+		return lie;
+	output_set_head(&request->output, loop->output, length);
+	send_soon(request);
 	return NULL;
 }
 

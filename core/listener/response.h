@@ -20,6 +20,9 @@ struct listener_request;
  */
 const char *response_on_head(struct listener_request *request,
 			     const struct channel_descriptor *descriptor);
+/* UPGRADE: the head of a tunnel. */
+const char *response_on_upgrade(struct listener_request *request,
+				const struct channel_descriptor *descriptor);
 const char *response_on_body(struct listener_request *request,
 			     const struct channel_descriptor *descriptor);
 const char *response_on_file(struct listener_request *request,

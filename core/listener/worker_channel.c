@@ -23,6 +23,7 @@
 #include "core/listener/request.h"
 #include "core/listener/response.h"
 #include "core/listener/revoke.h"
+#include "core/listener/tunnel.h"
 
 #define GENERATION_MAX 0xffffffu
 
@@ -508,6 +509,8 @@ take(struct worker_channel *channel, struct listener_request *request,
 	switch ((enum channel_type)descriptor->type) {
 	case CHANNEL_RESPONSE:
 		return response_on_head(request, descriptor);
+	case CHANNEL_UPGRADE:
+		return response_on_upgrade(request, descriptor);
 	case CHANNEL_BODY:
 		return response_on_body(request, descriptor);
 	case CHANNEL_FILE:
@@ -516,6 +519,8 @@ take(struct worker_channel *channel, struct listener_request *request,
 		/* All leaves at the end of the turn anyhow. */
 		if (descriptor->value == CHANNEL_FLUSH_WINDOW)
 			response_on_window_wanted(request);
+		if (descriptor->value == CHANNEL_FLUSH_SHUTDOWN)
+			return tunnel_on_shutdown(request);
 		return NULL;
 	case CHANNEL_WINDOW:
 		request_body_window(request, descriptor->value);
@@ -530,7 +535,6 @@ take(struct worker_channel *channel, struct listener_request *request,
 		response_on_end(request,
 				(descriptor->flags & CHANNEL_FLAG_FAILED) != 0);
 		return NULL;
-	case CHANNEL_UPGRADE:
 	case CHANNEL_CACHE_FLUSH:
 	case CHANNEL_REQUEST:
 	case CHANNEL_FILE_CLOSE:
@@ -596,6 +600,7 @@ replayable(const struct listener_request *request)
 	return request->pool->limits.replay && !request->replayed &&
 	       !request->aborted && request_body_is_whole(request) &&
 	       !request->own_response && request->output.sent == 0 &&
+	       !request_is_tunnel(request) &&
 	       http_method_is_idempotent(
 		       (enum http_method)request->head.method);
 }

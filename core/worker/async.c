@@ -9,6 +9,7 @@
 #include "core/worker/offload.h"
 #include "core/worker/request.h"
 #include "core/worker/token.h"
+#include "core/worker/tunnel.h"
 #include "core/worker/worker.h"
 
 #define TIMER_MAGIC 0x54494d52u
@@ -27,6 +28,8 @@ wait_begin(struct portico_request *request, enum wait_kind kind,
 	request->wait.resume = resume;
 	request->wait.self = request->current;
 	request->wait.arg = arg;
+	if (request->response.tunnel)
+		tunnel_flush(request);
 	return PORTICO_OK;
 }
 

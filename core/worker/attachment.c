@@ -12,6 +12,7 @@
 #include "core/worker/limits.h"
 #include "core/worker/program.h"
 #include "core/worker/request.h"
+#include "core/worker/tunnel.h"
 
 /* ---- room -------------------------------------------------------------------------- */
 
@@ -119,6 +120,11 @@ drained(struct attachment *attachment)
 	if (attachment->counted)
 		atomic_fetch_sub(&attachment->loop->open_channels, 1);
 	attachment->counted = false;
+	LIST_FOREACH(struct portico_request, link, request,
+		     &attachment->requests) {
+		if (request->wait.kind == WAIT_TUNNEL)
+			tunnel_look(request);
+	}
 }
 
 void

@@ -8,6 +8,7 @@
 #include "core/worker/program.h"
 #include "core/worker/request.h"
 #include "core/worker/application.h"
+#include "core/worker/tunnel.h"
 
 static void
 chunks_grow(struct portico_request *request)
@@ -64,6 +65,8 @@ body_receive(struct portico_request *request,
 		body->complete = true;
 	if (request->wait.kind == WAIT_BODY && body_readable(request))
 		request_ready(request);
+	else if (request->wait.kind == WAIT_TUNNEL)
+		tunnel_look(request);
 }
 
 static void
@@ -89,11 +92,28 @@ chunk_release(struct portico_request *request)
 		return;
 	attachment_release(request->attachment, body->lent);
 	body->lent = CHANNEL_BLOCK_NONE;
-	/* In halves: a WINDOW for every chunk would cost more than the body. */
-	if (!body->complete && body->released >= BODY_WINDOW_BYTES / 2) {
+	/* In halves: a WINDOW for every chunk would cost more than the body.
+	 * Of a tunnel also by pieces: the listener gathers small ones when it
+	 * has sent many that were not used. */
+	if (!body->complete && (body->released >= BODY_WINDOW_BYTES / 2 ||
+				(request->response.tunnel &&
+				 ++body->pieces >= TUNNEL_WINDOW_PIECES))) {
 		window_ask(request, body->released);
 		body->released = 0;
+		body->pieces = 0;
 	}
+}
+
+void
+body_begin_tunnel(struct portico_request *request)
+{
+	struct body *body = &request->body;
+
+	body->expected = true;
+	body->complete = body->ended = false;
+	body->asked = true;
+	body->released = 0;
+	window_ask(request, BODY_WINDOW_BYTES);
 }
 
 void
@@ -123,7 +143,7 @@ body_readable(const struct portico_request *request)
 static enum portico_status
 tell_readers(struct portico_request *request)
 {
-	if (request->application->reads_entity &&
+	if (request->application->reads_entity && !request->response.tunnel &&
 	    program_notify(request, PIPELINE_STAGE_READ_ENTITY) ==
 		    PORTICO_ERROR)
 		return PORTICO_ABORTED;

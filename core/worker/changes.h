@@ -14,6 +14,7 @@
 
 struct arena;
 struct program_step;
+struct tunnel;
 
 /* ---- parameters.c: names with values, decoded --------------------------------- */
 
@@ -76,6 +77,7 @@ struct changes {
 						     nothing to settle */
 	bool rewritten_late; /* after BEGIN */
 	void *event_argument; /* of the custom event that runs */
+	struct tunnel *tunnel; /* tunnel.h; NULL: it is none */
 	unsigned event_depth; /* custom events raised within one another */
 };
 

@@ -10,6 +10,7 @@
 #include "core/worker/host_resolve.h"
 #include "core/worker/request.h"
 #include "core/worker/token.h"
+#include "core/worker/tunnel.h"
 #include "core/worker/worker.h"
 
 const struct portico_host worker_host = {
@@ -120,4 +121,5 @@ const struct portico_host worker_host = {
 	.resolve = &worker_host_resolve,
 	.process = &worker_host_process,
 	.background = &worker_host_background,
+	.tunnel = &worker_host_tunnel,
 };

@@ -48,6 +48,13 @@
 
 /* Request body asked for at once; asked again when half of it was read. */
 #define BODY_WINDOW_BYTES (128 * 1024)
+
+/* Tunnels.  Chunks that were read until the listener hears of it, though they
+ * are few bytes; fewer than half of the listener's BODY_PIECES_FREE.  And how
+ * many pieces of less than so many bytes may be out to the client. */
+#define TUNNEL_WINDOW_PIECES 24
+#define TUNNEL_SMALL_BYTES 1024
+#define TUNNEL_PIECES_MAX 32
 #define BODY_CHUNKS_INLINE 4
 
 /* What filters may have produced beyond the room there is. */

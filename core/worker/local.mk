@@ -90,6 +90,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/token.h \
 	core/worker/watchdog.c \
 	core/worker/watchdog.h \
+	core/worker/tunnel.c \
+	core/worker/tunnel.h \
 	core/worker/worker.c \
 	core/worker/worker.h
 

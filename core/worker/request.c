@@ -125,6 +125,7 @@ body_begin(struct portico_request *request, bool has_body)
 	body->complete = body->ended = body->asked = false;
 	body->lent = CHANNEL_BLOCK_NONE;
 	body->released = 0;
+	body->pieces = 0;
 	body->memory = (struct portico_slice){ NULL, 0 };
 	body->trailers = NULL;
 	body->trailers_lost = false;
@@ -266,6 +267,7 @@ request_abort(struct portico_request *request)
 		children_abort(request);
 	if (request->wait.kind == WAIT_BODY ||
 	    request->wait.kind == WAIT_RESPONSE ||
+	    request->wait.kind == WAIT_TUNNEL ||
 	    request->wait.kind == WAIT_CHILD)
 		request_ready(request);
 }

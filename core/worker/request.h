@@ -41,6 +41,7 @@ enum wait_kind {
 	WAIT_BODY, /* portico_body_wait */
 	WAIT_SERVICE, /* for what is in request->services */
 	WAIT_RESPONSE, /* portico_response_wait, or the core at the end */
+	WAIT_TUNNEL, /* portico_tunnel_wait */
 	WAIT_CHILD, /* portico_child_wait; or a child that has not begun */
 };
 
@@ -64,6 +65,7 @@ struct body {
 	bool asked; /* the first WINDOW went out */
 	uint32_t lent; /* block handed out, or CHANNEL_BLOCK_NONE */
 	uint32_t released; /* bytes given back since the last WINDOW */
+	uint16_t pieces; /* of a tunnel: chunks of these */
 	struct portico_slice memory; /* of a child: all of it, until read */
 	char *trailers; /* their lines, in the arena; NULL: none */
 	uint32_t trailers_length; /* bytes */
@@ -180,6 +182,8 @@ void request_blame(const struct portico_request *request, unsigned number,
 /* BODY: the blocks belong to the request now. */
 void body_receive(struct portico_request *request,
 		  const struct channel_descriptor *descriptor);
+/* From now on it is what a client sends through a tunnel. */
+void body_begin_tunnel(struct portico_request *request);
 /* Gives back everything that is left. */
 void body_discard(struct portico_request *request);
 

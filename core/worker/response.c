@@ -195,6 +195,14 @@ response_set_field(struct portico_request *request, struct portico_slice name,
 	return field_append(request, id, name, value);
 }
 
+enum portico_status
+response_set_id(struct portico_request *request, enum http_header_id id,
+		struct portico_slice value)
+{
+	response_remove_id(request, id);
+	return field_append(request, id, PORTICO_SLICE(""), value);
+}
+
 bool
 response_find_field(const struct portico_request *request,
 		    struct portico_slice name, struct portico_slice *value_r)

@@ -45,6 +45,7 @@ struct response {
 	bool reserved; /* a piece is lent out */
 	bool patient; /* waits for its client, since memory is scarce */
 	bool file_blocked; /* the channel's socket is full, a timer runs */
+	bool tunnel; /* answered with 101 */
 	bool file_full; /* a span was refused since too many bytes wait */
 	uint16_t field_count, field_capacity;
 	uint32_t fields_bytes; /* upper bound of the fields in the head */
@@ -85,6 +86,10 @@ bool response_find_field(const struct portico_request *request,
 			 struct portico_slice *value_r);
 enum portico_status response_set_length(struct portico_request *request,
 					int64_t length);
+/* A field that modules may not write. */
+enum portico_status response_set_id(struct portico_request *request,
+				    enum http_header_id id,
+				    struct portico_slice value);
 void response_remove_id(struct portico_request *request,
 			enum http_header_id id);
 
@@ -150,6 +155,11 @@ void out_commit(struct portico_request *request, size_t length);
 enum portico_status out_push(struct portico_request *request, bool last);
 /* The same, and tell the listener not to wait for more. */
 enum portico_status out_flush(struct portico_request *request);
+/* The head of a tunnel, which the listener sends at once.  PORTICO_AGAIN: it
+ * found no block. */
+enum portico_status out_push_upgrade(struct portico_request *request);
+/* FLUSH of a kind other than the plain one. */
+void out_send_flush(struct portico_request *request, enum channel_flush kind);
 /* Send the held file after everything before it. */
 enum portico_status out_push_file(struct portico_request *request, bool last);
 /* Status or method have come to forbid the body: forget what is staged. */

@@ -9,6 +9,7 @@
 #include "core/worker/attachment.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
+#include "core/worker/tunnel.h"
 
 /* May bytes be added now?  OK, or why not. */
 static enum portico_status
@@ -493,6 +494,8 @@ response_progress(struct portico_request *request)
 		filter_drain(request);
 	if (request->wait.kind == WAIT_RESPONSE && response_writable(request))
 		request_ready(request);
+	else if (request->wait.kind == WAIT_TUNNEL)
+		tunnel_look(request);
 }
 
 void
@@ -519,5 +522,7 @@ response_window(struct portico_request *request, uint64_t bytes)
 		response->patient = false;
 		list_remove(&request->room_link);
 	}
+	if (response->tunnel)
+		tunnel_window(request);
 	response_progress(request);
 }

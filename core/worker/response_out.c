@@ -204,7 +204,6 @@ must_wait(struct portico_request *request)
 {
 	struct attachment *attachment = request->attachment;
 	struct response *response = &request->response;
-	struct channel_descriptor descriptor;
 
 	if (!is_scarce(request) || response->window >= attachment->window)
 		return false;
@@ -213,9 +212,7 @@ must_wait(struct portico_request *request)
 	response->patient = true;
 	list_add_tail(&attachment->patient, &request->room_link);
 	channel_want_plenty(attachment->channel);
-	descriptor_init(request, &descriptor, CHANNEL_FLUSH, false);
-	descriptor.value = CHANNEL_FLUSH_WINDOW;
-	attachment_send(attachment, &descriptor);
+	out_send_flush(request, CHANNEL_FLUSH_WINDOW);
 	return true;
 }
 
@@ -323,8 +320,8 @@ out_send_last(struct portico_request *request, bool end)
 	response->has_last = false;
 }
 
-static enum portico_status
-push_head(struct portico_request *request, bool last)
+static inline enum portico_status
+push_head_as(struct portico_request *request, enum channel_type type, bool last)
 {
 	struct response *response = &request->response;
 	struct channel_descriptor descriptor;
@@ -334,7 +331,7 @@ push_head(struct portico_request *request, bool last)
 		return PORTICO_AGAIN;
 	if (response->head_stale && !head_rewrite(request, &separate))
 		return PORTICO_AGAIN;
-	descriptor_init(request, &descriptor, CHANNEL_RESPONSE, last);
+	descriptor_init(request, &descriptor, type, last);
 	if (separate.block != CHANNEL_BLOCK_NONE) {
 		descriptor.extra = separate.length;
 		descriptor.refs[descriptor.count++] = separate;
@@ -353,6 +350,28 @@ push_head(struct portico_request *request, bool last)
 	response->data = NULL;
 	send_or_hold(request, &descriptor, last);
 	return PORTICO_OK;
+}
+
+static enum portico_status
+push_head(struct portico_request *request, bool last)
+{
+	return push_head_as(request, CHANNEL_RESPONSE, last);
+}
+
+enum portico_status
+out_push_upgrade(struct portico_request *request)
+{
+	return push_head_as(request, CHANNEL_UPGRADE, false);
+}
+
+void
+out_send_flush(struct portico_request *request, enum channel_flush kind)
+{
+	struct channel_descriptor descriptor;
+
+	descriptor_init(request, &descriptor, CHANNEL_FLUSH, false);
+	descriptor.value = kind;
+	attachment_send(request->attachment, &descriptor);
 }
 
 static enum portico_status

@@ -16,6 +16,7 @@
 #include "core/base/memory.h"
 #include "core/worker/limits.h"
 #include "core/worker/request.h"
+#include "core/worker/tunnel.h"
 
 #define TOKEN_TABLE_MAGIC 0x544f4b54u
 
@@ -95,9 +96,12 @@ slot_completed(struct token_slot *slot)
 	uint32_t number = slot->number;
 
 	slot_free(slot);
-	if (request != NULL && request->wait.kind == WAIT_TOKEN &&
-	    request->wait.token == number)
+	if (request == NULL)
+		return;
+	if (request->wait.kind == WAIT_TOKEN && request->wait.token == number)
 		request_ready(request);
+	else if (request->response.tunnel)
+		tunnel_woken(request, number);
 }
 
 static void

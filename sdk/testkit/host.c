@@ -650,4 +650,5 @@ const struct portico_host worker_host = {
 	.shared = &kit_host_shared.table,
 	.resolve = &kit_host_resolve.table,
 	.regex = &worker_host_regex,
+	.tunnel = &kit_host_tunnel.table,
 };

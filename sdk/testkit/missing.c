@@ -45,6 +45,7 @@ MISSING(background)
 MISSING(trailer)
 MISSING(shared)
 MISSING(resolve)
+MISSING(tunnel)
 
 void
 kit_missing_fill(void)
@@ -57,4 +58,5 @@ kit_missing_fill(void)
 	FILL(trailer);
 	FILL(shared);
 	FILL(resolve);
+	FILL(tunnel);
 }

@@ -22,6 +22,7 @@ MISSING_TABLE(background);
 MISSING_TABLE(trailer);
 MISSING_TABLE(shared);
 MISSING_TABLE(resolve);
+MISSING_TABLE(tunnel);
 
 /* Once, before the first module is loaded. */
 void kit_missing_fill(void);

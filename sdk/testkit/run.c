@@ -208,6 +208,7 @@ kit_state(const struct kit_request *request)
 	case WAIT_SERVICE:
 		return KIT_SERVICE;
 	case WAIT_CHILD:
+	case WAIT_TUNNEL:
 		break;
 	}
 	return KIT_OPEN;

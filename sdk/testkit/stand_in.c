@@ -11,6 +11,7 @@
 #include "core/worker/shared.h"
 #include "core/worker/token.h"
 #include "core/worker/watchdog.h"
+#include "core/worker/tunnel.h"
 #include "sdk/testkit/kit_priv.h"
 
 _Thread_local unsigned kit_offloaded;
@@ -195,5 +196,21 @@ uint32_t
 channel_files(const struct channel *channel)
 {
 	(void)channel;
+	UNREACHABLE();
+}
+
+/* ---- tunnels: the kit has none yet ----------------------------------------------------- */
+
+void
+tunnel_look(struct portico_request *request)
+{
+	(void)request;
+	UNREACHABLE();
+}
+
+void
+tunnel_window(struct portico_request *request)
+{
+	(void)request;
 	UNREACHABLE();
 }

@@ -141,6 +141,13 @@ bool evil_respond(struct evil *evil, struct evil_request *request,
 		  unsigned status, int64_t length, const char *body,
 		  unsigned flags);
 
+/* The same as another type of descriptor; `upgrade`: with that field. */
+bool evil_respond_as(struct evil *evil, struct evil_request *request,
+		     enum channel_type type, unsigned status, bool upgrade,
+		     unsigned flags);
+/* Whether the client may be answered with 101. */
+bool evil_may_upgrade(struct evil *evil, const struct evil_request *request);
+
 /* A message on a channel's socket, with descriptors; any size. */
 bool evil_message(int socket, const void *data, size_t size, const int *fds,
 		  size_t nfds);

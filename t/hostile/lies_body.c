@@ -266,7 +266,83 @@ starve(struct evil *evil, struct evil_request *request, int variant)
 	return true;
 }
 
+/* ---- tunnels ------------------------------------------------------------------------- */
+
+enum {
+	TUNNEL_UNASKED,
+	TUNNEL_SHUTDOWN_OF_NONE,
+	TUNNEL_200,
+	TUNNEL_WITHOUT_FIELD,
+	TUNNEL_AS_RESPONSE,
+	TUNNEL_TWICE,
+	TUNNEL_TWO_SHUTDOWNS,
+	TUNNEL_BYTES_AFTER_SHUTDOWN,
+	TUNNEL_HONEST,
+};
+
+static void
+shut_down(struct evil *evil, struct evil_request *request)
+{
+	struct channel_descriptor flush =
+		evil_describe(request, CHANNEL_FLUSH, 0);
+
+	flush.value = CHANNEL_FLUSH_SHUTDOWN;
+	evil_forge(evil_channel_of(evil, request), &flush);
+}
+
+static bool
+tunnel_head(struct evil *evil, struct evil_request *request, int variant)
+{
+	return evil_respond_as(
+		evil, request,
+		variant == TUNNEL_AS_RESPONSE ? CHANNEL_RESPONSE :
+						CHANNEL_UPGRADE,
+		variant == TUNNEL_200 ? 200 : 101,
+		variant != TUNNEL_WITHOUT_FIELD && variant != TUNNEL_200, 0);
+}
+
+static bool
+tunnel(struct evil *evil, struct evil_request *request, int variant)
+{
+	bool asked = evil_may_upgrade(evil, request);
+
+	if (!fresh(request) || asked != (variant > TUNNEL_SHUTDOWN_OF_NONE))
+		return false;
+	if (variant == TUNNEL_SHUTDOWN_OF_NONE) {
+		if (!evil_respond(evil, request, 200, -1, "", 0))
+			return false;
+	} else if (!tunnel_head(evil, request, variant)) {
+		return false;
+	}
+	if (variant == TUNNEL_TWICE)
+		return tunnel_head(evil, request, variant);
+	if (variant == TUNNEL_SHUTDOWN_OF_NONE ||
+	    variant >= TUNNEL_TWO_SHUTDOWNS)
+		shut_down(evil, request);
+	if (variant == TUNNEL_TWO_SHUTDOWNS)
+		shut_down(evil, request);
+	if (variant == TUNNEL_BYTES_AFTER_SHUTDOWN) {
+		(void)send_body(evil, request, CHANNEL_BLOCK_4K, 10, 0);
+		evil_publish(evil_channel_of(evil, request));
+	}
+	return true;
+}
+
 static const struct evil_kind kinds[] = {
+	{ "tunnel that nobody asked for", tunnel, TUNNEL_UNASKED, EVIL_CAUGHT,
+	  true, 0 },
+	{ "shutdown of a response", tunnel, TUNNEL_SHUTDOWN_OF_NONE,
+	  EVIL_CAUGHT, true, 0 },
+	{ "tunnel with status 200", tunnel, TUNNEL_200, EVIL_CAUGHT, true, 0 },
+	{ "tunnel without protocol", tunnel, TUNNEL_WITHOUT_FIELD, EVIL_CAUGHT,
+	  true, 0 },
+	{ "response with status 101", tunnel, TUNNEL_AS_RESPONSE, EVIL_CAUGHT,
+	  true, 0 },
+	{ "two tunnels", tunnel, TUNNEL_TWICE, EVIL_CAUGHT, true, 0 },
+	{ "two shutdowns", tunnel, TUNNEL_TWO_SHUTDOWNS, EVIL_CAUGHT, true, 0 },
+	{ "bytes after the shutdown", tunnel, TUNNEL_BYTES_AFTER_SHUTDOWN,
+	  EVIL_CAUGHT, true, 0 },
+	{ "tunnel that is left", tunnel, TUNNEL_HONEST, EVIL_MAYBE, true, 0 },
 	{ "body before head", body_before_head, 0, EVIL_CAUGHT, true, 0 },
 	{ "file before head", body_before_head, 1, EVIL_CAUGHT, true, 0 },
 	{ "two heads", two_heads, 0, EVIL_CAUGHT, true, 0 },

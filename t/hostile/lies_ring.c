@@ -26,7 +26,7 @@ static const struct forgery forgeries[] = {
 	  { .type = CHANNEL_REQUEST, ONE(EXISTING, 10) } },
 	{ "abort to the listener", { .type = CHANNEL_ABORT, .value = 1 } },
 	{ "drain to the listener", { .type = CHANNEL_DRAIN } },
-	{ "upgrade", { .type = CHANNEL_UPGRADE } },
+	{ "upgrade without a head", { .type = CHANNEL_UPGRADE } },
 	{ "cache flush", { .type = CHANNEL_CACHE_FLUSH } },
 	{ "flags of another type",
 	  { .type = CHANNEL_FLUSH, .flags = CHANNEL_FLAG_LAST } },

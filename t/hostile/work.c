@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/channel/message.h"
+#include "core/http/request_head.h"
 #include "core/http/response_head.h"
 
 /* ---- chance and time ----------------------------------------------------------- */
@@ -399,6 +400,45 @@ evil_respond(struct evil *evil, struct evil_request *request, unsigned status,
 	descriptor.extra = evil_head(memory, status, length);
 	memcpy(memory + descriptor.extra, body, size);
 	descriptor.refs[0].length = descriptor.extra + (uint32_t)size;
+	evil_forge(channel->channel, &descriptor);
+	request->state = EVIL_RESPONDING;
+	return true;
+}
+
+bool
+evil_may_upgrade(struct evil *evil, const struct evil_request *request)
+{
+	const struct http_request_head *head = channel_block_data(
+		evil_channel_of(evil, request), request->request.refs[0]);
+
+	return head != NULL && (head->flags & HTTP_REQUEST_UPGRADE) != 0;
+}
+
+bool
+evil_respond_as(struct evil *evil, struct evil_request *request,
+		enum channel_type type, unsigned status, bool upgrade,
+		unsigned flags)
+{
+	const struct http_response_head fixed = {
+		.status = (uint16_t)status,
+		.content_length = HTTP_RESPONSE_LENGTH_UNKNOWN,
+	};
+	struct evil_channel *channel = &evil->channels[request->channel];
+	struct channel_descriptor descriptor =
+		evil_describe(request, type, flags);
+	struct http_response_writer writer;
+
+	descriptor.refs[0] = evil_block(channel, CHANNEL_BLOCK_4K, NULL, 0);
+	if (descriptor.refs[0].block == CHANNEL_BLOCK_NONE)
+		return false;
+	http_response_head_begin(
+		&writer, evil_block_memory(channel, descriptor.refs[0].block),
+		4096);
+	if (upgrade)
+		http_response_head_add(&writer, HTTP_HEADER_UPGRADE, "x", 1);
+	descriptor.extra = (uint32_t)http_response_head_end(&writer, &fixed);
+	descriptor.count = 1;
+	descriptor.refs[0].length = descriptor.extra;
 	evil_forge(channel->channel, &descriptor);
 	request->state = EVIL_RESPONDING;
 	return true;

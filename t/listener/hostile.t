@@ -165,6 +165,8 @@ sub evil_request
 
 	return pick(
 		("GET $target HTTP/1.1\r\nHost: a\r\n\r\n") x 4,
+		("GET $target HTTP/1.1\r\nHost: a\r\nConnection: upgrade"
+			. "\r\nUpgrade: x\r\n\r\n" . 'c' x $size) x 2,
 		"HEAD $target HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET $target HTTP/1.0\r\n\r\n",
 		("POST $target HTTP/1.1\r\nHost: a\r\n"

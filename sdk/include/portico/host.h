@@ -33,6 +33,7 @@ struct portico_host_change; /* change.h */
 struct portico_host_global; /* global.h */
 struct portico_host_trailer; /* trailer.h */
 struct portico_host_shared; /* shared.h */
+struct portico_host_tunnel; /* tunnel.h */
 struct portico_multipart; /* form.h */
 struct portico_multipart_limits; /* form.h */
 struct portico_timer; /* async.h */
@@ -286,6 +287,7 @@ struct portico_host {
 	const struct portico_host_global *global; /* global.h */
 	const struct portico_host_change *change; /* change.h */
 	const struct portico_host_regex *regex; /* regex.h */
+	const struct portico_host_tunnel *tunnel; /* tunnel.h */
 };
 
 #ifdef __cplusplus

@@ -27,6 +27,7 @@
 #include <portico/rewrite.h>
 #include <portico/trailer.h>
 #include <portico/shared.h>
+#include <portico/tunnel.h>
 #include <portico/types.h>
 #include <portico/variable.h>
 #include <portico/worker.h>
