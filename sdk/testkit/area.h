@@ -9,10 +9,14 @@
 #include <portico/portico.h>
 
 extern const struct portico_host_client kit_host_client;
+extern const struct portico_host_shared kit_host_shared;
+extern const struct portico_host_trailer kit_host_trailer;
 
 /* Something is told; false: there is no news. */
 bool kit_client_turn(void);
+bool kit_shared_turn(void);
 /* At kit_close: what is left of it. */
 void kit_client_close(void);
+void kit_shared_close(void);
 
 #endif

@@ -265,6 +265,7 @@ kit_advance(struct kit *kit, uint64_t ns)
 		kit_turn(kit);
 	}
 	kit->now = until;
+	kit_turn(kit);
 }
 
 unsigned

@@ -63,6 +63,15 @@ kit_body_end(struct kit_request *request)
 }
 
 void
+kit_trailer(struct kit_request *request, const char *name, const char *value)
+{
+	CHECK(request, KIT_REQUEST_MAGIC);
+	if (request->request.body.complete)
+		kit_fail("kit_trailer: the body has ended already");
+	buffer_printf(&request->trailers, "%s: %s\r\n", name, value);
+}
+
+void
 kit_whole_body(struct kit_request *request, const void *data, size_t length)
 {
 	kit_expect_body(request, (int64_t)length);
@@ -111,6 +120,9 @@ body_read(struct portico_request *inner, struct portico_slice *chunk_r)
 	if (body->count == 0) {
 		if (!body->complete && body->expected)
 			return PORTICO_AGAIN;
+		if (!body->ended && request->trailers.length > 0)
+			trailers_receive(inner, request->trailers.data,
+					 (uint32_t)request->trailers.length);
 		body->ended = true;
 		return PORTICO_END;
 	}

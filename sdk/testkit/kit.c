@@ -359,6 +359,8 @@ kit_open(const struct kit_options *options, struct portico_error *err)
 		return kit;
 	kit->faults = NULL;
 	worker_free(&kit->worker);
+	kit_client_close();
+	kit_shared_close();
 	free_all(kit);
 	return NULL;
 }
@@ -409,6 +411,7 @@ kit_close(struct kit *kit)
 		kit_request_release(request);
 	check_descriptors(kit);
 	kit_client_close();
+	kit_shared_close();
 	failures = kit->failures.count;
 	free_all(kit);
 	return failures;

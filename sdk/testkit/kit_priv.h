@@ -120,6 +120,7 @@ struct kit_request {
 
 	struct list chunks; /* of the body, struct kit_piece */
 	struct kit_piece *lent;
+	struct buffer trailers; /* lines, until the body has ended */
 
 	bool answers;
 	unsigned answer_status;

@@ -28,7 +28,9 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/request.c \
 	sdk/testkit/run.c \
 	sdk/testkit/stand_in.c \
+	sdk/testkit/shared.c \
 	sdk/testkit/token.c \
+	sdk/testkit/trailer.c \
 	core/base/arena.c \
 	core/worker/application.c \
 	core/worker/calls.c \
@@ -41,6 +43,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/worker/host_regex.c \
 	core/worker/host_request.c \
 	core/worker/host_response.c \
+	core/worker/host_trailer.c \
 	core/worker/host_variable.c \
 	core/worker/host_worker.c \
 	core/worker/parameters.c \
@@ -84,6 +87,9 @@ t_unit_sdk_misuse_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit-t
 t_unit_sdk_testkit_t_SOURCES = t/unit/sdk/testkit-t.c
 t_unit_sdk_testkit_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_areas-t
+t_unit_sdk_testkit_areas_t_SOURCES = t/unit/sdk/testkit_areas-t.c
+t_unit_sdk_testkit_areas_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_client-t
 t_unit_sdk_testkit_client_t_SOURCES = t/unit/sdk/testkit_client-t.c
 t_unit_sdk_testkit_client_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

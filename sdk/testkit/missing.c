@@ -42,8 +42,6 @@ MISSING(global)
 MISSING(change)
 MISSING(process)
 MISSING(background)
-MISSING(trailer)
-MISSING(shared)
 MISSING(resolve)
 MISSING(tunnel)
 
@@ -55,8 +53,6 @@ kit_missing_fill(void)
 	FILL(change);
 	FILL(process);
 	FILL(background);
-	FILL(trailer);
-	FILL(shared);
 	FILL(resolve);
 	FILL(tunnel);
 }

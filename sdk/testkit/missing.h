@@ -19,8 +19,6 @@ MISSING_TABLE(global);
 MISSING_TABLE(change);
 MISSING_TABLE(process);
 MISSING_TABLE(background);
-MISSING_TABLE(trailer);
-MISSING_TABLE(shared);
 MISSING_TABLE(resolve);
 MISSING_TABLE(tunnel);
 

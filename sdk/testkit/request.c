@@ -33,6 +33,7 @@ request_make(struct kit *kit, const char *line)
 	made->length = -1;
 	buffer_init(&made->fields, 1 << 20);
 	buffer_init(&made->sent, SIZE_MAX);
+	buffer_init(&made->trailers, 1 << 20);
 	list_init(&made->chunks);
 	list_init(&made->work);
 	list_init(&made->answer_pieces);
@@ -318,6 +319,7 @@ kit_request_release(struct kit_request *request)
 	kit_fields_free(&request->response_fields);
 	buffer_fini(&request->fields);
 	buffer_fini(&request->sent);
+	buffer_fini(&request->trailers);
 	mem_free(request->line);
 	mem_free(request->raw);
 	mem_free(request->user);

@@ -257,7 +257,8 @@ kit_turn(struct kit *kit)
 		if (!list_empty(ready))
 			resume_one(LIST_FIRST(struct portico_request,
 					      ready_link, ready));
-		else if (!pump_one(kit) && !kit_client_turn())
+		else if (!pump_one(kit) && !kit_client_turn() &&
+			 !kit_shared_turn())
 			return;
 	}
 }

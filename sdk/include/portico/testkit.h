@@ -106,6 +106,9 @@ void kit_user(struct kit_request *request, const char *user, const char *type);
 void kit_expect_body(struct kit_request *request, int64_t length);
 /* A chunk arrives, before or while the request runs; what waits goes on. */
 void kit_body(struct kit_request *request, const void *data, size_t length);
+/* A trailer field (trailer.h), before the end of the body. */
+void kit_trailer(struct kit_request *request, const char *name,
+		 const char *value);
 /* No more of it comes. */
 void kit_body_end(struct kit_request *request);
 /* All of it at once: announced, and there. */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The test kit: shared state and trailer fields; and that an area which it
+ * does not have yet says so.
+ */
+#include "t/unit/sdk/puppet.h"
+
+#define SECOND UINT64_C(1000000000)
+
+static const struct portico_slice key = { "key", 3 };
+
+static void
+keys_and_values(void **state)
+{
+	char text[8] = "";
+	size_t length;
+	uint64_t sum;
+
+	(void)state;
+	assert_int_equal(portico_shared_get(key, text, 8, &length),
+			 PORTICO_NOT_FOUND);
+	assert_int_equal(portico_shared_put(key, PORTICO_SLICE("abc"),
+					    2 * SECOND, PORTICO_SHARED_ADD),
+			 PORTICO_OK);
+	assert_int_equal(portico_shared_put(key, PORTICO_SLICE("x"), 0,
+					    PORTICO_SHARED_ADD),
+			 PORTICO_EXISTS);
+	assert_int_equal(portico_shared_get(key, text, 2, &length),
+			 PORTICO_TOO_LARGE);
+	assert_int_equal(length, 3);
+	assert_int_equal(portico_shared_get(key, text, 8, &length), PORTICO_OK);
+	assert_string_equal(text, "abc");
+	assert_int_equal(portico_shared_swap(key, PORTICO_SLICE("no"),
+					     PORTICO_SLICE("x"), 0),
+			 PORTICO_STATE);
+	kit_advance(kit, 2 * SECOND);
+	assert_int_equal(portico_shared_get(key, text, 8, NULL),
+			 PORTICO_NOT_FOUND);
+	assert_int_equal(portico_shared_increment(key, 2, SECOND, &sum),
+			 PORTICO_OK);
+	kit_advance(kit, SECOND / 2);
+	assert_int_equal(portico_shared_increment(key, 3, SECOND, &sum),
+			 PORTICO_OK);
+	assert_int_equal(sum, 5);
+	kit_advance(kit, SECOND / 2); /* it was not prolonged */
+	assert_int_equal(portico_shared_remove(key), PORTICO_NOT_FOUND);
+	assert_int_equal(portico_shared_put((struct portico_slice){ "", 0 },
+					    key, 0, PORTICO_SHARED_SET),
+			 PORTICO_INVALID);
+	assert_clean();
+}
+
+static uint64_t seen;
+
+static void
+on_change(struct portico_request *request, uint64_t value, void *arg)
+{
+	(void)request;
+	(void)arg;
+	seen = value;
+}
+
+static enum portico_verdict
+watch(struct portico_request *request)
+{
+	struct portico_shared_counter *counter;
+
+	assert_int_equal(portico_shared_counter("hits", &counter), PORTICO_OK);
+	assert_non_null(
+		portico_shared_watch_start(request, counter, on_change, NULL));
+	return PORTICO_NEXT;
+}
+
+static void
+counters(void **state)
+{
+	struct kit_request *request = kit_request(kit, "GET", "/");
+	struct portico_shared_counter *counter;
+	uint64_t expected = 1;
+
+	(void)state;
+	puppet.begin = watch;
+	kit_event(request, PORTICO_EVENT_BEGIN, 0);
+	assert_int_equal(portico_shared_counter("hits", &counter), PORTICO_OK);
+	assert_int_equal(portico_shared_add(counter, 3), 3);
+	assert_false(portico_shared_exchange(counter, &expected, 9));
+	assert_int_equal(expected, 3);
+	assert_true(portico_shared_exchange(counter, &expected, 9));
+	assert_int_equal(portico_shared_value(counter), 9);
+	seen = 0;
+	kit_advance(kit, 0); /* whoever watches is told */
+	assert_int_equal(seen, 9);
+	kit_free(request);
+	portico_shared_set(counter, 10);
+	kit_advance(kit, 0);
+	assert_int_equal(seen, 9);
+	assert_clean();
+}
+
+static char trailer[64];
+
+static enum portico_verdict
+read_trailer(struct portico_request *request)
+{
+	struct portico_slice chunk, value = PORTICO_SLICE("-");
+
+	assert_int_equal(portico_request_trailer(
+				 request, PORTICO_SLICE("X-Sum"), &value),
+			 PORTICO_STATE);
+	while (portico_body_read(request, &chunk) == PORTICO_OK)
+		continue;
+	assert_int_equal(portico_request_trailer(request, PORTICO_SLICE("Host"),
+						 &value),
+			 PORTICO_NOT_FOUND);
+	assert_int_equal(portico_request_trailer(
+				 request, PORTICO_SLICE("x-sum"), &value),
+			 PORTICO_OK);
+	snprintf(trailer, sizeof(trailer), "%s", value.data);
+	return PORTICO_DONE;
+}
+
+static void
+trailers(void **state)
+{
+	struct kit_request *request = kit_request(kit, "POST", "/");
+
+	(void)state;
+	puppet.handler = read_trailer;
+	kit_body(request, "abc", 3);
+	kit_trailer(request, "X-Sum", "42");
+	kit_trailer(request, "Host", "evil");
+	kit_body_end(request);
+	assert_int_equal(kit_handle(request, NULL), PORTICO_DONE);
+	assert_string_equal(trailer, "42");
+	kit_free(request);
+	assert_clean();
+}
+
+static enum portico_verdict
+ask_depth(struct portico_request *request)
+{
+	return portico_child_depth(request) == 0 ? PORTICO_NEXT : PORTICO_DONE;
+}
+
+static void
+use_what_is_missing(void)
+{
+	struct kit *loud = kit_open(
+		&(struct kit_options){ .entry = portico_module_entry }, NULL);
+
+	puppet.begin = ask_depth;
+	kit_run(kit_request(loud, "GET", "/x"));
+}
+
+static void
+missing_area(void **state)
+{
+	char text[2000];
+	int status;
+
+	(void)state;
+	assert_clean();
+	status = unit_run_child(use_what_is_missing, text, sizeof(text));
+	assert_true(WIFSIGNALED(status));
+	assert_non_null(strstr(text, "the test kit has no child yet"));
+}
+
+#define KIT_TEST(name)                                                         \
+	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_TEST(keys_and_values),
+		KIT_TEST(counters),
+		KIT_TEST(trailers),
+		KIT_TEST(missing_area),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
