@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -47,11 +48,14 @@ give_up(const char *what, const char *name, int error)
 static void
 default_signals(void)
 {
-	const struct sigaction plain = { .sa_handler = SIG_DFL };
+	/* The kernel's struct, whatever its layout: SIG_DFL and nothing else.
+	 * The C library would not touch 32 and 33, which whoever started us
+	 * may have ignored. */
+	const uint64_t plain[8] = { 0 };
 	sigset_t none;
 
 	for (int i = 1; i < NSIG; i++)
-		sigaction(i, &plain, NULL);
+		syscall(SYS_rt_sigaction, i, plain, NULL, sizeof(uint64_t));
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
