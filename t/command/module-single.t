@@ -100,6 +100,7 @@ my $maps = slurp("/proc/$pid/maps");
 like($maps, qr/\Q$_\E/, "$_ is in the process that was started")
 	for qw(single-listener.so single-worker.so hello.so);
 my $http = Portico::Http->connect($port);
+$http->request('GET', '/'); # until it is accepted it has no inode
 my ($inode) = map { (split)[9] } grep { (split)[1] =~ /:\Q${\ sprintf '%04X', $port}\E$/
 	&& (split)[3] eq '01' } split /\n/, slurp('/proc/net/tcp');
 ok(await_condition(10, sub { grep { (readlink($_) // '') eq "socket:[$inode]" }
