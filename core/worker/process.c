@@ -387,6 +387,7 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 struct ping {
 	struct loop_message message;
 	struct process *process;
+	struct portico_worker *worker;
 	uint32_t id, next_loop;
 };
 
@@ -408,7 +409,8 @@ static void
 ping_pass(struct loop_message *message)
 {
 	struct ping *ping = CONTAINER_OF(message, struct ping, message);
-	struct portico_worker *worker = ping->process->worker;
+	/* The process may be letting go of it: loops end one after the other. */
+	struct portico_worker *worker = ping->worker;
 
 	if (ping->next_loop < worker->loop_count) {
 		loop_post(&worker->loops[ping->next_loop++], message);
@@ -471,6 +473,7 @@ receive_ping(struct process *process, const json_t *message)
 	ping = mem_zalloc(sizeof(*ping));
 	ping->message.run = ping_pass;
 	ping->process = process;
+	ping->worker = process->worker;
 	ping->id = request.id;
 	if (process->worker == NULL) {
 		ping_answer(&ping->message);

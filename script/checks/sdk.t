@@ -30,7 +30,10 @@ sub read_table {
 
 	my ($faked) = $kit =~ /^const struct $struct \w+ = \{\n(.*?)^\};/ms;
 	# Or all of it says that the kit has no such area yet.
-	my $missing = $kit =~ /^MISSING\(\Q@{[$prefix =~ s{->}{}r]}\E\)/m;
+	my $area = $prefix =~ s{->}{}r;
+	my $missing = $kit =~ /^MISSING\(\Q$area\E\)/m;
+	# Or it has the worker's own.
+	$faked = $filled if $kit =~ /&worker_host_\Q$area\E,/;
 
 	for my $entry ($table =~ /\(\*(\w+)\)\s*\(/g) {
 		$entries{$prefix . $entry} =
