@@ -64,6 +64,7 @@ noinst_LTLIBRARIES += \
 	sdk/examples/api-key/api-key.la \
 	sdk/examples/hello/hello.la \
 	sdk/examples/html-snippet/html-snippet.la \
+	sdk/examples/chat/chat.la \
 	sdk/examples/echo/echo.la
 sdk_examples_api_key_api_key_la_SOURCES = sdk/examples/api-key/api-key.c
 sdk_examples_api_key_api_key_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
@@ -75,6 +76,12 @@ sdk_examples_html_snippet_html_snippet_la_SOURCES = \
 	sdk/examples/html-snippet/html-snippet.c
 sdk_examples_html_snippet_html_snippet_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 sdk_examples_html_snippet_html_snippet_la_LDFLAGS = $(EXAMPLE_FLAGS)
+sdk_examples_chat_chat_la_SOURCES = \
+	sdk/examples/chat/chat.c \
+	sdk/examples/chat/websocket.c \
+	sdk/examples/chat/websocket.h
+sdk_examples_chat_chat_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+sdk_examples_chat_chat_la_LDFLAGS = $(EXAMPLE_FLAGS)
 sdk_examples_echo_echo_la_SOURCES = sdk/examples/echo/echo.c
 sdk_examples_echo_echo_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 sdk_examples_echo_echo_la_LDFLAGS = $(EXAMPLE_FLAGS)
@@ -108,6 +115,8 @@ EXTRA_DIST += \
 	sdk/examples/api-key/README.md \
 	sdk/examples/hello/Makefile \
 	sdk/examples/hello/README.md \
+	sdk/examples/chat/Makefile \
+	sdk/examples/chat/README.md \
 	sdk/examples/echo/Makefile \
 	sdk/examples/echo/README.md \
 	sdk/examples/greeting-cpp/Makefile \
@@ -136,6 +145,7 @@ dist_doc_DATA += \
 	docs/sdk/testing.md \
 	docs/sdk/tutorial.md \
 	docs/sdk/on-error.md \
+	docs/sdk/cookbook/websocket-echo.md \
 	docs/sdk/writing-a-module.md
 
 SYSTEM_TESTS += \
@@ -145,6 +155,7 @@ SYSTEM_TESTS += \
 	t/sdk/basics.t \
 	t/sdk/background.t \
 	t/sdk/changes.t \
+	t/sdk/chat.t \
 	t/sdk/client.t \
 	t/sdk/check_module.t \
 	t/sdk/cpp.t \
