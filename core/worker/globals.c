@@ -59,7 +59,7 @@ complain(const struct module_record *record, const char *what)
 	const struct log_context context = { .name = "module",
 					     .value = record->name };
 
-	log_warn(4070, &context, "%s", what);
+	log_warn(4090, &context, "%s", what);
 }
 
 /* The module's rows of this event; the verdict of the last one called. */

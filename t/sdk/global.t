@@ -12,7 +12,7 @@ use Test::More;
 
 my $server = Portico::Server->new(
 	pools => { main => { rapidFailProtectionMaxCrashes => 3 }, other => {} },
-	allow => [qr/P(?:4041|4070|5022|5093|5232|5002)/],
+	allow => [qr/P(?:4041|4090|5022|5093|5232|5002)/],
 );
 my $watched = $server->directory . '/watched';
 mkdir $watched or die $!;
@@ -136,7 +136,7 @@ configure({ preload => 'twice' });
 $server->command('reload');
 told(qr/hold released: 0/, 'a hold released');
 told(qr/again: -15/, '... twice');
-told(qr/P4070/, '... is told');
+told(qr/P4090/, '... is told');
 
 # ---- starts that fail --------------------------------------------------------------------
 
