@@ -318,6 +318,7 @@ test_notices(void **state)
 	assert_string_equal(told.what, "configuration");
 	assert_string_equal(told.text, "why");
 	assert_int_equal(told.value, 1);
+	json_decref(kept);
 	PASS(unhealthy, unhealthy, reported);
 	assert_string_equal(reported.module, "shop");
 	assert_string_equal(reported.reason, "leaks");
