@@ -37,10 +37,12 @@ is(get('192.0.2.7'), 'status 0 some 1 first 1 beyond 0 192.0.2.7 80 4 1',
 	'an address is its own');
 is(get('2001:db8::7'), 'status 0 some 1 first 1 beyond 0 2001:db8::7 80 6 1',
 	'... of the other family, too');
-like(get('localhost'), qr/^status 0 some 1 first 1 beyond 0 (127\.0\.0\.1|::1) 80 [46] 1$/,
+# A machine need not have a name for itself, but it knows this address.
+my $own = gethostbyname('localhost') ? 'localhost' : '127.0.0.1';
+like(get($own), qr/^status 0 some 1 first 1 beyond 0 (127\.0\.0\.1|::1) 80 [46] 1$/,
 	'a name');
-is(get('localhost', 'free'), 'returned 0', 'a lookup that is freed at once');
-like(get('localhost', 'later'), qr/^status 0 some 1/,
+is(get($own, 'free'), 'returned 0', 'a lookup that is freed at once');
+like(get($own, 'later'), qr/^status 0 some 1/,
 	'a lookup that has ended before it is waited for');
 like(get('no-such-name.invalid'), qr/^status -(3|10) some 0 first 0 beyond 0  0 0 0$/,
 	'a name that nobody has');
@@ -63,7 +65,7 @@ sub begin
 }
 
 my @waiting = map { begin("n$_.slow.test") } 1 .. 15;
-like(get('localhost'), qr/^status 0/,
+like(get($own), qr/^status 0/,
 	'others are looked up while fifteen names are slow');
 my $more = begin('n16.slow.test');
 is(get('192.0.2.8'), 'status 0 some 1 first 1 beyond 0 192.0.2.8 80 4 1',

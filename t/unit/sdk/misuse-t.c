@@ -546,7 +546,7 @@ open_it(struct portico_request *inner)
 {
 	struct portico_error err;
 
-	assert_int_equal(portico_file_open(inner, PORTICO_SLICE("hosts"),
+	assert_int_equal(portico_file_open(inner, PORTICO_SLICE("passwd"),
 					   &opened, &err),
 			 PORTICO_OK);
 	return PORTICO_NEXT;
@@ -574,7 +574,7 @@ descriptor_not_closed(void **state)
 	root_is_etc();
 	drive(open_it);
 	kit_free(request);
-	assert_told("that portico_file_open gave for \"hosts\" was not closed");
+	assert_told("that portico_file_open gave for \"passwd\" was not closed");
 	close(opened);
 }
 

@@ -321,7 +321,7 @@ send_file(struct portico_request *request)
 	struct portico_file *file;
 	int fd;
 
-	if (portico_file_open(request, PORTICO_SLICE("/hosts"), &fd, &err) !=
+	if (portico_file_open(request, PORTICO_SLICE("/passwd"), &fd, &err) !=
 	    PORTICO_OK)
 		return PORTICO_ERROR;
 	file = portico_file_adopt(fd);
