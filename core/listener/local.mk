@@ -118,6 +118,10 @@ t_unit_listener_lease_t_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=channel_block_alloc -Wl,--wrap=region_populate
 t_unit_listener_lease_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/tunnel-t
+t_unit_listener_tunnel_t_SOURCES = t/unit/listener/tunnel-t.c
+t_unit_listener_tunnel_t_LDADD = t/unit/listener/libstage.la \
+	$(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/error_page-t
 t_unit_listener_error_page_t_SOURCES = t/unit/listener/error_page-t.c
 t_unit_listener_error_page_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
