@@ -11,6 +11,7 @@ build_packages="gcc make autoconf automake libtool pkg-config perl
 	libuv1-dev libjansson-dev libpcre2-dev libcurl4-openssl-dev
 	libc6-dev"
 test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps gdb
+	openssl
 	python3.11-doc"
 
 say() {
