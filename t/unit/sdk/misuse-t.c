@@ -574,7 +574,8 @@ descriptor_not_closed(void **state)
 	root_is_etc();
 	drive(open_it);
 	kit_free(request);
-	assert_told("that portico_file_open gave for \"passwd\" was not closed");
+	assert_told(
+		"that portico_file_open gave for \"passwd\" was not closed");
 	close(opened);
 }
 
