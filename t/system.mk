@@ -70,6 +70,7 @@ EXTRA_DIST += \
 	t/lib/Portico/Mischief.pm \
 	t/lib/Portico/Server.pm \
 	t/lib/Portico/Stops.pm \
+	t/lib/Portico/Tunnels.pm \
 	t/lib/Portico/Wait.pm
 
 SYSTEM_TESTS += \

@@ -21,6 +21,7 @@ use Portico::Load;
 use Portico::Mischief;
 use Portico::Server;
 use Portico::Stops;
+use Portico::Tunnels;
 use Portico::Wait qw(await_condition await_readable seconds);
 use Test::More;
 use Time::HiRes qw(time);
@@ -69,6 +70,9 @@ my $server = Portico::Server->new(
 		(map { $_ => load_application('main') }
 			qw(/gets /puts /posts /slow /leave)),
 		(map { $_ => { %static } } qw(/files /large)),
+		'/tunnels' => { modules => ['tunnel'], pool => 'main',
+			handlers => [ { path => '*', module => 'tunnel',
+				handler => 'tunnel' } ] },
 		'/other' => load_application('other'),
 		'/stopped' => load_application('stopped'),
 		'/added' => load_application('added-0'),
@@ -220,6 +224,8 @@ sub part
 			failures => file_of("failures-$part-$name"),
 			grace => seconds(30));
 	}
+	my $tunnels = Portico::Tunnels->start($server, count => 8,
+		target => '/tunnels/echo', seed => int rand 1 << 30);
 	my @actors;
 	for my $name (qw(files machine main odd)) {
 		push @actors, Portico::Mischief->start($server,
@@ -241,6 +247,7 @@ sub part
 	}
 	kill 'TERM', $_->pid for values %loads;
 	$ends{$_} = $loads{$_}->finish(seconds(60)) for sort keys %loads;
+	judge_tunnels($part, $tunnels->finish, $options{listener});
 	$server->command('pool', 'stop', 'evil') if $lies;
 	judge($part, $_, $ends{$_}, \@permits)
 		for grep { $_ ne 'evil' } sort keys %ends;
@@ -315,6 +322,19 @@ sub judge
 		$_->{from} < $ended + 1 && $_->{until} > $began - 1 } @$permits;
 }
 
+# Whatever is done to them: no byte is wrong, and what is cut looks so; only a
+# listener that is killed cannot see to that.
+sub judge_tunnels
+{
+	my ($part, $seen, $killed) = @_;
+	my $bad = sum0 map { $_ // 1 } @$seen{qw(wrong stuck)},
+		$killed ? () : $seen->{short};
+
+	ok(!$bad && !$seen->{error}, "$part: tunnels: " . join ', ',
+		map { "$seen->{$_} $_" } sort keys %$seen);
+	cmp_ok($seen->{ended} // 0, '>', 0, "$part: some came to their end");
+}
+
 # ---- the accounts ------------------------------------------------------------
 
 sub listener_figures
@@ -379,7 +399,7 @@ sub log_lines
 sub lines_of
 {
 	my ($lines, $pool) = @_;
-	my %names = (main => [qw(gets puts posts slow leave files large)],
+	my %names = (main => [qw(gets puts posts slow leave files large tunnels)],
 		other => [qw(other away)]);
 	my @names = @{ $names{$pool} // [$pool] };
 
