@@ -289,9 +289,10 @@ choose(struct evil *evil, bool early)
 static struct evil_request *
 find_request(struct evil *evil, const struct evil_kind *kind)
 {
+	bool upgrade = evil_wants_upgrade(kind);
 	struct evil_request *request = NULL;
 
-	if (kind->verdict == EVIL_MAYBE) {
+	if (kind->verdict == EVIL_MAYBE && !upgrade) {
 		evil_gather(evil, 100);
 		return evil_pick(evil);
 	}
@@ -299,7 +300,7 @@ find_request(struct evil *evil, const struct evil_kind *kind)
 		if (i > 0)
 			evil_answer_all(evil);
 		evil_gather(evil, 100);
-		request = evil_pick_staying(evil);
+		request = evil_pick_staying(evil, upgrade);
 	}
 	return request;
 }

@@ -107,8 +107,9 @@ void evil_answer_all(struct evil *evil);
 /* A random request that is in use, taken and started; NULL: none. */
 struct evil_request *evil_pick(struct evil *evil);
 /* The same, and without an answer, of a client that says in its target that it
- * will wait for one: what is said about it must be looked at. */
-struct evil_request *evil_pick_staying(struct evil *evil);
+ * will wait for one: what is said about it must be looked at.  `upgrade`: one
+ * that may become a tunnel. */
+struct evil_request *evil_pick_staying(struct evil *evil, bool upgrade);
 /* The worker is through with it; the element is gone. */
 void evil_forget(struct evil *evil, struct evil_request *request);
 
@@ -183,6 +184,8 @@ struct evil_kinds {
 struct evil_kinds evil_ring_kinds(void); /* descriptors, positions */
 struct evil_kinds evil_head_kinds(void); /* response heads */
 struct evil_kinds evil_body_kinds(void); /* what comes in which order */
+/* Of those: it is about a request that may become a tunnel. */
+bool evil_wants_upgrade(const struct evil_kind *kind);
 struct evil_kinds evil_socket_kinds(void); /* messages, shared memory */
 struct evil_kinds evil_file_kinds(void); /* descriptors passed as files */
 struct evil_kinds evil_link_kinds(void); /* link and control socket */

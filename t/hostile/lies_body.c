@@ -328,6 +328,12 @@ tunnel(struct evil *evil, struct evil_request *request, int variant)
 	return true;
 }
 
+bool
+evil_wants_upgrade(const struct evil_kind *kind)
+{
+	return kind->fn == tunnel && kind->variant > TUNNEL_SHUTDOWN_OF_NONE;
+}
+
 static const struct evil_kind kinds[] = {
 	{ "tunnel that nobody asked for", tunnel, TUNNEL_UNASKED, EVIL_CAUGHT,
 	  true, 0 },

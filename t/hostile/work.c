@@ -221,13 +221,23 @@ is_staying(struct evil *evil, const struct evil_request *request)
 		      head.length, mark, sizeof(mark) - 1) != NULL;
 }
 
+bool
+evil_may_upgrade(struct evil *evil, const struct evil_request *request)
+{
+	const struct http_request_head *head = channel_block_data(
+		evil_channel_of(evil, request), request->request.refs[0]);
+
+	return head != NULL && (head->flags & HTTP_REQUEST_UPGRADE) != 0;
+}
+
 struct evil_request *
-evil_pick_staying(struct evil *evil)
+evil_pick_staying(struct evil *evil, bool upgrade)
 {
 	for (unsigned i = 0; i < evil->request_count;) {
 		struct evil_request *request = &evil->requests[i];
 
-		if (!is_staying(evil, request)) {
+		if (!is_staying(evil, request) ||
+		    (upgrade && !evil_may_upgrade(evil, request))) {
 			i++;
 			continue;
 		}
@@ -403,15 +413,6 @@ evil_respond(struct evil *evil, struct evil_request *request, unsigned status,
 	evil_forge(channel->channel, &descriptor);
 	request->state = EVIL_RESPONDING;
 	return true;
-}
-
-bool
-evil_may_upgrade(struct evil *evil, const struct evil_request *request)
-{
-	const struct http_request_head *head = channel_block_data(
-		evil_channel_of(evil, request), request->request.refs[0]);
-
-	return head != NULL && (head->flags & HTTP_REQUEST_UPGRADE) != 0;
 }
 
 bool
