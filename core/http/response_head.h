@@ -13,8 +13,9 @@
  *   name (when the id is 0), value       bytes
  *
  * Framing belongs to the listener: Content-Length comes from the struct, and
- * Connection, Keep-Alive, Transfer-Encoding, Trailer, Proxy-Connection and
- * Upgrade are refused.
+ * Connection, Keep-Alive, Transfer-Encoding, Trailer and Proxy-Connection are
+ * refused.  So is Upgrade, and the status 101, but in the head of a tunnel
+ * (allow_upgrade), where 101 has to come with it.
  */
 #ifndef CORE_HTTP_RESPONSE_HEAD_H
 #define CORE_HTTP_RESPONSE_HEAD_H

@@ -21,7 +21,7 @@ my $server = Portico::Server->new(
 		main => { threads => 2, shutdownTimeLimit => '2s',
 			responseIdleTimeout => '300ms',
 			executionTimeout => '400ms', maxRequestBody => '1KiB' },
-		brief => { tunnelIdleTimeout => '300ms' },
+		brief => { tunnelIdleTimeout => '600ms' },
 	},
 	applications => {
 		'/' => { modules => ['tunnel'], handlers => \@handlers },
@@ -99,7 +99,7 @@ is(take($echo, 18), "GET / HTTP/1.1\r\n\r\n", 'nothing is parsed');
 my ($found) = grep { $_->{target} eq '/echo' } $server->requests;
 is($found->{state}, 'tunnel', 'request list has it');
 is($server->counters('main')->{active}, 1, 'it counts as in flight');
-select undef, undef, undef, 0.6;
+is(to_end(tunnel('/brief/echo')), '<reset>', 'longer than they are');
 $echo->send('later');
 is(take($echo, 5), 'later', "a response's deadlines are none of a tunnel");
 $echo->finish;
@@ -180,12 +180,12 @@ is(to_end($bulk), '', '... to the end');
 
 my %pids = map { $_ => $server->pid_of($_) } qw(listener worker);
 my $slow = tunnel('/flood', '', receive_buffer => 16384);
-my $flooded = 0;
+my ($flooded, $same) = (0, 0);
 ok(await_condition(seconds(10), sub {
 	my ($last, $now) = ($flooded, stats()->{flooded});
 	$flooded = $now;
-	select undef, undef, undef, 0.2;
-	return $now > 0 && $now == $last;
+	$same = $now > 0 && $now == $last ? $same + 1 : 0;
+	return $same == 20;
 }), "a module that floods is stopped, after $flooded bytes");
 cmp_ok($flooded, '<', 32 << 20, '... early');
 my $hold = tunnel('/hold');

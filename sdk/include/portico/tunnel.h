@@ -89,8 +89,9 @@ portico_tunnel_offered(struct portico_request *request,
 /*
  * Answer 101 with the fields that the response has by now, `protocol` as the
  * value of Upgrade; Connection is the listener's.  Of the events only
- * SEND_RESPONSE runs (its subscribers may add fields); filters do not take
- * part.  From any event before the head has left.
+ * SEND_RESPONSE runs (its subscribers may add fields), and READ_ENTITY not for
+ * any byte of the tunnel; filters do not take part.  From any event before the
+ * head has left.
  *
  * PORTICO_OK: it is a tunnel.
  * PORTICO_INVALID: the client does not offer this protocol.
