@@ -33,6 +33,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/testkit.h \
 	sdk/include/portico/testkit_client.h \
 	sdk/include/portico/global.h \
+	sdk/include/portico/metric.h \
 	sdk/include/portico/change.h \
 	sdk/include/portico/regex.h \
 	sdk/include/portico/tunnel.h \
@@ -174,6 +175,7 @@ SYSTEM_TESTS += \
 	t/sdk/shared.t \
 	t/sdk/html_snippet.t \
 	t/sdk/global.t \
+	t/sdk/metric.t \
 	t/sdk/regex.t \
 	t/sdk/serving.t \
 	t/sdk/testkit.t \
@@ -211,6 +213,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/shared.la \
 	t/sdk/modules/shared-other.la \
 	t/sdk/modules/global.la \
+	t/sdk/modules/metric.la \
 	t/sdk/modules/regex.la \
 	t/sdk/modules/tunnel.la \
 	t/sdk/modules/two-symbols.la \
@@ -298,6 +301,9 @@ t_sdk_modules_shared_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_shared_other_la_SOURCES = t/sdk/modules/shared-other.c
 t_sdk_modules_shared_other_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -I$(top_srcdir)
 t_sdk_modules_shared_other_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_metric_la_SOURCES = t/sdk/modules/metric.c
+t_sdk_modules_metric_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_metric_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_global_la_SOURCES = t/sdk/modules/global.c
 t_sdk_modules_global_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_global_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

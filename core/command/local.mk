@@ -18,6 +18,8 @@ portico_SOURCES = \
 	core/command/show.c \
 	core/command/single.c \
 	core/command/show.h \
+	core/command/show_metrics.c \
+	core/command/show_metrics.h \
 	core/command/table.c \
 	core/command/table.h \
 	core/command/words.c \

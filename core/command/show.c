@@ -3,6 +3,7 @@
  * Showing answers to people.
  */
 #include "core/command/show.h"
+#include "core/command/show_metrics.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -336,6 +337,7 @@ show_stats(const json_t *answer)
 	}
 	table_print(table, stdout);
 	table_free(table);
+	show_metrics(json_object_get(answer, "modules"));
 	json_array_foreach(json_object_get(answer, "silent"), i, worker) printf(
 		"worker %lld of pool %s (process %lld) did not answer; "
 		"it is listed without counts\n",

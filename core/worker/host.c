@@ -122,4 +122,5 @@ const struct portico_host worker_host = {
 	.process = &worker_host_process,
 	.background = &worker_host_background,
 	.tunnel = &worker_host_tunnel,
+	.metric = &worker_host_metric,
 };

@@ -147,6 +147,9 @@ extern const struct portico_host_change worker_host_change;
 /* host_global.c */
 extern const struct portico_host_global worker_host_global;
 
+/* host_metric.c */
+extern const struct portico_host_metric worker_host_metric;
+
 /* host_trailer.c */
 extern const struct portico_host_trailer worker_host_trailer;
 

@@ -49,6 +49,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_trailer.c \
 	core/worker/host_shared.c \
 	core/worker/host_global.c \
+	core/worker/host_metric.c \
+	core/worker/metrics.h \
 	core/worker/host_change.c \
 	core/worker/host_regex.c \
 	core/worker/host_variable.c \

@@ -29,6 +29,7 @@
 #include "core/worker/limits.h"
 #include "core/worker/link.h"
 #include "core/worker/main_loop.h"
+#include "core/worker/metrics.h"
 #include "core/worker/worker.h"
 
 struct process {
@@ -433,13 +434,16 @@ describe_counts(const struct process *process)
 		calls_of(process->worker, (uint32_t)i, &sum);
 		json_array_append_new(
 			all,
-			json_pack("{s:I, s:I, s:I, s:I, s:I}", "calls",
+			json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "calls",
 				  (json_int_t)sum.calls, "errors",
 				  (json_int_t)sum.errors, "wallUs",
 				  (json_int_t)(sum.wall_ns / CLOCK_NS_PER_US),
 				  "cpuUs",
 				  (json_int_t)(sum.cpu_ns / CLOCK_NS_PER_US),
-				  "pending", (json_int_t)sum.pending));
+				  "pending", (json_int_t)sum.pending, "metrics",
+				  metrics_describe(
+					  process->worker,
+					  &module_set_get(set, i)->self)));
 	}
 	return json_pack("{s:o}", "modules", all);
 }

@@ -41,6 +41,7 @@ struct portico_worker {
 	struct worker_loop *loops;
 	uint32_t loop_count;
 	struct globals globals;
+	struct portico_metric *metrics; /* first of them (host_metric.c) */
 	size_t started; /* modules whose worker_init ran, in load order */
 };
 

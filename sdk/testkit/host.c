@@ -651,4 +651,5 @@ const struct portico_host worker_host = {
 	.resolve = &kit_host_resolve.table,
 	.regex = &worker_host_regex,
 	.tunnel = &kit_host_tunnel.table,
+	.metric = &kit_host_metric.table,
 };

@@ -44,6 +44,7 @@ MISSING(process)
 MISSING(background)
 MISSING(resolve)
 MISSING(tunnel)
+MISSING(metric)
 
 void
 kit_missing_fill(void)
@@ -55,4 +56,5 @@ kit_missing_fill(void)
 	FILL(background);
 	FILL(resolve);
 	FILL(tunnel);
+	FILL(metric);
 }

@@ -21,6 +21,7 @@ MISSING_TABLE(process);
 MISSING_TABLE(background);
 MISSING_TABLE(resolve);
 MISSING_TABLE(tunnel);
+MISSING_TABLE(metric);
 
 /* Once, before the first module is loaded. */
 void kit_missing_fill(void);

@@ -34,6 +34,7 @@ struct portico_host_global; /* global.h */
 struct portico_host_trailer; /* trailer.h */
 struct portico_host_shared; /* shared.h */
 struct portico_host_tunnel; /* tunnel.h */
+struct portico_host_metric; /* metric.h */
 struct portico_multipart; /* form.h */
 struct portico_multipart_limits; /* form.h */
 struct portico_timer; /* async.h */
@@ -288,6 +289,7 @@ struct portico_host {
 	const struct portico_host_change *change; /* change.h */
 	const struct portico_host_regex *regex; /* regex.h */
 	const struct portico_host_tunnel *tunnel; /* tunnel.h */
+	const struct portico_host_metric *metric; /* metric.h */
 };
 
 #ifdef __cplusplus

@@ -16,6 +16,7 @@
 #include <portico/filter.h>
 #include <portico/form.h>
 #include <portico/global.h>
+#include <portico/metric.h>
 #include <portico/log.h>
 #include <portico/module.h>
 #include <portico/process.h>

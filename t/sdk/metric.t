@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Metrics of modules: counted on several loops and threads of two workers, and
+# summed up by portico module list --stats.
+
+use strict;
+use warnings;
+use Portico::Server;
+use Portico::Wait qw(await_condition seconds);
+use Test::More;
+
+my $server = Portico::Server->new(
+	pools => { main => { workers => 2, threads => 2,
+		startMode => 'AlwaysRunning' } },
+	applications => { '/' => { handlers => [
+		{ path => '*', module => 'metric' } ] } },
+)->start;
+my (%workers, %loops);
+
+# What an answer says, but who gave it.
+sub told
+{
+	my ($body) = @_;
+	my ($told, $pid, $loop) = $body =~ /^((?:\d+ ){8})(\d+) (\d+)$/
+		or return fail("an answer: $body");
+
+	$workers{$pid}++;
+	$loops{"$pid $loop"}++;
+	return $told;
+}
+
+sub ask { return told($server->get("/?$_[0]")->{body}) }
+
+# [the module's rows of all workers].
+sub rows
+{
+	my $answer = $server->command_json('module', 'list', '--stats');
+
+	return grep { $_->{name} eq 'metric' } @{ $answer->{modules} };
+}
+
+sub metrics
+{
+	my ($name) = @_;
+
+	return grep { $_->{name} eq $name } map { @{ $_->{metrics} } } rows();
+}
+
+sub total
+{
+	my ($member, @metrics) = @_;
+	my $sum = 0;
+
+	$sum += $_->{$member} for @metrics;
+	return $sum;
+}
+
+is(ask('none=1'), '1 1 1 1 1 1 64 1 ', 'declarations: the same again, names,'
+	. ' kinds, too many, too late');
+# At the same time, so that both workers and their loops have their share.
+for (1 .. 6) {
+	my @together = map { $server->connect } 1 .. 10;
+
+	$_->send("GET /?count=3&gauge=5&observe=100&thread=0 HTTP/1.1\r\n"
+		. "Host: a\r\n\r\n") for @together;
+	told($_->read_response->{body}) for @together;
+	$_->close for @together;
+}
+ask('gauge=-4&observe=1') for 1 .. 20;
+ask('observe=1000000') for 1 .. 20;
+is(scalar(keys %workers), 2, 'both workers have counted');
+cmp_ok(scalar(keys %loops), '>=', 3, '... on several loops')
+	or diag(join ', ', %loops);
+is(scalar(rows()), 2, 'both answer');
+is(total('value', metrics('requests.count')), 180, 'a counter');
+is(total('value', metrics('open')), 220, 'a gauge');
+is(total('count', metrics('wait')), 100, 'a histogram');
+is(total('sum', metrics('wait')), 20 + 6000 + 20_000_000, '... its sum');
+my %buckets;
+for my $metric (metrics('wait')) {
+	$buckets{ $_->[0] } += $_->[1] for @{ $metric->{buckets} };
+}
+is_deeply(\%buckets, { 1 => 20, 111 => 60, 1_048_575 => 20 },
+	'... its buckets');
+
+my ($exit, $text) = $server->command('module', 'list', '--stats');
+is($exit, 0, 'as text');
+like($text, qr/^MODULE +METRIC +VALUE +UNIT/m, '... with titles');
+like($text, qr/^metric +requests\.count +180\b/m, '... the counter, summed');
+like($text, qr/^metric +open +220 +items$/m, '... the gauge and its unit');
+like($text, qr/^metric +wait +count=100 p50=111 p90=1000000 p99=1000000 max=1000000 +us$/m,
+	'... the histogram');
+
+# Other threads, several at the same time.
+my @busy = map { $server->connect } 1 .. 8;
+$_->send("GET /?thread=20000 HTTP/1.1\r\nHost: a\r\n\r\n") for @busy;
+ok(await_condition(seconds(10), sub {
+	return total('value', metrics('requests.count')) == 160_180;
+}), 'threads lose nothing') or diag total('value', metrics('requests.count'));
+ok(await_condition(seconds(10),
+	sub { total('count', metrics('wait')) == 160_100 }),
+	'... of a histogram, either');
+$_->close for @busy;
+
+ask('observe=18446744073709551615');
+ask('observe=0');
+my ($last) = sort { $b <=> $a } map { $_->[0] } map { @{ $_->{buckets} } }
+	metrics('wait');
+is($last, 9_223_372_036_854_775_807, 'the greatest value has a bucket');
+
+$server->stop;
+done_testing();
