@@ -168,6 +168,7 @@ SYSTEM_TESTS += \
 	t/sdk/parameters.t \
 	t/sdk/process.t \
 	t/sdk/resolve.t \
+	t/sdk/locations.t \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
 	t/sdk/trailer.t \
@@ -204,6 +205,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/parameters.la \
 	t/sdk/modules/process.la \
 	t/sdk/modules/resolve.la \
+	t/sdk/modules/located.la \
 	t/sdk/modules/rewrite.la \
 	t/sdk/modules/order-first.la \
 	t/sdk/modules/order-second.la \
@@ -277,6 +279,9 @@ t_sdk_modules_process_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_resolve_la_SOURCES = t/sdk/modules/resolve.c
 t_sdk_modules_resolve_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS) -D_GNU_SOURCE
 t_sdk_modules_resolve_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_located_la_SOURCES = t/sdk/modules/located.c
+t_sdk_modules_located_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_located_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_rewrite_la_SOURCES = t/sdk/modules/rewrite.c
 t_sdk_modules_rewrite_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_rewrite_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -241,3 +241,23 @@ settings_find_section(const struct settings_application *application,
 			return &application->sections[i];
 	return NULL;
 }
+
+const struct settings_section *
+settings_find_location_section(const struct settings_location *location,
+			       const char *module)
+{
+	for (size_t i = 0; i < location->section_count; i++)
+		if (strcmp(location->sections[i].module, module) == 0)
+			return &location->sections[i];
+	return NULL;
+}
+
+bool
+settings_path_covers(struct portico_slice prefix, struct portico_slice path)
+{
+	if (prefix.length == 1)
+		return true; /* "/" has all */
+	return slice_starts_with(path, prefix) &&
+	       (path.length == prefix.length ||
+		path.data[prefix.length] == '/');
+}

@@ -108,6 +108,7 @@ enum settings_level {
 	SETTINGS_LEVEL_SERVER,
 	SETTINGS_LEVEL_SITE,
 	SETTINGS_LEVEL_APPLICATION,
+	SETTINGS_LEVEL_LOCATION, /* of the application; may be several */
 };
 
 /* What the configuration says to one module in an application, or to it in all
@@ -121,6 +122,18 @@ struct settings_section {
 	 * one counts where both say something.  NULL: nothing. */
 	const struct settings_section *outer;
 	enum settings_level level;
+};
+
+/* What an application says for its paths below one. */
+struct settings_location {
+	const char *path; /* "/" or "/a/b", below the application */
+	struct settings_place place;
+	/* The longest that it is below itself, or NULL. */
+	const struct settings_location *outer;
+	/* What it says itself.  Outside of it come its outer ones, then the
+	 * application. */
+	const struct settings_section *sections;
+	size_t section_count;
 };
 
 struct settings_site;
@@ -144,6 +157,8 @@ struct settings_application {
 	size_t on_error_count;
 	const struct settings_section *sections;
 	size_t section_count;
+	const struct settings_location *locations; /* longest path first */
+	size_t location_count;
 };
 
 struct settings_site {
@@ -255,5 +270,14 @@ settings_find_application(const struct settings *settings, uint32_t id);
 const struct settings_section *
 settings_find_section(const struct settings_application *application,
 		      const char *module);
+
+/* What the location says itself. */
+const struct settings_section *
+settings_find_location_section(const struct settings_location *location,
+			       const char *module);
+
+/* Whether `path` is `prefix` or below it: "/a" has "/a/b", but not "/ab". */
+bool settings_path_covers(struct portico_slice prefix,
+			  struct portico_slice path);
 
 #endif

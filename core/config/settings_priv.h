@@ -100,6 +100,11 @@ struct raw_module_defaults {
 	struct config_rest rest;
 };
 
+struct raw_location {
+	struct config_map sections; /* of struct raw_section, handed on */
+	struct config_rest rest; /* sections as in the file */
+};
+
 struct raw_application {
 	const struct config_value *source;
 	uint32_t id; /* 0: to be chosen */
@@ -109,6 +114,7 @@ struct raw_application {
 	struct config_list handlers; /* of struct raw_handler */
 	struct config_list order; /* of struct raw_order */
 	struct config_pairs on_error; /* by module */
+	struct config_map locations; /* of struct raw_location */
 	/* of struct raw_section, as handed on: its own, its site's and the
 	 * server's */
 	struct config_map sections, site_sections, server_sections;
@@ -198,6 +204,21 @@ struct settings_resolver {
 /* The steps, each in a file of its own: settings_resolve.c, settings_site.c. */
 void settings_resolve(struct settings_resolver *resolver);
 void settings_resolve_sites(struct settings_resolver *resolver);
+/* After the application's modules and sections. */
+void settings_resolve_locations(struct settings_resolver *resolver,
+				const struct raw_application *raw,
+				struct settings_application *application);
+
+/* The section of a module as the file has it, or as porticod handed it on;
+ * NULL: none, or a problem that was added. */
+struct settings_section *
+settings_written_section(struct settings_resolver *resolver,
+			 const struct config_rest *rest, const char *module);
+struct settings_section *
+settings_handed_section(struct settings_resolver *resolver,
+			const struct config_map *sections, const char *module);
+bool settings_has_module(const struct settings_application *application,
+			 const char *name);
 
 /* Zeroed memory of a size that the configuration chose, one element more than
  * asked for; NULL is a problem that was added. */

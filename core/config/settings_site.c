@@ -89,8 +89,9 @@ resolve_handlers(struct settings_resolver *resolver,
 	application->modules = modules;
 }
 
-static bool
-has_module(const struct settings_application *application, const char *name)
+bool
+settings_has_module(const struct settings_application *application,
+		    const char *name)
 {
 	for (size_t i = 0; i < application->module_count; i++)
 		if (strcmp(application->modules[i], name) == 0)
@@ -109,7 +110,7 @@ check_order(struct settings_resolver *resolver,
 	for (size_t i = 0; i < row->modules.count; i++) {
 		const char *name = row->modules.items[i];
 
-		if (!has_module(application, name))
+		if (!settings_has_module(application, name))
 			config_problem(resolver->problems,
 				       row->modules.values[i],
 				       "found \"%s\", which is not among the "
@@ -139,7 +140,7 @@ resolve_on_error(struct settings_resolver *resolver,
 		const struct config_pair *pair = &raw->on_error.items[i];
 
 		pairs[i] = (struct settings_pair){ pair->name, pair->text };
-		if (!has_module(application, pair->name))
+		if (!settings_has_module(application, pair->name))
 			config_problem(resolver->problems, pair->value,
 				       "found \"%s\", which is not among the "
 				       "modules of this application",
@@ -194,8 +195,9 @@ refuse_section(struct settings_resolver *resolver,
 	       const struct settings_application *application,
 	       const struct config_value *value)
 {
-	static const char *const keys[] = { "pool", "root", "modules",
-					    "handlers", "order" };
+	static const char *const keys[] = { "pool",	"root",	 "modules",
+					    "handlers", "order", "onError",
+					    "locations" };
 	const char *key = config_value_key(value);
 	const char *near =
 		config_nearest(key, keys, sizeof keys / sizeof *keys);
@@ -211,8 +213,8 @@ refuse_section(struct settings_resolver *resolver,
 		config_problem_at_key(
 			resolver->problems, value,
 			"unknown key; allowed are pool, root, "
-			"modules, handlers, order and the name of a module "
-			"of this application");
+			"modules, handlers, order, onError, locations and "
+			"the name of a module of this application");
 }
 
 /* The section of the file as it is handed to modules; false: no object. */
@@ -237,9 +239,9 @@ take_section(struct settings_resolver *resolver,
 }
 
 /* One that porticod handed on; NULL: it said nothing there. */
-static struct settings_section *
-handed_section(struct settings_resolver *resolver,
-	       const struct config_map *sections, const char *module)
+struct settings_section *
+settings_handed_section(struct settings_resolver *resolver,
+			const struct config_map *sections, const char *module)
 {
 	struct settings_section *section;
 
@@ -260,9 +262,9 @@ handed_section(struct settings_resolver *resolver,
 	return NULL;
 }
 
-static struct settings_section *
-written_section(struct settings_resolver *resolver,
-		const struct config_rest *rest, const char *module)
+struct settings_section *
+settings_written_section(struct settings_resolver *resolver,
+			 const struct config_rest *rest, const char *module)
 {
 	struct settings_section *section;
 
@@ -284,17 +286,19 @@ find_levels(struct settings_resolver *resolver, const struct raw_site *site,
 	struct settings_section *levels[3], *inner = NULL;
 
 	if (resolver->handed_on) {
-		levels[0] =
-			handed_section(resolver, &raw->server_sections, module);
-		levels[1] =
-			handed_section(resolver, &raw->site_sections, module);
-		levels[2] = handed_section(resolver, &raw->sections, module);
+		levels[0] = settings_handed_section(
+			resolver, &raw->server_sections, module);
+		levels[1] = settings_handed_section(
+			resolver, &raw->site_sections, module);
+		levels[2] = settings_handed_section(resolver, &raw->sections,
+						    module);
 	} else {
-		levels[0] = written_section(
+		levels[0] = settings_written_section(
 			resolver, &resolver->raw.module_defaults.rest, module);
-		levels[1] = written_section(
+		levels[1] = settings_written_section(
 			resolver, &site->module_defaults.rest, module);
-		levels[2] = written_section(resolver, &raw->rest, module);
+		levels[2] =
+			settings_written_section(resolver, &raw->rest, module);
 	}
 	for (size_t i = 0; i < 3; i++) {
 		if (levels[i] == NULL)
@@ -318,8 +322,8 @@ resolve_sections(struct settings_resolver *resolver,
 		return;
 	application->sections = sections;
 	for (size_t i = 0; i < raw->rest.count; i++)
-		if (!has_module(application,
-				config_value_key(raw->rest.values[i])))
+		if (!settings_has_module(application,
+					 config_value_key(raw->rest.values[i])))
 			refuse_section(resolver, application,
 				       raw->rest.values[i]);
 	for (size_t i = 0; i < raw->sections.count && !resolver->handed_on; i++)
@@ -348,8 +352,9 @@ check_module_defaults(struct settings_resolver *resolver,
 		for (size_t s = 0; s < site_count; s++)
 			for (size_t a = 0; a < sites[s].application_count; a++)
 				used = used ||
-				       has_module(&sites[s].applications[a],
-						  config_value_key(value));
+				       settings_has_module(
+					       &sites[s].applications[a],
+					       config_value_key(value));
 		if (!used)
 			config_problem_at_key(resolver->problems, value,
 					      "no application here uses a "
@@ -403,6 +408,7 @@ resolve_application(struct settings_resolver *resolver,
 	resolve_orders(resolver, raw, application);
 	resolve_on_error(resolver, raw, application);
 	resolve_sections(resolver, raw_site, raw, application);
+	settings_resolve_locations(resolver, raw, application);
 }
 
 /* ---- sites --------------------------------------------------------------- */

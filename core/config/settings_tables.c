@@ -337,6 +337,18 @@ static const struct config_table module_defaults_table = CONFIG_TABLE(
 	"Settings of modules, setting by setting, where an application does "
 	"not say them itself.");
 
+static const struct config_field location_fields[] = {
+	CONFIG_MAP(struct raw_location, sections, "sections", &section_table,
+		   .flags = CONFIG_HIDDEN,
+		   .prose = "Sections as porticod hands them on."),
+	CONFIG_REST(struct raw_location, rest,
+		    .prose = "A section for each module, named as it."),
+};
+static const struct config_table location_table = CONFIG_TABLE(
+	struct raw_location, location_fields,
+	"Settings of modules for the paths below one; what it does not say is "
+	"as in the next shorter location, then as in the application.");
+
 static const struct config_field application_fields[] = {
 	CONFIG_SOURCE(struct raw_application, source),
 	CONFIG_INTEGER(struct raw_application, id, "id", .fallback = "0",
@@ -370,6 +382,12 @@ static const struct config_field application_fields[] = {
 			      "(logged, the request goes on; the application "
 			      "runs without it), \"recycle\" (500, and the "
 			      "pool gets new workers). Without it \"fail\"."),
+	CONFIG_MAP(struct raw_application, locations, "locations",
+		   &location_table, .max = 10000,
+		   .prose = "Settings of modules by path below the "
+			    "application; the longest that fits counts, by "
+			    "whole segments: \"/a\" is for /a and /a/b, not "
+			    "for /ab."),
 	CONFIG_MAP(struct raw_application, sections, "sections", &section_table,
 		   .flags = CONFIG_HIDDEN,
 		   .prose = "Sections as porticod hands them on."),

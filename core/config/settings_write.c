@@ -226,6 +226,27 @@ write_sections(const struct writer *writer,
 }
 
 static json_t *
+write_locations(const struct writer *writer,
+		const struct settings_application *application)
+{
+	json_t *locations = json_object();
+
+	for (size_t i = 0; i < application->location_count; i++) {
+		const struct settings_location *location =
+			&application->locations[i];
+		json_t *sections = json_object();
+
+		for (size_t k = 0; k < location->section_count; k++)
+			json_object_set_new(
+				sections, location->sections[k].module,
+				write_section(writer, &location->sections[k]));
+		json_object_set_new(locations, location->path,
+				    json_pack("{s:o}", "sections", sections));
+	}
+	return locations;
+}
+
+static json_t *
 write_application(const struct writer *writer,
 		  const struct settings_application *application)
 {
@@ -245,6 +266,9 @@ write_application(const struct writer *writer,
 	json_object_set_new(json, "order", write_orders(application));
 	json_object_set_new(json, "onError", write_on_error(application));
 	write_sections(writer, application, json);
+	if (application->location_count > 0)
+		json_object_set_new(json, "locations",
+				    write_locations(writer, application));
 	return json;
 }
 

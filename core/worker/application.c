@@ -162,6 +162,7 @@ application_new(struct portico_worker *worker,
 	application->pool = worker->pool;
 	application->root_fd = -1;
 	application->elsewhere = elsewhere_copy(arena, options);
+	application->locations = options->locations;
 	modules_place(application, options, arena);
 	status = pipeline_make(application, options, arena, problems, err);
 	if (status != PORTICO_OK)

@@ -17,6 +17,7 @@
 struct arena;
 struct config_problems;
 struct handler_map;
+struct locations;
 struct settings_handler;
 struct settings_order;
 struct settings_pair;
@@ -53,6 +54,7 @@ struct portico_application {
 	 * this worker began; NULL at the end. */
 	const char *const *elsewhere;
 	struct application_module *modules;
+	const struct locations *locations; /* NULL: it has none */
 	uint32_t module_limit; /* entries of `modules` */
 	uint32_t state_size; /* bytes, of all modules' request states */
 	bool decides; /* SEND_RESPONSE subscribers or filters */
@@ -66,6 +68,7 @@ struct application_options {
 	struct module_record *const *modules; /* in configuration order */
 	size_t module_count;
 	const void *const *configurations; /* of each module, or NULL */
+	const struct locations *locations; /* kept; NULL: none */
 	const struct settings_handler *rules;
 	size_t rule_count;
 	const char *const *elsewhere; /* copied */

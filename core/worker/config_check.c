@@ -18,6 +18,7 @@
 #include "core/config/config.h"
 #include "core/config/settings.h"
 #include "core/worker/handler_map.h"
+#include "core/worker/location.h"
 #include "core/worker/module_config.h"
 #include "core/worker/module_load.h"
 #include "core/worker/pipeline_explain.h"
@@ -151,6 +152,8 @@ check_application(struct checker *checker,
 {
 	struct module_record **modules = mem_zalloc_array(
 		application->module_count + 1, sizeof(struct module_record *));
+	const void **configurations = mem_zalloc_array(
+		application->module_count + 1, sizeof(const void *));
 	const struct pipeline *pipeline = NULL;
 	const struct handler_map *map = NULL;
 	size_t count = 0;
@@ -166,8 +169,10 @@ check_application(struct checker *checker,
 				   settings_find_section(application, name),
 				   checker->arena, &configuration,
 				   checker->problems);
-		count++;
+		configurations[count++] = configuration;
 	}
+	locations_make(application, modules, configurations, count,
+		       checker->arena, checker->problems);
 	/* With a module missing, rows that name it would be blamed for it. */
 	if (count == application->module_count) {
 		pipeline = build_pipeline(checker, application, modules);
@@ -180,6 +185,7 @@ check_application(struct checker *checker,
 	if (checker->question != NULL && pipeline != NULL && map != NULL)
 		checker->explanation =
 			pipeline_explain(checker->question, pipeline, map);
+	mem_free(configurations);
 	mem_free(modules);
 }
 

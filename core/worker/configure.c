@@ -9,6 +9,7 @@
 #include "core/base/memory.h"
 #include "core/config/config.h"
 #include "core/config/settings.h"
+#include "core/worker/location.h"
 #include "core/worker/module_config.h"
 #include "core/worker/worker.h"
 
@@ -108,6 +109,11 @@ build(struct configure *configure,
 		modules[options.module_count] = record;
 		configurations[options.module_count++] = configuration;
 	}
+	if (config_problem_count(configure->problems) == before)
+		options.locations =
+			locations_make(application, modules, configurations,
+				       options.module_count, worker->arena,
+				       configure->problems);
 	if (config_problem_count(configure->problems) > before)
 		return;
 	error_clear(&failure);

@@ -10,6 +10,7 @@
 #include "core/worker/application.h"
 #include "core/worker/changes.h"
 #include "core/worker/host_priv.h"
+#include "core/worker/location.h"
 #include "core/worker/request.h"
 #include "core/worker/worker.h"
 
@@ -183,7 +184,11 @@ host_request_configuration(struct portico_request *request,
 	CHECK(request, REQUEST_MAGIC);
 	CHECK(self, MODULE_SELF_MAGIC);
 	module = application_module(request->application, self);
-	return module == NULL ? NULL : module->configuration;
+	if (module == NULL)
+		return NULL;
+	return request->location == NULL ?
+		       module->configuration :
+		       request->location->configurations[self->number];
 }
 
 void *

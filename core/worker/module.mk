@@ -12,6 +12,7 @@ core_worker_libmodule_la_SOURCES = \
 	core/worker/handler_map.h \
 	core/worker/module_check.c \
 	core/worker/module_check.h \
+	core/worker/location.c \
 	core/worker/module_config.c \
 	core/worker/module_config.h \
 	core/worker/module_doc.c \

@@ -274,12 +274,27 @@ explain_handlers(const struct pipeline_question *question,
 	}
 }
 
+/* Whose settings count; NULL: the application's own. */
+static const struct settings_location *
+find_location(const struct pipeline_question *question)
+{
+	const struct settings_application *application = question->application;
+
+	for (size_t i = 0; i < application->location_count; i++)
+		if (settings_path_covers(
+			    slice_from(application->locations[i].path),
+			    question->below))
+			return &application->locations[i];
+	return NULL;
+}
+
 json_t *
 pipeline_explain(const struct pipeline_question *question,
 		 const struct pipeline *pipeline, const struct handler_map *map)
 {
 	const struct settings_application *application = question->application;
 	struct arena *arena = arena_new("explain", 0);
+	const struct settings_location *location = find_location(question);
 	char allow[ALLOW_BYTES];
 	json_t *json;
 
@@ -292,6 +307,9 @@ pipeline_explain(const struct pipeline_question *question,
 			 explain_events(question, pipeline, arena), "filters",
 			 explain_filters(question, pipeline, arena), "handlers",
 			 explain_handlers(question, map), "allow", allow);
+	if (location != NULL)
+		json_object_set_new(json, "location",
+				    json_string(location->path));
 	arena_free(arena);
 	return json;
 }
@@ -350,6 +368,7 @@ void
 pipeline_explain_print(FILE *out, const json_t *explanation)
 {
 	const json_t *filters = json_object_get(explanation, "filters");
+	const char *location = text_of(explanation, "location");
 	size_t i;
 	json_t *stage;
 
@@ -358,6 +377,8 @@ pipeline_explain_print(FILE *out, const json_t *explanation)
 		text_of(explanation, "site"),
 		text_of(explanation, "application"),
 		text_of(explanation, "pool"));
+	if (location[0] != '\0')
+		fprintf(out, "settings of location %s\n", location);
 	json_array_foreach(json_object_get(explanation, "events"), i, stage)
 	{
 		const char *order = text_of(stage, "order");

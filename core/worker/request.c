@@ -157,6 +157,7 @@ request_prepare(struct portico_request *request, struct attachment *attachment,
 	request->states = NULL;
 	request->changes = NULL;
 	request->user = (struct portico_slice){ "", 0 };
+	request_locate(request);
 	body_begin(request, has_body);
 	response_init(request);
 }

@@ -88,6 +88,8 @@ struct portico_request {
 	const struct http_request_head *head; /* in place */
 	uint32_t head_block;
 	struct portico_application *application;
+	/* Whose settings apply; NULL: the application's own. */
+	const struct location *location;
 	struct arena *arena;
 
 	/* the program */
@@ -217,6 +219,9 @@ void services_end(struct portico_request *request);
 /* Of a rewritten request: the new ones (rewrite.c). */
 struct portico_slice request_path(const struct portico_request *request);
 struct portico_slice request_query(const struct portico_request *request);
+/* Sets the location; the application or the path is another one. */
+void request_locate(struct portico_request *request);
+
 /* The path after the application's own, begins with "/". */
 struct portico_slice
 request_path_in_application(const struct portico_request *request);

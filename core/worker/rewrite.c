@@ -14,6 +14,7 @@
 #include "core/worker/changes.h"
 #include "core/worker/child.h"
 #include "core/worker/host_priv.h"
+#include "core/worker/location.h"
 #include "core/worker/request.h"
 #include "core/worker/worker.h"
 
@@ -52,6 +53,20 @@ request_path_in_application(const struct portico_request *request)
 	path.data += prefix;
 	path.length -= prefix;
 	return path.length == 0 ? PORTICO_SLICE("/") : path;
+}
+
+void
+request_locate(struct portico_request *request)
+{
+	const struct locations *locations =
+		request->application == NULL ? NULL :
+					       request->application->locations;
+
+	request->location =
+		locations == NULL ?
+			NULL :
+			locations_find(locations,
+				       request_path_in_application(request));
 }
 
 /* ---- where a path leads ----------------------------------------------------- */
@@ -206,6 +221,7 @@ enter_application(struct portico_request *request,
 		children_close(request);
 	request_make_anonymous(request);
 	request->application = application;
+	request_locate(request);
 	request->states = NULL;
 	request->took_part = 0;
 	request->lookup.map = NULL;
@@ -226,6 +242,7 @@ rewrite_follow(struct portico_request *request)
 		return NULL;
 	if (to != request->application)
 		return enter_application(request, to);
+	request_locate(request);
 	if (!changes->rewritten_late)
 		return request->step + 1;
 	request_make_anonymous(request);
