@@ -127,7 +127,10 @@ my @sanitize = ($ENV{PORTICO_SANITIZED} // '') eq 'yes' ? 'SANITIZE=' : ();
 my $worker = "$build/portico-worker";
 ok(-x $worker, 'there is a worker to check modules with');
 
-for my $example (qw(api-key hello echo html-snippet)) {
+# Those of more than one source.
+my %more = (chat => [qw(websocket.c websocket.h)]);
+
+for my $example (qw(api-key chat hello echo html-snippet)) {
 	my $there = "$directory/elsewhere/$example";
 	mkdir "$directory/elsewhere";
 	mkdir $there or die "$there: $!";
@@ -137,8 +140,9 @@ for my $example (qw(api-key hello echo html-snippet)) {
 			glob "$source/sdk/examples/$example/*";
 	is_deeply([sort map { basename($_) } glob "$there/*"],
 		[sort 'Makefile', 'README.md', "$example.c",
+			@{ $more{$example} // [] },
 			-f "$there/test.c" ? 'test.c' : ()],
-		"$example is a source, its test, a Makefile and a README");
+		"$example is its source, a test, a Makefile and a README");
 
 	my $output = run_ok("$example builds with its own Makefile", 'make',
 		'-C', $there, "CC=$compiler");
@@ -146,7 +150,7 @@ for my $example (qw(api-key hello echo html-snippet)) {
 	run_ok("$example is strict C11", split(' ', $compiler), '-std=c11',
 		'-pedantic', '-Wall', '-Wextra', '-Wmissing-prototypes',
 		'-Wstrict-prototypes', '-Werror', '-O2', '-fsyntax-only',
-		$flags, "$there/$example.c");
+		$flags, grep { !m{/test\.c\z} } glob "$there/*.c");
 
 	if (-f "$there/test.c") {
 		run_ok("the test of $example builds", 'make', '-C', $there,

@@ -47,6 +47,17 @@ payload_length(const struct ws_reader *reader)
 	return length;
 }
 
+/* Section 5.2: in the fewest bytes that hold it, and below 2^63. */
+static bool
+length_is_valid(const struct ws_reader *reader)
+{
+	unsigned size = long_length(reader);
+
+	return size == 0 || (size == 2 && reader->left > 125) ||
+	       (size == 8 && reader->left > UINT16_MAX &&
+		reader->left <= INT64_MAX);
+}
+
 /* The head is complete.  0, or the close code of what is wrong with it. */
 static uint16_t
 judge_head(struct ws_reader *reader)
@@ -59,7 +70,8 @@ judge_head(struct ws_reader *reader)
 	reader->left = payload_length(reader);
 	reader->masked = 0;
 	/* No extension was agreed on, and clients have to mask. */
-	if ((reader->head[0] & 0x70) != 0 || (reader->head[1] & 0x80) == 0)
+	if ((reader->head[0] & 0x70) != 0 || (reader->head[1] & 0x80) == 0 ||
+	    !length_is_valid(reader))
 		return 1002;
 	if (control)
 		return opcode > WS_PONG || !reader->fin ||
