@@ -109,6 +109,13 @@ sdk_examples_html_snippet_html_snippet_test_SOURCES = \
 	sdk/examples/html-snippet/test.c
 sdk_examples_html_snippet_html_snippet_test_LDADD = $(KIT_LIBS)
 
+FUZZERS += fuzz/websocket_fuzz
+fuzz_websocket_fuzz_SOURCES = \
+	fuzz/websocket_fuzz.c fuzz/replay_main.c \
+	sdk/examples/chat/websocket.c sdk/examples/chat/websocket.h
+fuzz_websocket_fuzz_LDADD = $(BASE_LIBS)
+fuzz_websocket_fuzz_LDFLAGS = $(FUZZ_FLAGS)
+
 EXTRA_DIST += \
 	sdk/examples/html-snippet/Makefile \
 	sdk/examples/html-snippet/README.md \
