@@ -671,7 +671,7 @@ test_worker_ends_first(void **state)
 		assert_int_equal(body.type, CHANNEL_BODY);
 		assert_memory_equal(channel_block_data(scene.worker.channel,
 						       body.refs[0]),
-				    "still here" + used, body.refs[0].length);
+				    &"still here"[used], body.refs[0].length);
 		used += body.refs[0].length;
 		channel_release(scene.worker.channel, body.refs[0].block);
 	}
