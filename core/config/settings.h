@@ -18,6 +18,7 @@
 
 #include <portico/types.h>
 
+#include "core/config/settings_limits.h"
 #include "core/config/settings_log.h"
 #include "core/config/settings_pool.h"
 
@@ -39,19 +40,10 @@ struct settings_error_log {
 /* Times in nanoseconds; 0 = no limit unless said otherwise. */
 struct settings_listener {
 	uint32_t threads; /* loops; resolved, never 0 */
-	uint64_t max_request_bytes; /* request line and headers */
-	uint32_t max_header_count;
-	uint32_t url_segment_max_count;
-	uint32_t url_segment_max_length;
+	struct settings_limits limits; /* where a site has no others */
 	uint64_t max_connections; /* of all loops together */
-	uint64_t header_wait_timeout;
-	uint64_t connection_timeout; /* keep-alive, nothing in progress */
-	uint64_t entity_body_timeout; /* between two reads of a body */
-	uint64_t drain_entity_body_timeout;
 	uint64_t startup_time_limit; /* of a listener, to serve */
 	uint64_t shutdown_time_limit; /* of one that was replaced */
-	uint64_t min_send_rate; /* bytes per second */
-	uint64_t min_receive_rate; /* bytes per second, of a body */
 	uint32_t backlog; /* of listen() */
 	struct settings_access_log access_log;
 	struct settings_error_log error_log;
@@ -167,6 +159,7 @@ struct settings_site {
 	struct settings_place place;
 	const struct settings_binding *bindings;
 	size_t binding_count;
+	struct settings_site_limits limits;
 	const struct settings_application *applications; /* longest path first */
 	size_t application_count;
 	/* For a worker: paths of applications that other pools have. */

@@ -9,6 +9,9 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_check.c \
 	core/config/settings_priv.h \
 	core/config/settings_resolve.c \
+	core/config/settings_limit_rows.h \
+	core/config/settings_limits.c \
+	core/config/settings_limits.h \
 	core/config/settings_location.c \
 	core/config/settings_site.c \
 	core/config/settings_tables.c \

@@ -20,22 +20,23 @@ struct raw_error_log {
 	const char *file;
 };
 
+struct raw_site_limits {
+	const struct config_value *source; /* NULL: says nothing */
+	struct settings_site_limits limits;
+};
+extern const struct config_table settings_site_limits_table;
+
+struct raw_site_defaults {
+	struct raw_site_limits limits;
+};
+
 struct raw_listener {
 	const struct config_value *source;
 	uint32_t threads;
-	uint64_t max_request_bytes;
-	uint32_t max_header_count;
-	uint32_t url_segment_max_count;
-	uint32_t url_segment_max_length;
+	struct settings_limits limits;
 	uint64_t max_connections;
-	uint64_t header_wait_timeout;
-	uint64_t connection_timeout;
-	uint64_t entity_body_timeout;
-	uint64_t drain_entity_body_timeout;
 	uint64_t startup_time_limit;
 	uint64_t shutdown_time_limit;
-	uint64_t min_send_rate;
-	uint64_t min_receive_rate;
 	uint32_t backlog;
 	struct raw_access_log access_log;
 	struct raw_error_log error_log;
@@ -134,6 +135,7 @@ struct raw_site {
 	struct config_list bindings; /* of struct raw_binding */
 	struct config_map applications; /* of struct raw_application */
 	struct config_strings elsewhere; /* handed on */
+	struct raw_site_limits limits;
 	struct raw_module_defaults module_defaults;
 };
 
@@ -154,6 +156,7 @@ struct raw_root {
 	struct raw_listener listener;
 	struct raw_pool pool_defaults;
 	struct config_map pools; /* of struct raw_pool */
+	struct raw_site_defaults site_defaults;
 	struct config_map sites; /* of struct raw_site */
 	struct config_map modules; /* of struct raw_module */
 	struct raw_module_defaults module_defaults;
@@ -199,10 +202,16 @@ struct settings_resolver {
 	struct hash_table *ports; /* address:port -> struct settings_binding */
 	struct hash_table *modules; /* name -> anything */
 	uint32_t next_application;
+	struct raw_site_limits site_limits; /* of a site that says nothing */
 };
 
-/* The steps, each in a file of its own: settings_resolve.c, settings_site.c. */
+/* The steps, each in a file of its own: settings_resolve.c, settings_site.c,
+ * settings_limits.c. */
 void settings_resolve(struct settings_resolver *resolver);
+void settings_resolve_limit_defaults(struct settings_resolver *resolver);
+void settings_resolve_limits(struct settings_resolver *resolver,
+			     const struct raw_site *raw,
+			     struct settings_site *site);
 void settings_resolve_sites(struct settings_resolver *resolver);
 /* After the application's modules and sections. */
 void settings_resolve_locations(struct settings_resolver *resolver,

@@ -135,19 +135,10 @@ resolve_listener(struct settings_resolver *resolver)
 
 	*listener = (struct settings_listener){
 		.threads = raw->threads == 0 ? usual_threads() : raw->threads,
-		.max_request_bytes = raw->max_request_bytes,
-		.max_header_count = raw->max_header_count,
-		.url_segment_max_count = raw->url_segment_max_count,
-		.url_segment_max_length = raw->url_segment_max_length,
+		.limits = raw->limits,
 		.max_connections = raw->max_connections,
-		.header_wait_timeout = raw->header_wait_timeout,
-		.connection_timeout = raw->connection_timeout,
-		.entity_body_timeout = raw->entity_body_timeout,
-		.drain_entity_body_timeout = raw->drain_entity_body_timeout,
 		.startup_time_limit = raw->startup_time_limit,
 		.shutdown_time_limit = raw->shutdown_time_limit,
-		.min_send_rate = raw->min_send_rate,
-		.min_receive_rate = raw->min_receive_rate,
 		.backlog = raw->backlog,
 		.access_log = { .enabled = raw->access_log.enabled,
 				.file = raw->access_log.file },
@@ -421,6 +412,7 @@ settings_resolve(struct settings_resolver *resolver)
 	resolver->modules = hash_new("modules", 0);
 	resolve_directories(resolver);
 	resolve_listener(resolver);
+	settings_resolve_limit_defaults(resolver);
 	resolve_pools(resolver);
 	if (resolver->settings->pools != NULL)
 		settings_resolve_sites(resolver);

@@ -504,6 +504,7 @@ resolve_site(struct settings_resolver *resolver,
 	site->binding_count = raw->bindings.count;
 	site->applications = applications;
 	site->application_count = raw->applications.count;
+	settings_resolve_limits(resolver, raw, site);
 	for (size_t i = 0; i < raw->bindings.count; i++)
 		resolve_binding(resolver, raw->bindings.items[i], &bindings[i]);
 	for (size_t i = 0; i < raw->applications.count; i++)

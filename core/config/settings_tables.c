@@ -2,6 +2,7 @@
  *
  * The keys of portico.json: names, types, defaults, bounds and prose.
  */
+#include "core/config/settings_limit_rows.h"
 #include "core/config/settings_priv.h"
 
 #define SECOND 1000000000ll
@@ -50,45 +51,11 @@ static const struct config_field listener_fields[] = {
 		       .min = 0, .max = 64,
 		       .prose = "Loops of the listener. 0: one per core, at "
 				"most 4."),
-	CONFIG_SIZE(struct raw_listener, max_request_bytes, "maxRequestBytes",
-		    .fallback = "16KiB", .min = 512, .max = 48 * 1024,
-		    .prose = "Largest request line and headers together."),
-	CONFIG_INTEGER(struct raw_listener, max_header_count, "maxHeaderCount",
-		       .fallback = "100", .min = 1, .max = 1000,
-		       .prose = "Most header fields of a request."),
-	CONFIG_INTEGER(struct raw_listener, url_segment_max_count,
-		       "urlSegmentMaxCount", .fallback = "255", .min = 1,
-		       .max = 16383, .prose = "Most segments of a path."),
-	CONFIG_INTEGER(struct raw_listener, url_segment_max_length,
-		       "urlSegmentMaxLength", .fallback = "260", .min = 1,
-		       .max = 32766,
-		       .prose = "Longest segment of a path, in "
-				"bytes."),
+	SETTINGS_LIMIT_ROWS(struct raw_listener, limits),
 	CONFIG_INTEGER(struct raw_listener, max_connections, "maxConnections",
 		       .fallback = "0", .min = 0, .max = 100000000,
 		       .prose = "Most connections at once. 0: no limit. A "
 				"listener that was replaced counts its own."),
-	CONFIG_DURATION(struct raw_listener, header_wait_timeout,
-			"headerWaitTimeout", .fallback = "120s",
-			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
-			.prose = "How long a request's head may take. 0: no "
-				 "limit."),
-	CONFIG_DURATION(struct raw_listener, connection_timeout,
-			"connectionTimeout", .fallback = "120s",
-			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
-			.prose = "How long a connection may wait for its next "
-				 "request. 0: no limit."),
-	CONFIG_DURATION(struct raw_listener, entity_body_timeout,
-			"entityBodyTimeout", .fallback = "120s",
-			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
-			.prose = "How long a request body may stop arriving. "
-				 "0: no limit."),
-	CONFIG_DURATION(struct raw_listener, drain_entity_body_timeout,
-			"drainEntityBodyTimeout", .fallback = "120s",
-			.flags = CONFIG_ZERO, .min = SECOND / 1000, .max = DAY,
-			.prose =
-				"How long the rest of a body that nobody reads "
-				"may take. 0: no limit."),
 	CONFIG_DURATION(struct raw_listener, startup_time_limit,
 			"startupTimeLimit", .fallback = "30s",
 			.min = SECOND / 10, .max = DAY,
@@ -101,15 +68,6 @@ static const struct config_field listener_fields[] = {
 			.prose = "How long a listener that was replaced may "
 				 "take to finish its requests before they are "
 				 "cut."),
-	CONFIG_INTEGER(struct raw_listener, min_send_rate, "minSendRate",
-		       .fallback = "240", .min = 0, .max = 1000000000,
-		       .prose = "Slowest client that is still served, in bytes "
-				"per second. 0: no limit."),
-	CONFIG_INTEGER(struct raw_listener, min_receive_rate, "minReceiveRate",
-		       .fallback = "240", .min = 0, .max = 1000000000,
-		       .prose = "Slowest request body that is still waited "
-				"for, in bytes per second, on the average of "
-				"entityBodyTimeout (or 120 s). 0: no limit."),
 	CONFIG_INTEGER(struct raw_listener, backlog, "backlog",
 		       .fallback = "511", .min = 1, .max = 65535,
 		       .prose = "Connections that the kernel keeps until they "
@@ -439,6 +397,10 @@ static const struct config_field site_fields[] = {
 		       .flags = CONFIG_HIDDEN,
 		       .prose = "Applications of other pools, as porticod "
 				"hands them on."),
+	CONFIG_OBJECT(struct raw_site, limits, "limits",
+		      &settings_site_limits_table,
+		      .prose = "Limits of the site; what it does not say is as "
+			       "in siteDefaults, then as in listener."),
 	CONFIG_OBJECT(struct raw_site, module_defaults, "moduleDefaults",
 		      &module_defaults_table,
 		      .prose = "Settings of modules for all applications of "
@@ -446,6 +408,15 @@ static const struct config_field site_fields[] = {
 };
 static const struct config_table site_table =
 	CONFIG_TABLE(struct raw_site, site_fields, "A site.");
+
+static const struct config_field site_defaults_fields[] = {
+	CONFIG_OBJECT(struct raw_site_defaults, limits, "limits",
+		      &settings_site_limits_table,
+		      .prose = "Limits of sites that have no others."),
+};
+static const struct config_table site_defaults_table =
+	CONFIG_TABLE(struct raw_site_defaults, site_defaults_fields,
+		     "What sites do not say themselves.");
 
 static const struct config_field module_fields[] = {
 	CONFIG_SOURCE(struct raw_module, source),
@@ -493,6 +464,9 @@ static const struct config_field root_fields[] = {
 	CONFIG_MAP(struct raw_root, pools, "pools", &pool_table,
 		   .inherits = "poolDefaults", .max = 100000,
 		   .prose = "Pools by name."),
+	CONFIG_OBJECT(struct raw_root, site_defaults, "siteDefaults",
+		      &site_defaults_table,
+		      .prose = "What sites do not say themselves."),
 	CONFIG_MAP(struct raw_root, sites, "sites", &site_table, .max = 100000,
 		   .prose = "Sites by name."),
 	CONFIG_MAP(struct raw_root, modules, "modules", &module_table,

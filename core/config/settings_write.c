@@ -41,27 +41,46 @@ put_duration(json_t *object, const char *key, uint64_t ns)
 	put_text(object, key, config_format_duration(ns, text, sizeof text));
 }
 
+static void
+write_limits(json_t *json, const struct settings_limits *limits)
+{
+	put_number(json, "maxRequestBytes", limits->max_request_bytes);
+	put_number(json, "maxRequestLine", limits->max_request_line);
+	put_number(json, "maxHeaderCount", limits->max_header_count);
+	put_number(json, "urlSegmentMaxCount", limits->url_segment_max_count);
+	put_number(json, "urlSegmentMaxLength", limits->url_segment_max_length);
+	put_number(json, "maxRequestsPerConnection",
+		   limits->max_requests_per_connection);
+	put_duration(json, "headerWaitTimeout", limits->header_wait_timeout);
+	put_duration(json, "connectionTimeout", limits->connection_timeout);
+	put_duration(json, "entityBodyTimeout", limits->entity_body_timeout);
+	put_duration(json, "drainEntityBodyTimeout",
+		     limits->drain_entity_body_timeout);
+	put_number(json, "minSendRate", limits->min_send_rate);
+	put_number(json, "minReceiveRate", limits->min_receive_rate);
+}
+
+static json_t *
+write_site_limits(const struct settings_site_limits *limits)
+{
+	json_t *json = json_object();
+
+	put_number(json, "maxConnections", limits->max_connections);
+	put_number(json, "maxBandwidth", limits->max_bandwidth);
+	write_limits(json, &limits->request);
+	return json;
+}
+
 static json_t *
 write_listener(const struct settings_listener *listener)
 {
 	json_t *json = json_object(), *fields = json_array();
 
 	put_number(json, "threads", listener->threads);
-	put_number(json, "maxRequestBytes", listener->max_request_bytes);
-	put_number(json, "maxHeaderCount", listener->max_header_count);
-	put_number(json, "urlSegmentMaxCount", listener->url_segment_max_count);
-	put_number(json, "urlSegmentMaxLength",
-		   listener->url_segment_max_length);
+	write_limits(json, &listener->limits);
 	put_number(json, "maxConnections", listener->max_connections);
-	put_duration(json, "headerWaitTimeout", listener->header_wait_timeout);
-	put_duration(json, "connectionTimeout", listener->connection_timeout);
-	put_duration(json, "entityBodyTimeout", listener->entity_body_timeout);
-	put_duration(json, "drainEntityBodyTimeout",
-		     listener->drain_entity_body_timeout);
 	put_duration(json, "startupTimeLimit", listener->startup_time_limit);
 	put_duration(json, "shutdownTimeLimit", listener->shutdown_time_limit);
-	put_number(json, "minSendRate", listener->min_send_rate);
-	put_number(json, "minReceiveRate", listener->min_receive_rate);
 	put_number(json, "backlog", listener->backlog);
 	for (size_t i = 0; i < listener->access_log.field_count; i++)
 		json_array_append_new(fields,
@@ -331,6 +350,10 @@ write_site(const struct writer *writer, const struct settings_site *site)
 	if (writer->audience == SETTINGS_FOR_WORKER)
 		json_object_set_new(json, "elsewhere",
 				    write_elsewhere(writer, site));
+	/* Of no concern to a worker. */
+	if (!is_of_one_pool(writer))
+		json_object_set_new(json, "limits",
+				    write_site_limits(&site->limits));
 	json_object_set_new(json, "bindings", bindings);
 	json_object_set_new(json, "applications", applications);
 	return json;

@@ -30,6 +30,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 #include "core/listener/response.h"
+#include "core/listener/site.h"
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
@@ -118,6 +119,8 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 	list_add_tail(&loop->connections, &connection->link);
 	loop->connection_count++;
 	loop->counters.accepted++;
+	connection->idle_timeout = loop->timers.durations[TIMER_IDLE];
+	connection->header_timeout = loop->timers.durations[TIMER_HEADER];
 	timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
 		   loop_now(loop));
 	connection_watch_input(connection, true);
@@ -152,6 +155,7 @@ connection_close(struct listener_connection *connection,
 	list_remove(&connection->blocked_link);
 	list_remove(&connection->awaiting_link);
 	list_remove(&connection->link);
+	site_leave(connection);
 	connection->request = NULL;
 	if (request != NULL && state == CONNECTION_REQUEST)
 		request_client_gone(request, reason);
@@ -247,8 +251,8 @@ head_incomplete(struct listener_connection *connection)
 	if (connection->state == CONNECTION_IDLE &&
 	    !http_parser_is_idle(&request->parser)) {
 		connection->state = CONNECTION_HEAD;
-		timers_set(&loop->timers, &connection->timer, TIMER_HEADER,
-			   loop_now(loop));
+		timers_set_for(&loop->timers, &connection->timer, TIMER_HEADER,
+			       connection->header_timeout, loop_now(loop));
 	}
 	return request->input.end < request->input.capacity ||
 	       grow_input(connection);
@@ -460,8 +464,8 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 	if (keep_alive) {
 		connection->state = CONNECTION_IDLE;
 		drain_keep(loop);
-		timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
-			   loop_now(loop));
+		timers_set_for(&loop->timers, &connection->timer, TIMER_IDLE,
+			       connection->idle_timeout, loop_now(loop));
 		connection_watch_output(connection, false);
 		connection_watch_input(connection, true);
 		take_over_rest(connection, request);

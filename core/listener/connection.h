@@ -19,6 +19,7 @@
 struct acceptor;
 struct listener_loop;
 struct listener_request;
+struct listener_site;
 
 enum connection_state {
 	CONNECTION_IDLE,
@@ -61,6 +62,8 @@ struct listener_connection {
 	uint64_t await_since; /* ns, while linked */
 	uint64_t awaited; /* ns, before that */
 	uint64_t body_bytes; /* that came in that time */
+	struct listener_site *site; /* of the last request; NULL: none yet */
+	uint64_t idle_timeout, header_timeout; /* ns; 0: none */
 	struct http_address client, server;
 	uv_poll_t poll;
 };

@@ -23,6 +23,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/query.h"
 #include "core/listener/snapshot.h"
+#include "core/listener/site.h"
 #include "core/listener/worker_link.h"
 
 /* The first of the message's descriptors; -1: there was none. */
@@ -423,6 +424,7 @@ listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
 	listener->uv = uv;
 	list_init(&listener->workers);
 	list_init(&listener->queries);
+	listener->sites = site_table_new();
 	atomic_init(&listener->connections, 0);
 	atomic_init(&listener->connections_max, UINT_MAX);
 	atomic_init(&listener->file_budget.used, 0);

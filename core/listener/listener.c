@@ -21,6 +21,7 @@
 #include "core/listener/log_buffer.h"
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
+#include "core/listener/site.h"
 #include "core/listener/worker_link.h"
 
 /* ---- life ------------------------------------------------------------------- */
@@ -61,6 +62,7 @@ listener_fini(struct listener *listener)
 		mem_free(listener->pools[i]);
 	}
 	mem_free(listener->pools);
+	site_table_free(listener->sites);
 	listener->magic = 0;
 }
 
@@ -220,7 +222,8 @@ listener_configure(struct listener *listener, struct settings *settings,
 	uint64_t most = settings->listener.max_connections;
 
 	CHECK(listener, LISTENER_MAGIC);
-	snapshot = snapshot_new(settings, pool_number, listener, err);
+	snapshot = snapshot_new(settings, pool_number, listener,
+				listener->sites, err);
 	if (snapshot == NULL)
 		return PORTICO_CONFIG;
 	snapshot_unref(&listener->snapshot);

@@ -23,6 +23,7 @@
 #define LISTENER_SERVER_NAME "Portico"
 
 struct control_connection;
+struct hash_table;
 struct listener_loop;
 struct listener_snapshot;
 struct log_writer;
@@ -43,6 +44,8 @@ struct listener {
 	unsigned loop_count;
 	struct listener_pool **pools; /* by number; only ever added */
 	unsigned pool_count;
+	struct hash_table *sites; /* of struct listener_site by name; only
+				     ever added */
 	struct list workers; /* of struct worker_link */
 	struct list queries; /* being answered */
 	struct log_writer *logs[LISTENER_LOGS];

@@ -56,6 +56,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/revoke.h \
 	core/listener/routes.c \
 	core/listener/routes.h \
+	core/listener/site.c \
+	core/listener/site.h \
 	core/listener/snapshot.c \
 	core/listener/snapshot.h \
 	core/listener/spare.h \

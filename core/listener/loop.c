@@ -111,7 +111,7 @@ loop_buffer_give(struct listener_loop *loop, char *buffer)
 /* ---- configuration --------------------------------------------------------------- */
 
 static void
-set_timeouts(struct listener_loop *loop, const struct settings_listener *from)
+set_timeouts(struct listener_loop *loop, const struct settings_limits *from)
 {
 	const uint64_t durations[TIMER_KINDS] = {
 		[TIMER_IDLE] = from->connection_timeout,
@@ -161,7 +161,7 @@ loop_set_snapshot(struct listener_loop *loop,
 	CHECK(loop, LISTENER_LOOP_MAGIC);
 	loop_snapshot_unref(&loop->snapshot);
 	loop->snapshot = loop_snapshot_new(snapshot);
-	set_timeouts(loop, &snapshot->settings->listener);
+	set_timeouts(loop, &snapshot->settings->listener.limits);
 	set_pools(loop, snapshot, pools, pool_count);
 	if (loop->path_size < snapshot->input_max + 1) {
 		loop->path_size = snapshot->input_max + 1;
@@ -309,6 +309,7 @@ loop_free(struct listener_loop *loop)
 	loop->spare_buffers.least = loop->spare_requests.least = UINT_MAX;
 	spare_trim(&loop->spare_buffers, 0);
 	spare_trim(&loop->spare_requests, 0);
+	timers_fini(&loop->timers);
 	log_buffer_fini(&loop->access_log);
 	log_buffer_fini(&loop->error_log);
 	loop->magic = 0;

@@ -19,6 +19,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/pool_queue.h"
 #include "core/listener/response.h"
+#include "core/listener/site.h"
 #include "core/listener/worker_channel.h"
 
 _Static_assert(sizeof(struct http_request_head) +
@@ -275,7 +276,7 @@ request_begin(struct listener_request *request)
 	request->pool = loop->pools[request->application->pool];
 	list_add_tail(&request->pool->requests, &request->pool_link);
 	request->pool->accepted++;
-	if (!request_body_begin(request))
+	if (!site_admit(request, path) || !request_body_begin(request))
 		return;
 	dispatch_submit(request, path, &url);
 }

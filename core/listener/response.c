@@ -19,6 +19,7 @@
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
+#include "core/listener/site.h"
 #include "core/listener/tunnel.h"
 #include "core/listener/worker_channel.h"
 
@@ -38,8 +39,9 @@ finish(struct listener_request *request)
 	if (pending && request->keep_alive && request_body_drainable(request)) {
 		request->drain = true;
 		connection_await_body(connection, false);
-		timers_set(&loop->timers, &connection->timer, TIMER_DRAIN,
-			   loop_now(loop));
+		timers_set_for(&loop->timers, &connection->timer, TIMER_DRAIN,
+			       site_limits(request)->drain_entity_body_timeout,
+			       loop_now(loop));
 		connection_watch_output(connection, false);
 		connection_watch_input(connection, true);
 		(void)request_body_drain(request);

@@ -29,6 +29,7 @@ struct prefixes {
 struct route_site {
 	unsigned magic;
 	uint32_t id;
+	unsigned number;
 	const char *name;
 	struct prefixes applications;
 };
@@ -152,7 +153,8 @@ prefixes_find(const struct prefixes *prefixes, struct portico_slice path)
 /* ---- building ------------------------------------------------------------- */
 
 struct route_site *
-routes_add_site(struct routes *routes, uint32_t id, const char *name)
+routes_add_site(struct routes *routes, uint32_t id, const char *name,
+		unsigned number)
 {
 	struct route_site *site;
 
@@ -160,6 +162,7 @@ routes_add_site(struct routes *routes, uint32_t id, const char *name)
 	site = arena_zalloc(routes->arena, sizeof(*site));
 	site->magic = ROUTE_SITE_MAGIC;
 	site->id = id;
+	site->number = number;
 	site->name = arena_strdup(routes->arena, name);
 	return site;
 }
@@ -176,6 +179,7 @@ routes_add_application(struct routes *routes, struct route_site *site,
 	application = arena_zalloc(routes->arena, sizeof(*application));
 	application->id = id;
 	application->site_id = site->id;
+	application->site = site->number;
 	application->site_name = site->name;
 	application->pool = pool;
 	application->prefix_length = (uint32_t)prefix.length;

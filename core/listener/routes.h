@@ -31,7 +31,7 @@ enum route_host {
 struct route_application {
 	uint32_t id;
 	uint32_t site_id;
-	unsigned pool; /* the caller's number */
+	unsigned pool, site; /* the caller's numbers */
 	const char *site_name;
 	const char *path; /* "/" or "/shop" */
 	uint32_t prefix_length; /* bytes of path; 0 for "/" */
@@ -40,8 +40,9 @@ struct route_application {
 struct routes *routes_new(void);
 void routes_free(struct routes *routes);
 
+/* `number` is the caller's. */
 struct route_site *routes_add_site(struct routes *routes, uint32_t id,
-				   const char *name);
+				   const char *name, unsigned number);
 
 /* `path` is "/" or "/a/b"; a final slash does not matter.  PORTICO_EXISTS
  * when the site has it already. */

@@ -34,11 +34,12 @@ host_kind(enum settings_host_kind kind)
 }
 
 static enum portico_status
-add_site(struct listener_snapshot *snapshot, const struct settings_site *from,
+add_site(struct listener_snapshot *snapshot, unsigned number,
 	 struct portico_error *err)
 {
+	const struct settings_site *from = &snapshot->settings->sites[number];
 	struct route_site *site =
-		routes_add_site(snapshot->routes, from->id, from->name);
+		routes_add_site(snapshot->routes, from->id, from->name, number);
 	enum portico_status status;
 
 	for (size_t i = 0; i < from->application_count; i++) {
@@ -69,18 +70,47 @@ add_site(struct listener_snapshot *snapshot, const struct settings_site *from,
 	return PORTICO_OK;
 }
 
+/* Whether a head that the listener has let pass may be too much for it. */
+static bool
+is_strict(const struct settings_limits *limits,
+	  const struct settings_limits *all)
+{
+	return limits->max_request_bytes != all->max_request_bytes ||
+	       limits->max_request_line != all->max_request_line ||
+	       limits->max_header_count != all->max_header_count ||
+	       limits->url_segment_max_count != all->url_segment_max_count ||
+	       limits->url_segment_max_length != all->url_segment_max_length;
+}
+
+static void
+set_sites(struct listener_snapshot *snapshot, struct hash_table *sites)
+{
+	const struct settings *settings = snapshot->settings;
+
+	for (size_t i = 0; i < settings->site_count; i++)
+		snapshot->sites[i] = (struct snapshot_site){
+			.shared = site_get(sites, settings->sites[i].name),
+			.limits = &settings->sites[i].limits,
+			.strict = is_strict(&settings->sites[i].limits.request,
+					    &settings->listener.limits),
+		};
+}
+
 static void
 set_limits(struct listener_snapshot *snapshot)
 {
-	const struct settings_listener *from = &snapshot->settings->listener;
+	const struct settings_limits *from =
+		&snapshot->settings->listener.limits;
 	struct http_parser_limits *limits = &snapshot->parser_limits;
-	uint64_t head = from->max_request_bytes;
+	uint64_t head = from->max_request_bytes, line = from->max_request_line;
 
 	if (head > HEAD_BYTES_MAX)
 		head = HEAD_BYTES_MAX;
+	if (line == 0 || line > head)
+		line = head;
 	*limits = http_parser_limits_default;
 	limits->head = (uint32_t)head;
-	limits->request_line = (uint32_t)head;
+	limits->request_line = (uint32_t)line;
 	limits->field = (uint32_t)head;
 	if (from->max_header_count > 0 &&
 	    from->max_header_count < HTTP_FIELDS_MAX)
@@ -97,7 +127,7 @@ set_limits(struct listener_snapshot *snapshot)
 
 struct listener_snapshot *
 snapshot_new(struct settings *settings, snapshot_pool_fn *pool_number,
-	     void *arg, struct portico_error *err)
+	     void *arg, struct hash_table *sites, struct portico_error *err)
 {
 	struct listener_snapshot *snapshot = mem_zalloc(sizeof(*snapshot));
 
@@ -107,12 +137,14 @@ snapshot_new(struct settings *settings, snapshot_pool_fn *pool_number,
 	snapshot->routes = routes_new();
 	snapshot->pools =
 		mem_zalloc_array(settings->pool_count + 1, sizeof(unsigned));
+	snapshot->sites = mem_zalloc_array(settings->site_count + 1,
+					   sizeof(*snapshot->sites));
 	set_limits(snapshot);
+	set_sites(snapshot, sites);
 	for (size_t i = 0; i < settings->pool_count; i++)
 		snapshot->pools[i] = pool_number(settings->pools[i].name, arg);
 	for (size_t i = 0; i < settings->site_count; i++) {
-		if (add_site(snapshot, &settings->sites[i], err) !=
-		    PORTICO_OK) {
+		if (add_site(snapshot, (unsigned)i, err) != PORTICO_OK) {
 			snapshot_unref(&snapshot);
 			return NULL;
 		}
@@ -144,6 +176,7 @@ snapshot_unref(struct listener_snapshot **snapshot_p)
 	routes_free(snapshot->routes);
 	settings_unref(&snapshot->settings);
 	mem_free(snapshot->pools);
+	mem_free(snapshot->sites);
 	mem_free(snapshot);
 }
 

@@ -20,6 +20,7 @@
 #include "core/http/parser.h"
 #include "core/http/url.h"
 #include "core/listener/routes.h"
+#include "core/listener/site.h"
 
 struct listener_snapshot {
 	unsigned magic;
@@ -28,6 +29,7 @@ struct listener_snapshot {
 	struct routes *routes;
 	/* The listener's number for each of settings->pools. */
 	unsigned *pools;
+	struct snapshot_site *sites; /* by the same numbers as settings->sites */
 	struct http_parser_limits parser_limits;
 	struct http_url_limits url_limits;
 	uint32_t input_max; /* bytes of the largest input buffer */
@@ -39,8 +41,10 @@ struct listener_snapshot {
  */
 typedef unsigned snapshot_pool_fn(const char *name, void *arg);
 
+/* `sites` gets what is new of them. */
 struct listener_snapshot *snapshot_new(struct settings *settings,
 				       snapshot_pool_fn *pool_number, void *arg,
+				       struct hash_table *sites,
 				       struct portico_error *err);
 
 /* Any thread. */

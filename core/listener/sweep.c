@@ -11,6 +11,7 @@
 #include "core/listener/limits.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
+#include "core/listener/site.h"
 
 uint64_t
 connection_sent(const struct listener_connection *connection)
@@ -49,10 +50,13 @@ acknowledged(const struct listener_connection *connection)
  * the rate is that of two minutes of what was acknowledged.
  */
 static void
-check_rate(struct listener_connection *connection, uint64_t rate, uint64_t now)
+check_rate(struct listener_connection *connection, uint64_t now)
 {
+	uint64_t rate = site_limits(connection->request)->min_send_rate;
 	uint64_t acked;
 
+	if (rate == 0)
+		return;
 	if (connection->rate_since == 0) {
 		connection->rate_since = now;
 		connection->rate_acked = acknowledged(connection);
@@ -79,7 +83,10 @@ connection_await_body(struct listener_connection *connection, bool on)
 
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	if (on)
-		timers_set(&loop->timers, &connection->timer, TIMER_BODY, now);
+		timers_set_for(
+			&loop->timers, &connection->timer, TIMER_BODY,
+			site_limits(connection->request)->entity_body_timeout,
+			now);
 	if (on == list_linked(&connection->awaiting_link))
 		return;
 	if (on) {
@@ -98,18 +105,18 @@ connection_await_body(struct listener_connection *connection, bool on)
  * it may stand still.
  */
 static void
-check_receive_rate(struct listener_connection *connection,
-		   const struct settings_listener *settings, uint64_t now)
+check_receive_rate(struct listener_connection *connection, uint64_t now)
 {
-	uint64_t span = settings->entity_body_timeout != 0 ?
-				settings->entity_body_timeout :
+	const struct settings_limits *limits = site_limits(connection->request);
+	uint64_t span = limits->entity_body_timeout != 0 ?
+				limits->entity_body_timeout :
 				RECEIVE_RATE_WINDOW_NS;
 	uint64_t waited = connection->awaited + (now - connection->await_since);
 
-	if (settings->min_receive_rate == 0 || waited < span)
+	if (limits->min_receive_rate == 0 || waited < span)
 		return;
 	if (connection->body_bytes <
-	    waited / CLOCK_NS_PER_MS * settings->min_receive_rate / 1000) {
+	    waited / CLOCK_NS_PER_MS * limits->min_receive_rate / 1000) {
 		connection->request->keep_alive = false;
 		request_fail(connection->request, HTTP_REASON_TIMER_ENTITY_BODY,
 			     0, "MinReceiveRate");
@@ -121,8 +128,7 @@ check_receive_rate(struct listener_connection *connection,
 }
 
 static void
-tick_bodies(struct listener_loop *loop,
-	    const struct settings_listener *settings, uint64_t now)
+tick_bodies(struct listener_loop *loop, uint64_t now)
 {
 	LIST_FOREACH_SAFE(struct listener_connection, awaiting_link, connection,
 			  &loop->awaiting) {
@@ -130,7 +136,7 @@ tick_bodies(struct listener_loop *loop,
 		request_body_tick(connection->request);
 		if (list_linked(&connection->awaiting_link) &&
 		    request_body_is_awaited(connection->request))
-			check_receive_rate(connection, settings, now);
+			check_receive_rate(connection, now);
 	}
 }
 
@@ -191,16 +197,12 @@ connection_expire(struct listener_loop *loop)
 void
 connection_sweep(struct listener_loop *loop)
 {
-	const struct settings_listener *settings =
-		&loop->snapshot->shared->settings->listener;
 	uint64_t now = loop_now(loop);
 
 	connection_expire(loop);
-	tick_bodies(loop, settings, now);
-	if (settings->min_send_rate == 0)
-		return;
+	tick_bodies(loop, now);
 	LIST_FOREACH_SAFE(struct listener_connection, blocked_link, connection,
 			  &loop->blocked) {
-		check_rate(connection, settings->min_send_rate, now);
+		check_rate(connection, now);
 	}
 }

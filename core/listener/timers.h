@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Time-outs of a loop's connections: one list for each kind.  All entries of
- * a kind last equally long, so a list is in order of its deadlines by itself:
+ * a list last equally long, so it is in order of its deadlines by itself:
  * setting and clearing are a few stores, and one coarse timer looks at heads.
+ * Sites may have durations of their own: each has a list too.
  */
 #ifndef CORE_LISTENER_TIMERS_H
 #define CORE_LISTENER_TIMERS_H
@@ -23,9 +24,19 @@ enum timer_kind {
 	TIMER_KINDS
 };
 
+/* Entries of a kind that last otherwise than the kind does. */
+struct timer_class {
+	struct list link; /* in timers.others */
+	struct list list;
+	enum timer_kind kind;
+	uint64_t duration; /* ns */
+};
+
 struct timers {
 	struct list lists[TIMER_KINDS];
 	uint64_t durations[TIMER_KINDS]; /* ns; 0 = never */
+	struct list others; /* of timer_class.link, as many as there are
+			       different durations in use */
 };
 
 /* In the object that times out; in at most one list. */
@@ -35,6 +46,9 @@ struct timer_entry {
 };
 
 void timers_init(struct timers *timers);
+
+/* Nothing is set any more. */
+void timers_fini(struct timers *timers);
 
 /* For entries set from now on; none that is set already lasts longer than
  * that from now.  0 clears them. */
@@ -57,6 +71,22 @@ timers_set(struct timers *timers, struct timer_entry *entry,
 		return;
 	entry->deadline = now + timers->durations[kind];
 	list_add_tail(&timers->lists[kind], &entry->link);
+}
+
+/* A class is made for a duration that no other entry has. */
+void timers_set_other(struct timers *timers, struct timer_entry *entry,
+		      enum timer_kind kind, uint64_t duration, uint64_t now);
+
+/* The same for an entry that lasts `duration`, whatever others of the kind do;
+ * 0: it is cleared.  A new duration of the kind does not shorten it. */
+static inline void
+timers_set_for(struct timers *timers, struct timer_entry *entry,
+	       enum timer_kind kind, uint64_t duration, uint64_t now)
+{
+	if (duration == timers->durations[kind])
+		timers_set(timers, entry, kind, now);
+	else
+		timers_set_other(timers, entry, kind, duration, now);
 }
 
 static inline void

@@ -85,7 +85,7 @@ test_whole(void **state)
 	assert_string_equal(settings->module_directory, "/etc/p/modules");
 	assert_string_equal(settings->control_socket, "/run/p/control.sock");
 	assert_int_equal(settings->listener.threads, 2);
-	assert_true(settings->listener.max_request_bytes == 8192);
+	assert_true(settings->listener.limits.max_request_bytes == 8192);
 	assert_int_equal(settings->listener.access_log.field_count, 2);
 	assert_int_equal(settings->listener.access_log.fields[1],
 			 SETTINGS_LOG_REFERER);
@@ -159,8 +159,8 @@ test_defaults(void **state)
 	assert_null(pool->user);
 	assert_in_range(settings->listener.threads, 1, 4);
 	assert_int_equal(settings->listener.backlog, 511);
-	assert_true(settings->listener.min_send_rate == 240);
-	assert_true(settings->listener.min_receive_rate == 240);
+	assert_true(settings->listener.limits.min_send_rate == 240);
+	assert_true(settings->listener.limits.min_receive_rate == 240);
 	assert_int_equal(settings->listener.access_log.field_count, 17);
 	settings_unref(&settings);
 }
@@ -213,8 +213,8 @@ test_hand_on(void **state)
 	assert_int_equal(copy->sites[0].applications[1].id, top->id);
 	assert_int_equal(copy->pools[0].environment_count, 0);
 	assert_int_equal(copy->sites[0].applications[1].section_count, 0);
-	assert_true(copy->listener.max_request_bytes == 8192);
-	assert_true(copy->listener.min_receive_rate == 99);
+	assert_true(copy->listener.limits.max_request_bytes == 8192);
+	assert_true(copy->listener.limits.min_receive_rate == 99);
 	assert_true(copy->pools[0].queue_timeout == 7000000000ull);
 	assert_true(copy->pools[0].revoke_after == 70000000ull);
 	assert_true(copy->pools[0].response_idle_timeout == 0);

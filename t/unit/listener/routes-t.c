@@ -29,7 +29,7 @@ static void
 bind_host(struct routes *routes, uint32_t id, enum route_host kind,
 	  const char *host, const char *prefix)
 {
-	struct route_site *site = routes_add_site(routes, id, "site");
+	struct route_site *site = routes_add_site(routes, id, "site", 0);
 
 	assert_int_equal(routes_add_application(routes, site, id, "/", 0),
 			 PORTICO_OK);
@@ -86,7 +86,7 @@ static void
 test_segments(void **state)
 {
 	struct routes *routes = routes_new();
-	struct route_site *site = routes_add_site(routes, 1, "site");
+	struct route_site *site = routes_add_site(routes, 1, "site", 0);
 	static const char *const paths[] = { "/", "/shop", "/shop/cart/",
 					     "/shop/cart/items" };
 
@@ -117,7 +117,7 @@ static void
 test_prefix_length_and_names(void **state)
 {
 	struct routes *routes = routes_new();
-	struct route_site *site = routes_add_site(routes, 77, "store");
+	struct route_site *site = routes_add_site(routes, 77, "store", 5);
 	const struct route_application *found;
 
 	(void)state;
@@ -146,7 +146,7 @@ static void
 test_refusals(void **state)
 {
 	struct routes *routes = routes_new();
-	struct route_site *site = routes_add_site(routes, 1, "a");
+	struct route_site *site = routes_add_site(routes, 1, "a", 0);
 	char deep[200] = "";
 
 	(void)state;

@@ -98,6 +98,45 @@ test_shorter_and_off(void **state)
 	assert_null(timers_take_expired(&timers, TIMER_IDLE, UINT64_MAX));
 }
 
+/* A site's own time: in order among its like, not behind longer ones; with as
+ * many lists as there are durations in use. */
+static void
+test_other_durations(void **state)
+{
+	struct timers timers;
+	struct timer_entry a, b, c, d;
+
+	(void)state;
+	timers_init(&timers);
+	timer_entry_init(&a);
+	timer_entry_init(&b);
+	timer_entry_init(&c);
+	timer_entry_init(&d);
+	timers_set_duration(&timers, TIMER_IDLE, 1000, 0);
+	timers_set_for(&timers, &a, TIMER_IDLE, 1000, 0);
+	assert_true(list_empty(&timers.others));
+	timers_set_for(&timers, &b, TIMER_IDLE, 50, 0);
+	timers_set_for(&timers, &c, TIMER_IDLE, 20, 10);
+	timers_set_for(&timers, &d, TIMER_IDLE, 50, 20);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 29));
+	assert_null(timers_take_expired(&timers, TIMER_HEADER, 5000));
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 30), &c);
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 50), &b);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 69));
+	timers_clear(&d);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, 999));
+	assert_true(list_empty(&timers.others));
+	assert_ptr_equal(timers_take_expired(&timers, TIMER_IDLE, 1000), &a);
+	/* No limit. */
+	timers_set_for(&timers, &b, TIMER_IDLE, 50, 0);
+	timers_set_for(&timers, &b, TIMER_IDLE, 0, 0);
+	assert_null(timers_take_expired(&timers, TIMER_IDLE, UINT64_MAX));
+	timers_set_for(&timers, &b, TIMER_IDLE, 50, 0);
+	timers_clear(&b);
+	timers_fini(&timers);
+	assert_true(list_empty(&timers.others));
+}
+
 int
 main(void)
 {
@@ -106,6 +145,7 @@ main(void)
 		cmocka_unit_test(test_kinds_are_apart),
 		cmocka_unit_test(test_zero_is_never),
 		cmocka_unit_test(test_shorter_and_off),
+		cmocka_unit_test(test_other_durations),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A site's limits, and what counts against them over all loops.
+ *
+ * Whose request it is is known when its head is complete.  From then on the
+ * site's limits hold for the request, and for its connection, until a request
+ * on it is for another site.
+ */
+#ifndef CORE_LISTENER_SITE_H
+#define CORE_LISTENER_SITE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <portico/types.h>
+
+#include "core/config/settings_limits.h"
+
+struct listener_connection;
+struct listener_request;
+struct hash_table;
+
+/* Lives as long as the process, whatever is reloaded: connections count here
+ * that a removed site has still. */
+struct listener_site {
+	unsigned magic;
+	char *name;
+	atomic_uint connections;
+	/* Refused since the process began. */
+	_Atomic uint64_t refused;
+};
+
+/* A site in one snapshot. */
+struct snapshot_site {
+	struct listener_site *shared;
+	const struct settings_site_limits *limits;
+	bool strict; /* about heads: more than the listener */
+};
+
+struct hash_table *site_table_new(void);
+void site_table_free(struct hash_table *sites);
+
+/* Main thread: the site of that name, made if it is new. */
+struct listener_site *site_get(struct hash_table *sites, const char *name);
+
+/*
+ * The request was routed: its site's limits hold from here on.  False: it was
+ * refused, and answered.
+ */
+bool site_admit(struct listener_request *request, struct portico_slice path);
+
+/* The connection is about to be closed. */
+void site_leave(struct listener_connection *connection);
+
+/* The request's, or the listener's while nobody knows whose it is. */
+const struct settings_limits *
+site_limits(const struct listener_request *request);
+
+#endif

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Limits of a site: its own, over those of siteDefaults, over the listener's.
+# Its neighbour on the same port keeps others.
+
+use strict;
+use warnings;
+use Portico::Server;
+use Portico::Wait qw(await_condition seconds);
+use Test::More;
+use Time::HiRes qw(time);
+
+my $port = Portico::Server::free_port();
+my %applications = (applications => { '/' => { pool => 'main', root => '/',
+	modules => ['probe'],
+	handlers => [ { path => '*', module => 'probe' } ] } });
+my $server = Portico::Server->new(
+	bindings => ["http://*:$port"],
+	top => { siteDefaults => { limits => {
+		maxRequestsPerConnection => 3, connectionTimeout => '30s' } } },
+	sites => {
+		strict => {
+			bindings => ["http://strict.example:$port"], %applications,
+			limits => { maxRequestLine => 200,
+				maxRequestBytes => 1000, maxHeaderCount => 8,
+				urlSegmentMaxCount => 4,
+				urlSegmentMaxLength => 20,
+				connectionTimeout => '500ms',
+				headerWaitTimeout => '600ms',
+				entityBodyTimeout => '500ms',
+				maxRequestsPerConnection => 0 },
+		},
+		few => {
+			bindings => ["http://few.example:$port"], %applications,
+			limits => { maxConnections => 2 },
+		},
+	},
+	allow => [qr/maxHeaderCount/, qr/was not applied/],
+);
+$server->{port} = $port;
+$server->start;
+
+# Status and reason of one request on a connection of its own.
+sub verdict
+{
+	my ($host, $target, @fields) = @_;
+	my $client = $server->connect;
+	my $response = $client->request('GET', $target, host => $host,
+		fields => \@fields);
+	my $reason = '-';
+	if ($response->{status} >= 400 && $host eq 'strict.example') {
+		my $from = $client->socket->sockport;
+		$reason = (split / /, $server->await_error_log(
+			qr{^\S+ \S+ 127\.0\.0\.1 $from }) // '')[11] // 'none';
+		ok($client->at_end, 'and the connection ends');
+	}
+	return "$response->{status} $reason";
+}
+
+subtest 'heads' => sub {
+	my @more = map { "X-$_: 1" } 1 .. 10;
+	my $long = 'x' x 180;
+	my @cases = (
+		['a longer request line', '/count?' . $long,
+			'414 URL_Length'],
+		['more bytes', '/count', '431 RequestLength',
+			'X: ' . 'y' x 1000],
+		['more fields', '/count', '431 RequestLength', @more],
+		['more segments', '/a/b/c/d/e', '400 URL'],
+		['a longer segment', '/' . 'a' x 21, '400 URL'],
+	);
+	for my $case (@cases) {
+		my ($name, $target, $verdict, @fields) = @$case;
+		is(verdict('strict.example', $target, @fields), $verdict,
+			"$name than the site allows");
+		unlike(verdict('other.example', $target, @fields),
+			qr/^4(?!04)/, 'another site allows it');
+	}
+	is(verdict('strict.example', '/count?' . 'x' x 150), '200 -',
+		'what is within them is served');
+	is(verdict('strict.example', '/count', @more[0 .. 5]), '200 -',
+		'also with as many fields');
+};
+
+subtest 'idle connections' => sub {
+	my $strict = $server->connect;
+	my $other = $server->connect;
+	my $fresh = $server->connect;
+	is($strict->request('GET', '/count', host => 'strict.example')->{status},
+		200, 'a request to the strict site');
+	is($other->request('GET', '/count')->{status}, 200,
+		'a request to another');
+	my $start = time;
+	ok($strict->at_end, 'the first is closed');
+	cmp_ok(time - $start, '>', 0.4, 'not before its time');
+	like($server->await_error_log(
+		qr/127\.0\.0\.1 @{[$strict->socket->sockport]} /) // '',
+		qr/Timer_ConnectionIdle/, 'with the reason');
+	is($other->request('GET', '/count')->{status}, 200,
+		'the other is not');
+	is($fresh->request('GET', '/count')->{status}, 200,
+		'nor is one of nobody');
+};
+
+subtest 'a head that does not end' => sub {
+	my $client = $server->connect;
+	$client->request('GET', '/count', host => 'strict.example');
+	$client->send("GET / HT");
+	is(($client->read_response // {})->{status}, 408,
+		'is waited for as the last request\'s site says');
+};
+
+subtest 'a body that stalls' => sub {
+	my $client = $server->connect;
+	$client->send("POST /body HTTP/1.1\r\nHost: strict.example\r\n"
+		. "Content-Length: 100\r\n\r\nhalf");
+	is(($client->read_response // {})->{status}, 408,
+		'is waited for as the site says');
+};
+
+subtest 'requests per connection' => sub {
+	my $client = $server->connect;
+	my @responses = map { $client->request('GET', '/count') } 1 .. 3;
+	is(join(' ', map { $_->{status} } @responses), '200 200 200',
+		'three are served');
+	is($responses[1]{header}{connection} // 'kept', 'kept',
+		'the second is not the last');
+	is($responses[2]{header}{connection} // 'kept', 'close',
+		'the third says that it is');
+	ok($client->at_end, 'and it is');
+	$client = $server->connect;
+	my @all = map { $client->request('GET', '/count',
+		host => 'strict.example')->{status} } 1 .. 5;
+	is("@all", '200 200 200 200 200', 'a site that says 0 has no such limit');
+};
+
+subtest 'connections' => sub {
+	my @clients = map { $server->connect } 1 .. 3;
+	my @status = map { $_->request('GET', '/count',
+		host => 'few.example')->{status} } @clients;
+	is("@status", '200 200 503', 'the third is one too many');
+	like($server->await_error_log(
+		qr/127\.0\.0\.1 @{[$clients[2]->socket->sockport]} /) // '',
+		qr/ConnLimit/, 'with the reason');
+	is($server->get('/count')->{status}, 200, 'other sites are open');
+	is($clients[0]->request('GET', '/count', host => 'few.example')
+		->{status}, 200, 'who is counted already goes on');
+	# A connection counts for the site of its last request.
+	is($clients[0]->request('GET', '/count')->{status}, 200,
+		'one leaves for another site');
+	my $next = $server->connect;
+	is($next->request('GET', '/count', host => 'few.example')->{status},
+		200, 'so there is room');
+	$_->close for @clients, $next;
+	ok(await_condition(seconds(5), sub {
+		my $client = $server->connect;
+		my $second = $server->connect;
+		return $client->request('GET', '/count', host => 'few.example')
+			->{status} == 200
+			&& $second->request('GET', '/count',
+				host => 'few.example')->{status} == 200;
+	}), 'connections that are closed count no more');
+};
+
+subtest 'a new configuration' => sub {
+	my $configuration = $server->configuration;
+	my $few = $configuration->{sites}{few}{limits};
+	my $kept = $server->connect;
+
+	is($kept->request('GET', '/count', host => 'few.example')->{status},
+		200, 'a connection before');
+	$few->{maxConnections} = 1;
+	$server->write_configuration($configuration);
+	is(($server->command('reload'))[0], 0, 'another limit');
+	my $other = $server->connect;
+	is($other->request('GET', '/count', host => 'few.example')->{status},
+		503, 'it counts those that were there');
+	is($kept->request('GET', '/count', host => 'few.example')->{status},
+		200, 'and cuts none');
+	$few->{maxHeaderCount} = 101;
+	$few->{urlSegmentMaxLength} = 10;
+	$server->write_configuration($configuration);
+	my ($exit, $out, $err) = $server->command('reload');
+	isnt($exit, 0, 'a site cannot be laxer about heads than the listener');
+	like("$out$err", qr/portico\.json:\d+:\d+: sites\.few\.limits\.maxHeaderCount: has to be at most 100/,
+		'and is told so');
+};
+
+$server->stop;
+done_testing;
