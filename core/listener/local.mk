@@ -8,6 +8,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/access_log.h \
 	core/listener/address.c \
 	core/listener/address.h \
+	core/listener/bandwidth.c \
+	core/listener/bandwidth.h \
 	core/listener/connection.c \
 	core/listener/connection.h \
 	core/listener/control.c \

@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/memory.h"
 #include "core/listener/accept.h"
+#include "core/listener/bandwidth.h"
 #include "core/listener/connection.h"
 #include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
@@ -215,6 +216,7 @@ loop_new(struct listener *listener, unsigned index)
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	revoke_init(loop);
 	deadline_init(loop);
+	bandwidth_init(loop);
 	list_init(&loop->acceptors);
 	list_init(&loop->connections);
 	list_init(&loop->written);
@@ -280,6 +282,7 @@ close_all(struct task *task, void *owner)
 	uv_close((uv_handle_t *)&loop->tick, NULL);
 	uv_close((uv_handle_t *)&loop->revoke, NULL);
 	uv_close((uv_handle_t *)&loop->deadline_timer, NULL);
+	bandwidth_fini(loop);
 	channel_loop_free(&loop->channels);
 	mailbox_close(&loop->mailbox);
 }

@@ -66,6 +66,8 @@ struct listener_loop {
 	uint32_t connection_count;
 	struct list written; /* requests with output for this turn's end */
 	struct list blocked; /* connections whose client is slow */
+	struct list throttled; /* requests whose site has used its bandwidth */
+	uv_timer_t throttle; /* active while there are some */
 	struct list awaiting; /* connections whose body we wait for */
 	struct list worker_channels;
 	struct list lost_channels; /* ended; requests still send from them */

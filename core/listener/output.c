@@ -25,6 +25,7 @@ output_init(struct output *output)
 	output->items = output->few;
 	output->capacity = OUTPUT_FEW;
 	output->first = output->count = 0;
+	output->turn = 0;
 	output->sent = output->file_sent = 0;
 }
 
@@ -195,7 +196,8 @@ consume(struct output *output, size_t sent, struct channel *channel,
 }
 
 static unsigned
-gather(struct output *output, struct iovec *iov, size_t *total_r, bool *more_r)
+gather(struct output *output, uint64_t most, struct iovec *iov, size_t *total_r,
+       bool *more_r)
 {
 	unsigned count = 0;
 	uint32_t i;
@@ -206,7 +208,9 @@ gather(struct output *output, struct iovec *iov, size_t *total_r, bool *more_r)
 		iov[count].iov_len = output->head_length - output->head_sent;
 		*total_r += iov[count++].iov_len;
 	}
-	for (i = 0; i < output->count && count < OUTPUT_IOV_MAX; i++) {
+	for (i = 0;
+	     i < output->count && count < OUTPUT_IOV_MAX && *total_r < most;
+	     i++) {
 		struct output_item *item = item_at(output, i);
 		struct portico_slice rest;
 
@@ -218,6 +222,11 @@ gather(struct output *output, struct iovec *iov, size_t *total_r, bool *more_r)
 		*total_r += iov[count++].iov_len;
 	}
 	*more_r = i < output->count;
+	/* Only the last one goes beyond. */
+	if (*total_r > most) {
+		iov[count - 1].iov_len -= *total_r - most;
+		*total_r = most;
+	}
 	return count;
 }
 
@@ -230,7 +239,7 @@ failed_send(void)
 
 static enum output_result
 send_memory(struct output *output, int fd, struct channel *channel,
-	    uint32_t *window_r)
+	    uint64_t *turn, uint32_t *window_r)
 {
 	struct iovec iov[OUTPUT_IOV_MAX];
 	struct msghdr message = { .msg_iov = iov };
@@ -238,7 +247,7 @@ send_memory(struct output *output, int fd, struct channel *channel,
 	bool more;
 	ssize_t sent;
 
-	message.msg_iovlen = gather(output, iov, &total, &more);
+	message.msg_iovlen = gather(output, *turn, iov, &total, &more);
 	do
 		sent = sendmsg(fd, &message,
 			       MSG_NOSIGNAL | (more ? MSG_MORE : 0));
@@ -246,6 +255,7 @@ send_memory(struct output *output, int fd, struct channel *channel,
 	if (sent < 0)
 		return failed_send();
 	consume(output, (size_t)sent, channel, window_r);
+	*turn -= (size_t)sent;
 	return (size_t)sent < total ? OUTPUT_BLOCKED : OUTPUT_DONE;
 }
 
@@ -282,18 +292,26 @@ enum output_result
 output_send(struct output *output, int fd, struct channel *channel,
 	    uint32_t *window_r)
 {
-	uint64_t turn = OUTPUT_FILE_TURN_BYTES;
+	/* What lies in memory is bounded by the window. */
+	uint64_t memory = output->turn == 0 ? UINT64_MAX : output->turn;
+	uint64_t files = output->turn == 0 ||
+					 output->turn > OUTPUT_FILE_TURN_BYTES ?
+				 OUTPUT_FILE_TURN_BYTES :
+				 output->turn;
 	enum output_result result;
 
 	while (!output_empty(output)) {
-		if (output->head != NULL ||
-		    item_at(output, 0)->kind != OUTPUT_FILE)
-			result = send_memory(output, fd, channel, window_r);
-		else if (turn == 0)
+		bool file = output->head == NULL &&
+			    item_at(output, 0)->kind == OUTPUT_FILE;
+
+		if ((file ? files : memory) == 0)
 			return OUTPUT_TURN;
+		if (file)
+			result = send_file(output, fd, channel, &files,
+					   window_r);
 		else
-			result =
-				send_file(output, fd, channel, &turn, window_r);
+			result = send_memory(output, fd, channel, &memory,
+					     window_r);
 		if (result != OUTPUT_DONE)
 			return result;
 	}

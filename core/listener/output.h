@@ -48,6 +48,8 @@ struct output {
 	bool head_borrowed; /* within output_send_head: not ours to free */
 	struct output_item *items; /* `few` or heap; a circle */
 	uint32_t capacity, first, count;
+	uint32_t turn; /* bytes that output_send() may send; 0: no limit but
+			  that of files */
 	uint64_t sent; /* bytes on the wire, head included */
 	uint64_t file_sent; /* of files, not yet reported to the worker */
 	struct output_item few[OUTPUT_FEW];

@@ -52,6 +52,7 @@ request_new(struct listener_connection *connection)
 	list_init(&request->pool_link);
 	list_init(&request->queue_link);
 	list_init(&request->written_link);
+	list_init(&request->throttled_link);
 	list_init(&request->starved_link);
 	request->input.data = loop_buffer_take(loop);
 	request->input.capacity = INPUT_SMALL_BYTES;
@@ -131,6 +132,7 @@ request_wire_done(struct listener_request *request)
 	request->finished = loop_now(request->loop);
 	request->connection = NULL;
 	list_remove(&request->written_link);
+	list_remove(&request->throttled_link);
 	/* Now: a worker that hangs may keep its half for ever. */
 	if (request->reason != HTTP_REASON_NONE)
 		error_log_request(request);

@@ -92,7 +92,7 @@ struct listener_request {
 	struct loop_snapshot *snapshot;
 	const struct route_application *application; /* NULL: not routed */
 	struct loop_pool *pool; /* NULL: not routed */
-	struct list pool_link, queue_link, written_link;
+	struct list pool_link, queue_link, written_link, throttled_link;
 	struct list starved_link; /* linked: wants to receive, but there is no
 				     block */
 
@@ -122,6 +122,7 @@ struct listener_request {
 	uint32_t body_class; /* enum channel_block_class for the next part */
 
 	struct output output;
+	uint64_t charged; /* of output.sent, to the site's bandwidth */
 	int64_t length_left; /* of a response with a length */
 	int64_t window_left; /* that the worker may hand over */
 	uint32_t window_due; /* sent since the last WINDOW */

@@ -13,6 +13,7 @@
 #include "core/base/slice.h"
 #include "core/channel/limits.h"
 #include "core/http/response_head.h"
+#include "core/listener/bandwidth.h"
 #include "core/listener/connection.h"
 #include "core/listener/error_page.h"
 #include "core/listener/limits.h"
@@ -131,9 +132,34 @@ sent(struct listener_request *request, enum output_result result)
 static void
 flush(struct listener_request *request)
 {
-	sent(request, output_send(&request->output, request->connection->fd,
+	enum output_result result;
+
+	if (!bandwidth_ready(request))
+		return;
+	result = output_send(&request->output, request->connection->fd,
+			     worker_channel_get(request->channel),
+			     &request->window_due);
+	bandwidth_charge(request);
+	sent(request, result);
+}
+
+/* A head of `length` bytes in the loop's scratch, and what else there is. */
+static void
+send_head(struct listener_request *request, size_t length)
+{
+	struct listener_loop *loop = request->loop;
+	enum output_result result;
+
+	if (!bandwidth_ready(request)) {
+		output_set_head(&request->output, loop->output, length);
+		return;
+	}
+	result = output_send_head(&request->output, request->connection->fd,
+				  loop->output, length,
 				  worker_channel_get(request->channel),
-				  &request->window_due));
+				  &request->window_due);
+	bandwidth_charge(request);
+	sent(request, result);
 }
 
 void
@@ -149,7 +175,8 @@ send_soon(struct listener_request *request)
 {
 	struct listener_connection *connection = request->connection;
 
-	if ((connection->events & UV_WRITABLE) != 0)
+	if ((connection->events & UV_WRITABLE) != 0 ||
+	    list_linked(&request->throttled_link))
 		return;
 	if (!list_linked(&request->written_link))
 		list_add_tail(&request->loop->written, &request->written_link);
@@ -415,11 +442,7 @@ response_on_head(struct listener_request *request,
 		return NULL;
 	}
 	if (complete(request))
-		sent(request,
-		     output_send_head(&request->output, request->connection->fd,
-				      loop->output, length,
-				      request->channel->channel,
-				      &request->window_due));
+		send_head(request, length);
 	return NULL;
 }
 
@@ -553,6 +576,7 @@ response_restart(struct listener_request *request)
 {
 	ASSERT(request->output.sent == 0);
 	list_remove(&request->written_link);
+	list_remove(&request->throttled_link);
 	output_discard(&request->output, worker_channel_get(request->channel),
 		       &request->window_due);
 	request->response_seen = request->response_last = false;
@@ -585,6 +609,7 @@ response_send_error(struct listener_request *request, unsigned status)
 	size_t length;
 
 	list_remove(&request->written_link);
+	list_remove(&request->throttled_link);
 	output_discard(&request->output, worker_channel_get(request->channel),
 		       &request->window_due);
 	if (loop->draining || request_body_pending(request) ||
@@ -608,11 +633,7 @@ response_send_error(struct listener_request *request, unsigned status)
 	request->status = (uint16_t)status;
 	request->substatus = 0;
 	request->framing = HTTP_FRAMING_NONE;
-	sent(request,
-	     output_send_head(&request->output, request->connection->fd,
-			      loop->output, length,
-			      worker_channel_get(request->channel),
-			      &request->window_due));
+	send_head(request, length);
 }
 
 bool

@@ -10,6 +10,7 @@
 #include "core/base/hash.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
+#include "core/listener/bandwidth.h"
 #include "core/listener/connection.h"
 #include "core/listener/request.h"
 #include "core/listener/snapshot.h"
@@ -59,8 +60,8 @@ site_table_free(struct hash_table *sites)
 
 /* ---- limits ------------------------------------------------------------------- */
 
-static const struct snapshot_site *
-site_of(const struct listener_request *request)
+const struct snapshot_site *
+site_of_request(const struct listener_request *request)
 {
 	return &request->snapshot->shared->sites[request->application->site];
 }
@@ -70,7 +71,7 @@ site_limits(const struct listener_request *request)
 {
 	if (request->application == NULL)
 		return &request->snapshot->shared->settings->listener.limits;
-	return &site_of(request)->limits->request;
+	return &site_of_request(request)->limits->request;
 }
 
 /* Bytes of the request line, with its line end. */
@@ -161,7 +162,7 @@ bool
 site_admit(struct listener_request *request, struct portico_slice path)
 {
 	struct listener_connection *connection = request->connection;
-	const struct snapshot_site *site = site_of(request);
+	const struct snapshot_site *site = site_of_request(request);
 	const struct settings_limits *limits = &site->limits->request;
 	enum http_reason reason = HTTP_REASON_NONE;
 
@@ -177,6 +178,7 @@ site_admit(struct listener_request *request, struct portico_slice path)
 	}
 	connection->idle_timeout = limits->connection_timeout;
 	connection->header_timeout = limits->header_wait_timeout;
+	bandwidth_begin(request);
 	if (limits->max_requests_per_connection != 0 &&
 	    connection->requests >= limits->max_requests_per_connection)
 		request->keep_alive = false;

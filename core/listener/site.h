@@ -29,6 +29,8 @@ struct listener_site {
 	atomic_uint connections;
 	/* Refused since the process began. */
 	_Atomic uint64_t refused;
+	/* When what was sent is paid for (bandwidth.h); ns, monotonic. */
+	_Atomic uint64_t paid_until;
 };
 
 /* A site in one snapshot. */
@@ -52,6 +54,10 @@ bool site_admit(struct listener_request *request, struct portico_slice path);
 
 /* The connection is about to be closed. */
 void site_leave(struct listener_connection *connection);
+
+/* Of a request that was routed. */
+const struct snapshot_site *
+site_of_request(const struct listener_request *request);
 
 /* The request's, or the listener's while nobody knows whose it is. */
 const struct settings_limits *

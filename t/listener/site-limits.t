@@ -34,10 +34,28 @@ my $server = Portico::Server->new(
 			bindings => ["http://few.example:$port"], %applications,
 			limits => { maxConnections => 2 },
 		},
+		narrow => {
+			bindings => ["http://narrow.example:$port"],
+			%applications,
+			limits => { maxBandwidth => 200_000,
+				maxRequestsPerConnection => 0 },
+		},
+		files => {
+			bindings => ["http://files.example:$port"],
+			applications => { '/' => { pool => 'main',
+				modules => ['static'] } },
+			limits => { maxBandwidth => '200000' },
+		},
 	},
 	allow => [qr/maxHeaderCount/, qr/was not applied/],
 );
 $server->{port} = $port;
+$server->{sites}{files}{applications}{'/'}{root} = $server->root;
+$server->write_configuration;
+{
+	open my $file, '>', $server->root . '/big.bin' or die $!;
+	print $file 'x' x 300_000;
+}
 $server->start;
 
 # Status and reason of one request on a connection of its own.
@@ -160,6 +178,60 @@ subtest 'connections' => sub {
 			&& $second->request('GET', '/count',
 				host => 'few.example')->{status} == 200;
 	}), 'connections that are closed count no more');
+};
+
+# Bytes per second of all requests together, each on a connection of its own.
+sub rate
+{
+	my ($host, @targets) = @_;
+	my @clients = map { $server->connect } @targets;
+	my $start = time;
+	my $bytes = 0;
+
+	for my $i (0 .. $#targets) {
+		$clients[$i]->send("GET $targets[$i] HTTP/1.1\r\n"
+			. "Host: $host\r\n\r\n");
+	}
+	for my $client (@clients) {
+		my $response = $client->read_response(timeout => 60) or last;
+		return "status $response->{status}"
+			if $response->{status} != 200;
+		return 'incomplete' unless $response->{complete};
+		$bytes += length $response->{body};
+	}
+	return $bytes / (time - $start);
+}
+
+subtest 'bandwidth' => sub {
+	# A tenth of a second's bytes may be sent ahead.
+	for my $case (['narrow.example', '/stream?bytes=300000&sized=1', 'made by a module'],
+		['files.example', '/big.bin', 'of a file']) {
+		my ($host, $target, $name) = @$case;
+		my $rate = rate($host, $target);
+		cmp_ok($rate, '<', 240_000, "a response $name is sent slowly");
+		cmp_ok($rate, '>', 60_000, 'but is sent');
+	}
+	my $rate = rate('narrow.example', ('/stream?bytes=100000&sized=1') x 3);
+	cmp_ok($rate, '<', 240_000, 'three clients share it');
+	my $start = time;
+	my $client = $server->connect;
+	my $served = grep {
+		($client->request('GET', '/stream?bytes=3000&sized=1',
+			host => 'narrow.example') // {})->{status} == 200
+	} 1 .. 100;
+	is($served, 100, 'small responses are sent');
+	cmp_ok(300_000 / (time - $start), '<', 260_000,
+		'and count as well');
+	$client = $server->connect;
+	$client->send("GET /stream?bytes=2000000&sized=1 HTTP/1.1\r\n"
+		. "Host: narrow.example\r\n\r\n");
+	ok(Portico::Wait::await_readable(5, $client->socket), 'one is busy');
+	$start = time;
+	$server->get("/stream?bytes=3000000&sized=1");
+	cmp_ok(time - $start, '<', 3, 'another site is not slowed');
+	$client->close;
+	ok(await_condition(seconds(5), sub { !$server->requests }),
+		'who leaves while it waits is forgotten');
 };
 
 subtest 'a new configuration' => sub {
