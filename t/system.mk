@@ -106,6 +106,7 @@ SYSTEM_TESTS += \
 	t/listener/logs.t \
 	t/listener/malformed.t \
 	t/listener/queue.t \
+	t/listener/site-limits.t \
 	t/listener/slow-reader.t \
 	t/listener/timers.t \
 	t/worker/openat2.t \

@@ -15,6 +15,7 @@
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
 #include "core/activation/reload.h"
+#include "core/activation/timeouts.h"
 #include "core/activation/upgrade.h"
 #include "core/activation/worker_process.h"
 #include "core/base/clock.h"
@@ -423,6 +424,35 @@ on_listener_show(struct commands *commands, struct control_connection *client,
 }
 
 static void
+on_listener_connections(struct commands *commands,
+			struct control_connection *client,
+			const json_t *request)
+{
+	(void)request;
+	answer_with(commands, client, json_object(), "clients", "figures", NULL,
+		    NULL);
+}
+
+static void
+on_listener_counters(struct commands *commands,
+		     struct control_connection *client, const json_t *request)
+{
+	(void)request;
+	answer_with(commands, client, json_object(), "counters", "counters",
+		    "sites", "figures");
+}
+
+static void
+on_listener_timeouts(struct commands *commands,
+		     struct control_connection *client, const json_t *request)
+{
+	(void)request;
+	answer(client,
+	       json_pack("{s:o}", "timeouts",
+			 timeouts_to_json(commands->manager->settings)));
+}
+
+static void
 on_reloaded(const json_t *problems, void *arg)
 {
 	struct question *question = arg;
@@ -510,6 +540,9 @@ static const struct {
 	{ "module-list", on_module_list },
 	{ "request-list", on_request_list },
 	{ "listener-show", on_listener_show },
+	{ "listener-connections", on_listener_connections },
+	{ "listener-counters", on_listener_counters },
+	{ "listener-timeouts", on_listener_timeouts },
 	{ "reload", on_reload },
 	{ "upgrade-listener", on_upgrade_listener },
 };

@@ -48,9 +48,17 @@ static bool
 is_fixed(const char *parent, const char *name)
 {
 	static const char *const names[] = {
-		"queueLength",	   "threads",	     "id",	 "pid",
-		"generation",	   "count",	     "attached", "failingMs",
-		"descriptorsKept", "maxConnections",
+		"queueLength",
+		"threads",
+		"id",
+		"pid",
+		"generation",
+		"count",
+		"attached",
+		"failingMs",
+		"descriptorsKept",
+		"maxConnections",
+		"maxBandwidth",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -98,7 +106,8 @@ add_by(const char *member, json_t *sum, json_t *more)
 static void
 add_arrays(const char *name, json_t *sum, json_t *more)
 {
-	if (strcmp(name, "pools") == 0 || strcmp(name, "logs") == 0)
+	if (strcmp(name, "pools") == 0 || strcmp(name, "logs") == 0 ||
+	    strcmp(name, "sites") == 0)
 		add_by("name", sum, more);
 	else if (strcmp(name, "workers") == 0)
 		add_by("id", sum, more);
@@ -186,6 +195,7 @@ add_part(json_t *sum, const struct part *part)
 		json_object_set_new(part->about, "connections",
 				    json_deep_copy(connections));
 	mark(json_object_get(part->body, "requests"), part->about);
+	mark(json_object_get(part->body, "clients"), part->about);
 	if (sum == NULL)
 		return json_incref(part->body);
 	figures_add(sum, part->body);

@@ -38,6 +38,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/sockets.h \
 	core/activation/start_record.c \
 	core/activation/start_record.h \
+	core/activation/timeouts.c \
+	core/activation/timeouts.h \
 	core/activation/upgrade.c \
 	core/activation/upgrade.h \
 	core/activation/worker_process.c \

@@ -18,6 +18,7 @@ portico_SOURCES = \
 	core/command/show.c \
 	core/command/single.c \
 	core/command/show.h \
+	core/command/show_listener.c \
 	core/command/show_metrics.c \
 	core/command/show_metrics.h \
 	core/command/table.c \

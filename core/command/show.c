@@ -65,8 +65,8 @@ figures_of(const json_t *answer, const char *pool)
 	return find(json_object_get(counters, "pools"), "name", pool);
 }
 
-static void
-note_silence(const json_t *answer, const char *member)
+void
+show_silence(const json_t *answer, const char *member)
 {
 	const json_t *figures = json_object_get(answer, member);
 
@@ -121,7 +121,7 @@ void
 show_pools(const json_t *answer)
 {
 	print_pools(answer);
-	note_silence(answer, "counters");
+	show_silence(answer, "counters");
 }
 
 /* Listeners beside the one that serves: old ones, and one that starts. */
@@ -251,7 +251,7 @@ show_status(const json_t *answer)
 	print_logs(answer, false);
 	printf("\n");
 	print_pools(answer);
-	note_silence(answer, "counters");
+	show_silence(answer, "counters");
 }
 
 static void
@@ -301,7 +301,7 @@ void
 show_workers(const json_t *answer)
 {
 	print_workers(json_object_get(answer, "workers"), answer);
-	note_silence(answer, "counters");
+	show_silence(answer, "counters");
 }
 
 static void
@@ -439,7 +439,7 @@ show_pool(const json_t *answer)
 		printf("\nThe last starts:\n");
 	json_array_foreach(json_object_get(answer, "starts"), i, start)
 		print_start(start);
-	note_silence(answer, "counters");
+	show_silence(answer, "counters");
 }
 
 void
@@ -473,7 +473,7 @@ show_requests(const json_t *answer)
 	}
 	table_print(table, stdout);
 	table_free(table);
-	note_silence(answer, "figures");
+	show_silence(answer, "figures");
 }
 
 /* What the channels of all pools have in use. */
@@ -551,7 +551,7 @@ show_listener(const json_t *answer)
 	print_routes(answer);
 	printf("\n");
 	print_pools(answer);
-	note_silence(answer, "counters");
+	show_silence(answer, "counters");
 }
 
 void

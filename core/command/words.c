@@ -59,6 +59,12 @@ static const struct command commands[] = {
 	    "the requests in flight: stage, module, age"),
 	ASK("listener show", NULL, NULL, "listener-show", show_listener,
 	    "bindings, routes, queues and counters of the listener"),
+	ASK("listener connections", NULL, NULL, "listener-connections",
+	    show_connections, "the connections of clients: state, site, age"),
+	ASK("listener counters", NULL, NULL, "listener-counters", show_counters,
+	    "what the listener has counted: connections, sites, pools"),
+	ASK("listener timeouts", NULL, NULL, "listener-timeouts", show_timeouts,
+	    "how long and how slow a client may be, where sites differ too"),
 	ASK("reload", NULL, NULL, "reload", show_reload,
 	    "read the configuration again"),
 	{ .words = "upgrade listener",
@@ -98,7 +104,7 @@ words_print_usage(FILE *stream)
 {
 	fputs("Usage: portico COMMAND [OPTIONS]\n\n", stream);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(stream, "  %-16s %-9s %s\n", commands[i].words,
+		fprintf(stream, "  %-20s %-9s %s\n", commands[i].words,
 			commands[i].argument == NULL ? "" :
 						       commands[i].argument,
 			commands[i].help);

@@ -133,6 +133,7 @@
 /* A query is answered with what has come by then. */
 #define QUERY_DEADLINE_MS 50
 #define QUERY_REQUESTS_MAX 10000
+#define QUERY_CLIENTS_MAX 10000 /* of each loop */
 
 /* Told to clients that are turned away, in seconds. */
 #define RETRY_AFTER_SECONDS "1"

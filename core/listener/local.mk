@@ -49,6 +49,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/query.c \
 	core/listener/query.h \
 	core/listener/query_loop.c \
+	core/listener/query_priv.h \
+	core/listener/query_site.c \
 	core/listener/request.c \
 	core/listener/request.h \
 	core/listener/request_body.c \

@@ -131,6 +131,17 @@ set_timeouts(struct listener_loop *loop, const struct settings_limits *from)
 }
 
 static void
+set_sites(struct listener_loop *loop, unsigned count)
+{
+	if (count <= loop->site_count)
+		return;
+	loop->sites = mem_realloc(loop->sites, count * sizeof(*loop->sites));
+	memset(loop->sites + loop->site_count, 0,
+	       (count - loop->site_count) * sizeof(*loop->sites));
+	loop->site_count = count;
+}
+
+static void
 set_pools(struct listener_loop *loop, const struct listener_snapshot *snapshot,
 	  struct listener_pool **pools, unsigned pool_count)
 {
@@ -164,6 +175,7 @@ loop_set_snapshot(struct listener_loop *loop,
 	loop->snapshot = loop_snapshot_new(snapshot);
 	set_timeouts(loop, &snapshot->settings->listener.limits);
 	set_pools(loop, snapshot, pools, pool_count);
+	set_sites(loop, snapshot->site_numbers);
 	if (loop->path_size < snapshot->input_max + 1) {
 		loop->path_size = snapshot->input_max + 1;
 		loop->path = mem_realloc(loop->path, loop->path_size);
@@ -306,6 +318,7 @@ loop_free(struct listener_loop *loop)
 	for (unsigned i = 0; i < loop->pool_count; i++)
 		loop_pool_free(loop->pools[i]);
 	mem_free(loop->pools);
+	mem_free(loop->sites);
 	mem_free(loop->output);
 	mem_free(loop->discard);
 	mem_free(loop->path);

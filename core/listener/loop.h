@@ -59,6 +59,8 @@ struct listener_loop {
 	struct loop_snapshot *snapshot; /* NULL until configured */
 	struct loop_pool **pools; /* by number */
 	unsigned pool_count;
+	struct site_counters *sites; /* by number */
+	unsigned site_count;
 
 	struct list acceptors;
 	unsigned paused; /* of these */

@@ -20,22 +20,11 @@
 #include "core/listener/listener.h"
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
+#include "core/listener/query_priv.h"
 #include "core/listener/snapshot.h"
 #include "core/listener/worker_link.h"
 
 #define QUERY_MAGIC 0x90e47a01u
-
-struct query {
-	unsigned magic;
-	struct list link; /* in listener.queries */
-	struct listener *listener;
-	uint32_t id;
-	bool requests;
-	bool resources; /* too */
-	uv_timer_t timer;
-	unsigned came;
-	struct query_part **parts; /* by loop; NULL: not yet */
-};
 
 /* ---- routes ------------------------------------------------------------------- */
 
@@ -392,11 +381,35 @@ on_timer_closed(uv_handle_t *handle)
 	mem_free(query);
 }
 
+static json_t *
+describe(const struct query *query)
+{
+	switch (query->kind) {
+	case QUERY_REQUESTS:
+		return describe_requests(query);
+	case QUERY_CLIENTS:
+		return query_describe_clients(query);
+	case QUERY_SITES:
+		return query_describe_sites(query);
+	case QUERY_COUNTERS:
+		break;
+	}
+	return describe_counters(query);
+}
+
+static enum query_kind
+kind_of(const char *what)
+{
+	return strcmp(what, "requests") == 0 ? QUERY_REQUESTS :
+	       strcmp(what, "clients") == 0  ? QUERY_CLIENTS :
+	       strcmp(what, "sites") == 0    ? QUERY_SITES :
+					       QUERY_COUNTERS;
+}
+
 static void
 finish(struct query *query)
 {
-	json_t *body = query->requests ? describe_requests(query) :
-					 describe_counters(query);
+	json_t *body = describe(query);
 
 	if (query->resources)
 		json_object_set_new(body, "resources",
@@ -455,7 +468,7 @@ query_start(struct listener *listener, uint32_t id, const char *what)
 	query->magic = QUERY_MAGIC;
 	query->listener = listener;
 	query->id = id;
-	query->requests = strcmp(what, "requests") == 0;
+	query->kind = kind_of(what);
 	query->resources = strcmp(what, "listener") == 0;
 	query->parts = mem_zalloc_array(listener->loop_count + 1,
 					sizeof(struct query_part *));
@@ -464,7 +477,7 @@ query_start(struct listener *listener, uint32_t id, const char *what)
 	query->timer.data = query;
 	uv_timer_start(&query->timer, on_deadline, QUERY_DEADLINE_MS, 0);
 	for (unsigned i = 0; i < listener->loop_count; i++)
-		query_ask(listener, i, id, query->requests, on_part);
+		query_ask(listener, i, id, query->kind, on_part);
 	if (listener->loop_count == 0)
 		finish(query);
 }

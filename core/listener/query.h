@@ -15,12 +15,21 @@
 #include "core/listener/task.h"
 
 struct listener;
+struct listener_site;
+struct site_counters;
 
-/* What: requests; routes; listener: counters and what the process has open;
- * anything else: counters. */
+/* What: requests; routes; clients: connections; sites; listener: counters and
+ * what the process has open; anything else: counters. */
 void query_start(struct listener *listener, uint32_t id, const char *what);
 
 /* ---- what a loop answers (query_loop.c) ---------------------------------------- */
+
+enum query_kind {
+	QUERY_COUNTERS,
+	QUERY_REQUESTS,
+	QUERY_CLIENTS,
+	QUERY_SITES,
+};
 
 /* What channels have in use; sums of it. */
 struct query_usage {
@@ -61,6 +70,18 @@ struct query_request {
 	char site[64];
 };
 
+struct query_client {
+	uint64_t id;
+	const char *state; /* static */
+	bool tls;
+	uint32_t requests;
+	uint64_t age_ms, idle_ms; /* since the last bytes from it */
+	uint64_t sent; /* bytes */
+	uint64_t request; /* id of that in progress; 0: none */
+	char client[80], server[80];
+	const struct listener_site *site; /* lives as long as the process */
+};
+
 struct query_part {
 	struct task task;
 	uint32_t id; /* of the query */
@@ -73,11 +94,15 @@ struct query_part {
 	unsigned channel_count;
 	struct query_request *items;
 	unsigned item_count;
+	struct query_client *clients;
+	unsigned client_count;
+	struct site_counters *sites; /* by number */
+	unsigned site_count;
 };
 
 /* Asks one loop; its part comes to `done` on the main thread. */
 void query_ask(struct listener *listener, unsigned loop, uint32_t id,
-	       bool requests, task_fn *done);
+	       enum query_kind kind, task_fn *done);
 void query_part_free(struct query_part *part);
 void query_usage_add(struct query_usage *sum, const struct query_usage *part);
 

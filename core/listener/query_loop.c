@@ -8,17 +8,19 @@
 #include "core/base/check.h"
 #include "core/base/memory.h"
 #include "core/listener/address.h"
+#include "core/listener/connection.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
 #include "core/listener/query.h"
 #include "core/listener/request.h"
+#include "core/listener/site.h"
 #include "core/listener/worker_channel.h"
 
 struct question {
 	struct task task;
 	uint32_t id;
-	bool requests;
+	enum query_kind kind;
 	task_fn *done;
 };
 
@@ -163,11 +165,19 @@ state_name(const struct listener_request *request)
 }
 
 static void
+write_address(const struct http_address *address, char *to, size_t size)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_format(address, text);
+	snprintf(to, size, "%s:%u", text, address->port);
+}
+
+static void
 copy_request(struct listener_loop *loop, const struct listener_request *from,
 	     struct query_request *to)
 {
 	const struct http_parsed_head *head = &from->head;
-	char address[ADDRESS_TEXT_SIZE];
 
 	to->id = from->id;
 	to->pool = from->pool->shared->number;
@@ -182,9 +192,7 @@ copy_request(struct listener_loop *loop, const struct listener_request *from,
 		  request_text(from, head->start, head->method_length));
 	copy_text(to->target, sizeof(to->target),
 		  request_text(from, head->target_offset, head->target_length));
-	address_format(&from->client, address);
-	snprintf(to->client, sizeof(to->client), "%s:%u", address,
-		 from->client.port);
+	write_address(&from->client, to->client, sizeof(to->client));
 	if (from->channel == NULL)
 		return;
 	to->worker = from->channel->worker_id;
@@ -219,6 +227,76 @@ copy_requests(struct listener_loop *loop, struct query_part *part)
 	}
 }
 
+static const char *
+client_state(const struct listener_connection *connection)
+{
+	switch ((enum connection_state)connection->state) {
+	case CONNECTION_IDLE:
+		return connection->requests == 0 ? "new" : "idle";
+	case CONNECTION_HEAD:
+		return "head";
+	case CONNECTION_REQUEST:
+		return connection->request != NULL &&
+				       connection->request->drain ?
+			       "drain" :
+			       "request";
+	case CONNECTION_LINGER:
+		return "closing";
+	case CONNECTION_CLOSED:
+		break;
+	}
+	return "closed";
+}
+
+static void
+copy_client(struct listener_loop *loop, const struct listener_connection *from,
+	    struct query_client *to)
+{
+	uint64_t now = loop_now(loop);
+	uint64_t heard = from->received != 0 ? from->received : from->accepted;
+
+	to->id = from->id;
+	to->state = client_state(from);
+	to->tls = from->tls;
+	to->requests = from->requests;
+	to->age_ms = (now - from->accepted) / CLOCK_NS_PER_MS;
+	to->idle_ms = (now - heard) / CLOCK_NS_PER_MS;
+	to->sent = connection_sent(from);
+	if (from->state == CONNECTION_REQUEST && from->request != NULL)
+		to->request = from->request->id;
+	to->site = from->site;
+	write_address(&from->client, to->client, sizeof(to->client));
+	write_address(&from->server, to->server, sizeof(to->server));
+}
+
+static void
+copy_clients(struct listener_loop *loop, struct query_part *part)
+{
+	uint32_t count = loop->connection_count;
+
+	if (count > QUERY_CLIENTS_MAX)
+		count = QUERY_CLIENTS_MAX;
+	part->clients = mem_zalloc_array(count + 1, sizeof(*part->clients));
+	LIST_FOREACH(struct listener_connection, link, connection,
+		     &loop->connections) {
+		if (part->client_count == count)
+			return;
+		copy_client(loop, connection,
+			    &part->clients[part->client_count++]);
+	}
+}
+
+static void
+copy_sites(struct listener_loop *loop, struct query_part *part)
+{
+	part->sites =
+		mem_zalloc_array(loop->site_count + 1, sizeof(*part->sites));
+	part->site_count = loop->site_count;
+	if (loop->site_count > 0)
+		memcpy(part->sites, loop->sites,
+		       loop->site_count * sizeof(*part->sites));
+}
+
 static void
 run_question(struct task *base, void *owner)
 {
@@ -238,20 +316,24 @@ run_question(struct task *base, void *owner)
 	part->errors = loop->counters.errors;
 	copy_pools(loop, part);
 	copy_channels(loop, part);
-	if (question->requests)
+	if (question->kind == QUERY_REQUESTS)
 		copy_requests(loop, part);
+	else if (question->kind == QUERY_CLIENTS)
+		copy_clients(loop, part);
+	else if (question->kind == QUERY_SITES)
+		copy_sites(loop, part);
 	listener_post(loop->listener, &part->task, question->done);
 	mem_free(question);
 }
 
 void
-query_ask(struct listener *listener, unsigned loop, uint32_t id, bool requests,
-	  task_fn *done)
+query_ask(struct listener *listener, unsigned loop, uint32_t id,
+	  enum query_kind kind, task_fn *done)
 {
 	struct question *question = mem_zalloc(sizeof(*question));
 
 	question->id = id;
-	question->requests = requests;
+	question->kind = kind;
 	question->done = done;
 	loop_post(listener->loops[loop], &question->task, run_question);
 }
@@ -264,5 +346,7 @@ query_part_free(struct query_part *part)
 	mem_free(part->pools);
 	mem_free(part->channels);
 	mem_free(part->items);
+	mem_free(part->clients);
+	mem_free(part->sites);
 	mem_free(part);
 }

@@ -110,8 +110,10 @@ request_drop(struct listener_request *request)
 static void
 request_end(struct listener_request *request)
 {
-	if (request->application != NULL)
+	if (request->application != NULL) {
+		site_count(request);
 		access_log_request(request);
+	}
 	request_free(request);
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/slice.h"
 #include "core/listener/bandwidth.h"
 #include "core/listener/connection.h"
+#include "core/listener/loop.h"
 #include "core/listener/request.h"
 #include "core/listener/snapshot.h"
 
@@ -34,6 +35,7 @@ site_get(struct hash_table *sites, const char *name)
 		return site;
 	site = mem_zalloc(sizeof(*site));
 	site->magic = LISTENER_SITE_MAGIC;
+	site->number = (unsigned)hash_count(sites);
 	site->name = mem_strdup(name);
 	if (hash_add(sites, slice_from(site->name), site) != PORTICO_OK)
 		check_panic("out of memory for site %s", name);
@@ -122,6 +124,18 @@ judge_head(const struct listener_request *request,
 	if (!segments_fit(limits, path))
 		return HTTP_REASON_URL;
 	return HTTP_REASON_NONE;
+}
+
+void
+site_count(const struct listener_request *request)
+{
+	struct site_counters *counters =
+		&request->loop->sites[site_of_request(request)->shared->number];
+
+	counters->requests++;
+	counters->bytes_sent += request->output.sent;
+	counters->bytes_received +=
+		request->head.length + request->body_received;
 }
 
 /* ---- connections ---------------------------------------------------------------- */

@@ -25,12 +25,19 @@ struct hash_table;
  * that a removed site has still. */
 struct listener_site {
 	unsigned magic;
+	unsigned number; /* from 0, for good */
 	char *name;
 	atomic_uint connections;
 	/* Refused since the process began. */
 	_Atomic uint64_t refused;
 	/* When what was sent is paid for (bandwidth.h); ns, monotonic. */
 	_Atomic uint64_t paid_until;
+};
+
+/* What a loop has counted of one; by its number. */
+struct site_counters {
+	uint64_t requests;
+	uint64_t bytes_sent, bytes_received;
 };
 
 /* A site in one snapshot. */
@@ -51,6 +58,9 @@ struct listener_site *site_get(struct hash_table *sites, const char *name);
  * refused, and answered.
  */
 bool site_admit(struct listener_request *request, struct portico_slice path);
+
+/* The request has ended. */
+void site_count(const struct listener_request *request);
 
 /* The connection is about to be closed. */
 void site_leave(struct listener_connection *connection);

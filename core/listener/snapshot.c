@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/memory.h"
 #include "core/listener/limits.h"
 
@@ -94,6 +95,7 @@ set_sites(struct listener_snapshot *snapshot, struct hash_table *sites)
 			.strict = is_strict(&settings->sites[i].limits.request,
 					    &settings->listener.limits),
 		};
+	snapshot->site_numbers = (unsigned)hash_count(sites);
 }
 
 static void

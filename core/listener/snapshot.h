@@ -30,6 +30,7 @@ struct listener_snapshot {
 	/* The listener's number for each of settings->pools. */
 	unsigned *pools;
 	struct snapshot_site *sites; /* by the same numbers as settings->sites */
+	unsigned site_numbers; /* struct listener_site has smaller ones */
 	struct http_parser_limits parser_limits;
 	struct http_url_limits url_limits;
 	uint32_t input_max; /* bytes of the largest input buffer */

@@ -37,6 +37,9 @@ my %expected = (
 	'module list'   => qr/probe/,
 	'request list'  => qr/./,
 	'listener show' => qr/@{[$server->port]}/,
+	'listener connections' => qr/CLIENT/,
+	'listener counters' => qr/accepted.*main/s,
+	'listener timeouts' => qr/\(all\).*2m/s,
 );
 for my $command (sort keys %expected) {
 	my @words = split / /, $command;

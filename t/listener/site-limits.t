@@ -234,6 +234,38 @@ subtest 'bandwidth' => sub {
 		'who leaves while it waits is forgotten');
 };
 
+subtest 'what is shown' => sub {
+	my $client = $server->connect;
+	$client->request('GET', '/count', host => 'strict.example');
+	my $from = '127.0.0.1:' . $client->socket->sockport;
+	my $all = $server->command_json('listener', 'connections')
+		->{figures}{clients};
+	my ($shown) = grep { $_->{client} eq $from } @$all;
+	is($shown->{state}, 'idle', 'a connection: its state');
+	is($shown->{site}, 'strict', 'and its site');
+	is($shown->{requests}, 1, 'and its requests');
+	is($shown->{server}, "127.0.0.1:$port", 'and our end');
+	my ($few) = grep { $_->{name} eq 'few' } @{ $server->command_json(
+		'listener', 'counters')->{figures}{sites} };
+	is($few->{refused}, 1, 'a site: connections refused');
+	is($few->{maxConnections}, 2, 'out of so many');
+	cmp_ok($few->{requests}, '>=', 6, 'requests');
+	cmp_ok($few->{bytesSent}, '>', 6 * 100, 'bytes sent');
+	cmp_ok($few->{bytesReceived}, '>', 6 * 30, 'bytes received');
+	my $before = $few->{requests};
+	$server->get('/count', host => 'few.example');
+	($few) = grep { $_->{name} eq 'few' } @{ $server->command_json(
+		'listener', 'counters')->{figures}{sites} };
+	is($few->{requests}, $before + 1, 'each is counted');
+	my %times = map { $_->{name} => $_ } @{ $server->command_json(
+		'listener', 'timeouts')->{timeouts} };
+	is($times{'(all)'}{connectionTimeout}, '2m', 'times: of all');
+	is($times{strict}{connectionTimeout}, '500ms', 'of a site');
+	is($times{strict}{drainEntityBodyTimeout}, '2m',
+		'also what is as for all');
+	is($times{few}{connectionTimeout}, '30s', 'of siteDefaults');
+};
+
 subtest 'a new configuration' => sub {
 	my $configuration = $server->configuration;
 	my $few = $configuration->{sites}{few}{limits};
