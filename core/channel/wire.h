@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define CHANNEL_MAGIC 0x504f4348u /* "POCH" */
-#define CHANNEL_VERSION 5
+#define CHANNEL_VERSION 6
 
 /* The unit of sharing between two cores. */
 #define CHANNEL_CACHE_LINE 64
@@ -103,7 +103,10 @@ struct channel_reference {
  *   WINDOW   `value` more bytes of request body are wanted.  The first one
  *            makes the listener answer Expect: 100-continue.
  *   RELEASE, SEGMENT_DROP as above, in the other direction
- *   CACHE_FLUSH  reserved
+ *   CACHE_FLUSH  what the listener's cache has of application `extra`, as far as
+ *            it came from this worker's pool, is no longer true: the path in
+ *            refs[0], and with `value` 1 all that lies below it; without a
+ *            reference all of the application.  Names no request.
  *
  * LAST on RESPONSE, BODY or FILE says that the response is complete; END
  * still follows, unless flag END is set too, which saves that descriptor.

@@ -68,7 +68,9 @@ check_fixed(const struct http_response_head *head, size_t size,
 	if (head->magic != HTTP_RESPONSE_HEAD_MAGIC ||
 	    head->version != HTTP_RESPONSE_HEAD_VERSION)
 		return HTTP_RESPONSE_FAULT_MAGIC;
-	if ((head->flags & ~HTTP_RESPONSE_FLAGS) != 0 || head->reserved != 0)
+	if ((head->flags & ~HTTP_RESPONSE_FLAGS) != 0 ||
+	    (head->cache_query != 0 &&
+	     (head->flags & HTTP_RESPONSE_CACHE_QUERY) == 0))
 		return HTTP_RESPONSE_FAULT_RESERVED;
 	if (head->size < sizeof(*head) || head->size > size ||
 	    head->size > HTTP_RESPONSE_HEAD_BYTES_MAX)
@@ -80,13 +82,14 @@ check_fixed(const struct http_response_head *head, size_t size,
 		return HTTP_RESPONSE_FAULT_LENGTH;
 	if (head->count > HTTP_RESPONSE_FIELDS_MAX ||
 	    head->count * sizeof(struct http_response_field) >
-		    head->size - sizeof(*head))
+		    head->size - sizeof(*head) ||
+	    head->cache_query > head->size - sizeof(*head))
 		return HTTP_RESPONSE_FAULT_COUNT;
 	return 0;
 }
 
 static void
-fill_info(const struct http_response_head *head,
+fill_info(const struct http_response_head *head, const char *copy,
 	  struct http_response_info *info_r)
 {
 	memset(info_r, 0, sizeof(*info_r));
@@ -97,6 +100,21 @@ fill_info(const struct http_response_head *head,
 	info_r->cache_ttl = head->cache_ttl;
 	info_r->os_error = head->os_error;
 	info_r->size = head->size;
+	info_r->cache_query =
+		(struct portico_slice){ copy + head->size - head->cache_query,
+					head->cache_query };
+}
+
+/* It is compared with what clients send, and written nowhere. */
+static int
+check_query(const struct http_response_head *head, const char *copy)
+{
+	const char *end = copy + head->size;
+
+	if (head->cache_query == 0 ||
+	    http_scan_value(end - head->cache_query, end) == end)
+		return 0;
+	return HTTP_RESPONSE_FAULT_QUERY;
 }
 
 int
@@ -111,7 +129,9 @@ http_response_head_open(const void *copy, size_t size, bool allow_upgrade,
 	memcpy(&head, copy, sizeof(head));
 	fault = check_fixed(&head, size, allow_upgrade);
 	if (fault == 0)
-		fill_info(&head, info_r);
+		fault = check_query(&head, copy);
+	if (fault == 0)
+		fill_info(&head, copy, info_r);
 	return fault;
 }
 
@@ -125,12 +145,12 @@ next_field(const struct http_response_head *head, const char *copy,
 	   struct http_response_slice *field_r)
 {
 	struct http_response_field field;
-	uint32_t at = cursor->offset;
+	uint32_t at = cursor->offset, end = head->size - head->cache_query;
 	uint32_t room;
 
 	if (cursor->index == head->count)
-		return at == head->size ? 0 : HTTP_RESPONSE_FAULT_COUNT;
-	room = head->size - at;
+		return at == end ? 0 : HTTP_RESPONSE_FAULT_COUNT;
+	room = end - at;
 	if (room < sizeof(field))
 		return HTTP_RESPONSE_FAULT_SIZE;
 	memcpy(&field, copy + at, sizeof(field));
@@ -399,13 +419,15 @@ http_response_head_emit_h1(const void *copy, size_t size,
 		return HTTP_RESPONSE_FAULT_SIZE;
 	memcpy(&head, copy, sizeof(head));
 	fault = check_fixed(&head, size, options->allow_upgrade);
+	if (fault == 0)
+		fault = check_query(&head, copy);
 	if (fault != 0)
 		return fault;
 	/* From here on everything fits, so nothing below looks again. */
 	if (capacity < (size_t)head.size + head.count * EMIT_FIELD_ROOM +
 			       EMIT_FIXED_ROOM + options->server_length)
 		return HTTP_RESPONSE_FAULT_ROOM;
-	fill_info(&head, info_r);
+	fill_info(&head, copy, info_r);
 	choose_framing(options, info_r);
 	p = put_status_line(p, head.status);
 	p = put_fields(p, &head, copy, &saw, &fault);

@@ -11,6 +11,8 @@
  *   then `count` times, without padding:
  *   struct http_response_field           8 bytes
  *   name (when the id is 0), value       bytes
+ *   then, with HTTP_RESPONSE_CACHE_QUERY:
+ *   names of query parameters            cache_query bytes, "a&b"
  *
  * Framing belongs to the listener: Content-Length comes from the struct, and
  * Connection, Keep-Alive, Transfer-Encoding, Trailer and Proxy-Connection are
@@ -40,7 +42,11 @@
 #define HTTP_RESPONSE_CLOSE 0x01u /* end the connection afterwards */
 #define HTTP_RESPONSE_CACHEABLE 0x02u /* the listener may keep it, see ttl */
 #define HTTP_RESPONSE_NO_SERVER 0x04u /* add no Server field */
-#define HTTP_RESPONSE_FLAGS 0x07u /* all that are defined */
+/* With CACHEABLE: no longer than the worker lives, which will flush it. */
+#define HTTP_RESPONSE_CACHE_WORKER 0x08u
+/* With CACHEABLE: of the query only the parameters named at the end count. */
+#define HTTP_RESPONSE_CACHE_QUERY 0x10u
+#define HTTP_RESPONSE_FLAGS 0x1fu /* all that are defined */
 
 struct http_response_head {
 	uint16_t magic;
@@ -50,7 +56,7 @@ struct http_response_head {
 	uint16_t substatus; /* for logs only */
 	uint32_t size; /* of all, this struct included */
 	uint16_t count; /* fields */
-	uint16_t reserved; /* 0 */
+	uint16_t cache_query; /* bytes of names; 0 without CACHE_QUERY */
 	int64_t content_length; /* HTTP_RESPONSE_LENGTH_UNKNOWN */
 	uint32_t cache_ttl; /* seconds, with CACHEABLE; 0: until flushed */
 	int32_t os_error; /* sc-win32-status of the access log; 0: none */
@@ -100,6 +106,11 @@ void http_response_head_add_name(struct http_response_writer *writer,
 size_t http_response_head_end(struct http_response_writer *writer,
 			      const struct http_response_head *fixed);
 
+/* After the last field: with HTTP_RESPONSE_CACHE_QUERY among the flags of
+ * `fixed`, whose cache_query is then names.length. */
+void http_response_head_add_query(struct http_response_writer *writer,
+				  struct portico_slice names);
+
 /* What a worker can have got wrong.  X(number, symbol, text). */
 #define HTTP_RESPONSE_FAULT_MAP(X)                                             \
 	X(-1, ROOM, "output buffer too small")                                 \
@@ -112,7 +123,8 @@ size_t http_response_head_end(struct http_response_writer *writer,
 	X(-8, ID, "no such header id")                                         \
 	X(-9, NAME, "field name is not a token")                               \
 	X(-10, VALUE, "field value holds a control byte")                      \
-	X(-11, FORBIDDEN, "field belongs to the listener")
+	X(-11, FORBIDDEN, "field belongs to the listener")                     \
+	X(-12, QUERY, "names of query parameters are none")
 
 enum http_response_fault {
 #define HTTP_RESPONSE_FAULT_ENUM(number, symbol, text)                         \
@@ -158,6 +170,7 @@ struct http_response_info {
 	enum http_response_framing framing;
 	int64_t content_length; /* as the worker gave it */
 	uint32_t cache_ttl;
+	struct portico_slice cache_query; /* with CACHE_QUERY; in the copy */
 	int32_t os_error;
 	uint32_t size; /* bytes of the head in the block: a body in the same
 			  block begins there */

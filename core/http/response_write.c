@@ -74,6 +74,25 @@ http_response_head_add_name(struct http_response_writer *writer,
 		add(writer, (unsigned)id, NULL, 0, value, value_length);
 }
 
+void
+http_response_head_add_query(struct http_response_writer *writer,
+			     struct portico_slice names)
+{
+	size_t start = writer->needed;
+
+	if (names.length > UINT16_MAX ||
+	    writer->needed > HTTP_RESPONSE_HEAD_BYTES_MAX) {
+		writer->needed = SIZE_MAX;
+		writer->overflow = true;
+		return;
+	}
+	writer->needed += names.length;
+	if (writer->overflow || writer->needed > writer->capacity)
+		writer->overflow = true;
+	else if (names.length > 0)
+		memcpy(writer->block + start, names.data, names.length);
+}
+
 size_t
 http_response_head_end(struct http_response_writer *writer,
 		       const struct http_response_head *fixed)
@@ -86,7 +105,6 @@ http_response_head_end(struct http_response_writer *writer,
 	head.version = HTTP_RESPONSE_HEAD_VERSION;
 	head.size = (uint32_t)writer->needed;
 	head.count = (uint16_t)writer->count;
-	head.reserved = 0;
 	memcpy(writer->block, &head, sizeof(head));
 	return writer->needed;
 }

@@ -135,6 +135,12 @@
 #define QUERY_REQUESTS_MAX 10000
 #define QUERY_CLIENTS_MAX 10000 /* of each loop */
 
+/* The response cache: what was not used for so long goes, looked at so often.
+ * URLs that are known, though nothing of them is kept. */
+#define CACHE_IDLE_NS (240 * CLOCK_NS_PER_S)
+#define CACHE_SWEEP_NS (10 * CLOCK_NS_PER_S)
+#define CACHE_BARE_URLS_MAX 1024
+
 /* Told to clients that are turned away, in seconds. */
 #define RETRY_AFTER_SECONDS "1"
 

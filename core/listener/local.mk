@@ -10,6 +10,10 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/address.h \
 	core/listener/bandwidth.c \
 	core/listener/bandwidth.h \
+	core/listener/cache.c \
+	core/listener/cache.h \
+	core/listener/cache_rules.c \
+	core/listener/cache_rules.h \
 	core/listener/connection.c \
 	core/listener/connection.h \
 	core/listener/control.c \
@@ -96,6 +100,13 @@ UNIT_TESTS += t/unit/listener/body-t
 t_unit_listener_body_t_SOURCES = t/unit/listener/body-t.c
 t_unit_listener_body_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/cache-t
+t_unit_listener_cache_t_SOURCES = t/unit/listener/cache-t.c
+t_unit_listener_cache_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=hash_bytes
+t_unit_listener_cache_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/cache_rules-t
+t_unit_listener_cache_rules_t_SOURCES = t/unit/listener/cache_rules-t.c
+t_unit_listener_cache_rules_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/deadline-t
 t_unit_listener_deadline_t_SOURCES = t/unit/listener/deadline-t.c
 t_unit_listener_deadline_t_LDFLAGS = $(AM_LDFLAGS) \

@@ -108,7 +108,7 @@ spoil_fixed(struct http_response_head *head, int variant)
 		head->flags = 0x80;
 		break;
 	case HEAD_RESERVED:
-		head->reserved = 1;
+		head->cache_query = 1;
 		break;
 	case HEAD_STATUS_0:
 		head->status = 0;

@@ -341,7 +341,7 @@ refuses_lies_in_the_fixed_part(void **unused)
 	LIE(magic, 0, MAGIC);
 	LIE(version, 2, MAGIC);
 	LIE(flags, 0x80, RESERVED);
-	LIE(reserved, 1, RESERVED);
+	LIE(cache_query, 1, RESERVED);
 	LIE(status, 0, STATUS);
 	LIE(status, 100, STATUS);
 	LIE(status, 101, STATUS);
