@@ -338,7 +338,9 @@ on_pool_recycle(struct commands *commands, struct control_connection *client,
 
 	if (pool != NULL)
 		answer_pool(commands, client, pool,
-			    pool_recycle(pool, "by command", &err), &err);
+			    recycle_pool(pool, RECYCLE_ON_DEMAND, "by command",
+					 false, &err),
+			    &err);
 }
 
 static void

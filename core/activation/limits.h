@@ -35,9 +35,6 @@
  * busy machine. */
 #define TERM_TO_KILL_MS 3000
 
-/* A module's error does not have a pool recycled more often. */
-#define RECYCLE_WANTED_NS 10000000000ull
-
 /* A child that has said why it failed, or whose control socket hung up, is
  * expected to exit by itself. */
 #define HANGUP_EXIT_MS 1000

@@ -28,6 +28,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/pool.h \
 	core/activation/process.c \
 	core/activation/process.h \
+	core/activation/recycle.c \
+	core/activation/recycle.h \
 	core/activation/reload.c \
 	core/activation/reload.h \
 	core/activation/runtime.c \

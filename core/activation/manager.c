@@ -326,7 +326,7 @@ on_settle(uv_idle_t *idle)
 	CHECK(manager, MANAGER_MAGIC);
 	uv_idle_stop(idle);
 	LIST_FOREACH(struct pool, link, pool, &manager->pools)
-		if (pool->recycle_together)
+		if (pool->recycling.together)
 			return;
 	if (manager->next != NULL) {
 		finish_apply(manager);

@@ -10,6 +10,7 @@
 #include "core/activation/events.h"
 #include "core/activation/limits.h"
 #include "core/activation/manager.h"
+#include "core/activation/recycle.h"
 #include "core/activation/worker_process.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
@@ -22,9 +23,6 @@
 
 #define POOL_MAGIC 0x90017e57u
 #define NS_PER_MS 1000000ull
-
-static void recycle_next(struct pool *pool);
-static void recycle_end(struct pool *pool);
 
 static struct log_context
 about(const struct pool *pool)
@@ -61,17 +59,24 @@ pool_new(struct manager *manager, struct settings *snapshot,
 	protect(pool);
 	uv_timer_init(&manager->loop, &pool->retry);
 	pool->retry.data = pool;
+	recycle_init(pool);
 	return pool;
 }
 
 static void
-on_retry_closed(uv_handle_t *handle)
+on_pace_closed(uv_handle_t *handle)
 {
 	struct pool *pool = handle->data;
 
 	pool->magic = 0;
 	mem_free(pool->name);
 	mem_free(pool);
+}
+
+static void
+on_retry_closed(uv_handle_t *handle)
+{
+	recycle_close(handle->data, on_pace_closed);
 }
 
 void
@@ -86,9 +91,8 @@ pool_free(struct pool *pool)
 	uv_close((uv_handle_t *)&pool->retry, on_retry_closed);
 }
 
-/* Workers that are or will be of use. */
-static unsigned
-count_live(const struct pool *pool)
+unsigned
+pool_count_live(const struct pool *pool)
 {
 	unsigned count = 0;
 
@@ -135,9 +139,8 @@ pool_next_epoch(const struct pool *pool)
 		if (worker->epoch > newest)
 			newest = worker->epoch;
 	}
-	return found && pool->recycle_below == 0 ?
-		       newest :
-		       (uint32_t)pool->recycle_count;
+	return found && !pool->recycling.all ? newest :
+					       (uint32_t)pool->recycle_count;
 }
 
 enum portico_status
@@ -293,6 +296,13 @@ start_one(struct pool *pool, uint32_t replaces)
 	return false;
 }
 
+bool
+pool_start_replacement(struct pool *pool, const struct worker_process *old)
+{
+	CHECK(pool, POOL_MAGIC);
+	return start_one(pool, old->id);
+}
+
 void
 pool_ensure(struct pool *pool)
 {
@@ -305,8 +315,8 @@ pool_ensure(struct pool *pool)
 		pool->wanted = true;
 	if (!pool->wanted)
 		return;
-	for (unsigned live = count_live(pool); live < pool->settings->workers;
-	     live++)
+	for (unsigned live = pool_count_live(pool);
+	     live < pool->settings->workers; live++)
 		if (!start_one(pool, 0))
 			return;
 }
@@ -324,6 +334,21 @@ pool_demand(struct pool *pool)
 	pool_ensure(pool);
 }
 
+static void
+take_over(struct pool *pool, struct worker_process *worker)
+{
+	const struct log_context ctx = about(pool);
+	struct worker_process *old = pool_find_worker(pool, worker->replaces);
+
+	worker->replaces = 0;
+	pool->degraded[0] = '\0';
+	if (old == NULL)
+		return;
+	log_info(&ctx, "worker %u of pool \"%s\" is replaced by %u (%s)",
+		 old->id, pool->name, worker->id, old->why_marked);
+	worker_process_drain(old);
+}
+
 void
 pool_worker_attached(struct pool *pool, struct worker_process *worker)
 {
@@ -331,211 +356,43 @@ pool_worker_attached(struct pool *pool, struct worker_process *worker)
 	pool->demand = false;
 	backoff_succeeded(&pool->backoff);
 	shortage_over(pool);
-	if (worker->replaces != 0) {
-		struct worker_process *old =
-			pool_find_worker(pool, worker->replaces);
-
-		worker->replaces = 0;
-		if (old != NULL)
-			worker_process_drain(old);
-	}
+	if (worker->replaces != 0)
+		take_over(pool, worker);
 	recycle_next(pool);
 }
 
-/* ---- recycling ----------------------------------------------------------- */
+/* ---- what a worker says -------------------------------------------------- */
 
-static void
-recycle_end(struct pool *pool)
+void
+pool_worker_unwell(struct pool *pool, struct worker_process *worker,
+		   const char *why, bool counts)
 {
-	if (pool->recycle_below == 0)
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state != CONTROL_POOL_STARTED ||
+	    worker->marked != RECYCLE_NONE)
 		return;
-	pool->recycle_below = 0;
-	pool->recycle_together = false;
-	manager_pool_settled(pool->manager);
-}
-
-static void
-recycle_failed(struct pool *pool, const char *why)
-{
-	const struct log_context ctx = about(pool);
-
-	if (why != pool->degraded)
-		snprintf(pool->degraded, sizeof pool->degraded, "%s", why);
-	log_warn(EVENT_RECYCLE_FAILED, &ctx,
-		 "pool \"%s\" could not be recycled (%s): %s; the old worker "
-		 "stays",
-		 pool->name, pool->recycle_reason, why);
-	recycle_end(pool);
-}
-
-static bool
-has_replacement(const struct pool *pool, uint32_t id)
-{
-	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
-		if (worker->replaces == id)
-			return true;
-	return false;
-}
-
-/*
- * The oldest worker to be replaced now, or NULL.  `left_r`: how many are not
- * replaced yet.  One after the other: the new one has to be attached before
- * the old one drains, and that has to be gone before the next; or all at
- * once, when routes wait for workers with the new configuration.
- */
-static struct worker_process *
-next_to_replace(const struct pool *pool, unsigned *left_r)
-{
-	struct worker_process *next = NULL;
-	bool busy = false;
-
-	*left_r = 0;
-	LIST_FOREACH(struct worker_process, link, worker, &pool->workers) {
-		if (worker->state != WORKER_PROCESS_ATTACHED)
-			busy = true;
-		if (worker->state >= WORKER_PROCESS_DRAINING ||
-		    worker->generation >= pool->recycle_below)
-			continue;
-		++*left_r;
-		if (next == NULL && worker->state == WORKER_PROCESS_ATTACHED &&
-		    !has_replacement(pool, worker->id))
-			next = worker;
-	}
-	return busy && !pool->recycle_together ? NULL : next;
-}
-
-/* Each old worker had a successor; there may be fewer by now. */
-static void
-drain_surplus(struct pool *pool)
-{
-	unsigned live = count_live(pool);
-
-	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers) {
-		if (live <= pool->settings->workers)
+	if (counts) {
+		pool->crash_count++;
+		if (backoff_failed(&pool->backoff, clock_monotonic_ns())) {
+			disable(pool);
 			return;
-		if (worker->state != WORKER_PROCESS_ATTACHED)
-			continue;
-		live--;
-		worker_process_drain(worker);
+		}
+		/* It runs, so the next start need not wait. */
+		backoff_succeeded(&pool->backoff);
 	}
-}
-
-static void
-recycle_next(struct pool *pool)
-{
-	const struct log_context ctx = about(pool);
-	struct worker_process *next;
-	unsigned left = 0;
-
-	while (pool->recycle_below != 0 &&
-	       pool->state == CONTROL_POOL_STARTED) {
-		next = next_to_replace(pool, &left);
-		if (next == NULL)
-			break;
-		if (!start_one(pool, next->id))
-			recycle_failed(pool, pool->degraded);
-	}
-	if (pool->recycle_below == 0 || left > 0)
-		return;
-	if (!pool->recycle_together &&
-	    count_state(pool, WORKER_PROCESS_DRAINING) > 0)
-		return; /* told when it is gone */
-	pool->degraded[0] = '\0';
-	log_info(&ctx, "pool \"%s\" has been recycled (%s)", pool->name,
-		 pool->recycle_reason);
-	recycle_end(pool);
-	drain_surplus(pool);
-}
-
-enum portico_status
-pool_recycle(struct pool *pool, const char *reason, struct portico_error *err)
-{
-	const struct log_context ctx = about(pool);
-
-	CHECK(pool, POOL_MAGIC);
-	if (pool->state != CONTROL_POOL_STARTED)
-		return error_set(err, PORTICO_STATE,
-				 "recycling pool \"%s\": it is %s", pool->name,
-				 control_pool_state_name(pool->state));
-	if (count_live(pool) == 0)
-		return error_set(err, PORTICO_STATE,
-				 "recycling pool \"%s\": it has no worker",
-				 pool->name);
-	pool->recycle_below = pool->generation + 1;
-	pool->recycle_count++;
-	snprintf(pool->recycle_reason, sizeof pool->recycle_reason, "%s",
-		 reason);
-	log_info(&ctx, "recycling pool \"%s\" (%s)", pool->name, reason);
-	recycle_next(pool);
-	return PORTICO_OK;
-}
-
-void
-pool_recycle_wanted(struct pool *pool, const char *module)
-{
-	uint64_t now = clock_monotonic_ns();
-	struct portico_error err;
-	char reason[128];
-
-	CHECK(pool, POOL_MAGIC);
-	if (pool->recycle_below != 0 ||
-	    (pool->recycle_wanted_ns != 0 &&
-	     now - pool->recycle_wanted_ns < RECYCLE_WANTED_NS))
-		return;
-	pool->recycle_wanted_ns = now;
-	snprintf(reason, sizeof reason, "module \"%.64s\" failed", module);
-	if (pool_recycle(pool, reason, &err) != PORTICO_OK)
-		log_info(NULL, "%s", err.message);
-}
-
-/* ---- one worker -------------------------------------------------------------- */
-
-/* Only one at a time: what replaces it must not be one of the same kind. */
-static bool
-is_replacing(const struct pool *pool)
-{
-	if (pool->recycle_below != 0)
-		return true;
-	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
-		if (worker->replaces != 0 &&
-		    worker->state < WORKER_PROCESS_DRAINING)
-			return true;
-	return false;
-}
-
-void
-pool_worker_unhealthy(struct pool *pool, struct worker_process *worker)
-{
-	const struct log_context ctx = about(pool);
-
-	CHECK(pool, POOL_MAGIC);
-	if (pool->state != CONTROL_POOL_STARTED || is_replacing(pool))
-		return;
-	pool->crash_count++;
-	if (backoff_failed(&pool->backoff, clock_monotonic_ns())) {
-		disable(pool);
-		return;
-	}
-	/* It runs, so the next start need not wait. */
-	backoff_succeeded(&pool->backoff);
-	snprintf(pool->recycle_reason, sizeof pool->recycle_reason,
-		 "a worker is unhealthy");
-	log_info(&ctx, "replacing worker %u of pool \"%s\"", worker->id,
-		 pool->name);
-	if (start_one(pool, worker->id))
-		pool->recycle_count++;
-	else
-		recycle_failed(pool, pool->degraded);
+	recycle_worker(worker, RECYCLE_UNHEALTHY, why);
 }
 
 const char *
-pool_drain_reason(const struct pool *pool)
+pool_drain_reason(const struct pool *pool, const struct worker_process *worker)
 {
 	CHECK(pool, POOL_MAGIC);
 	if (pool->removed)
 		return "its pool is gone from the configuration";
-	return pool->state != CONTROL_POOL_STARTED ? pool->reason :
-						     pool->recycle_reason;
+	if (pool->state != CONTROL_POOL_STARTED)
+		return pool->reason;
+	return worker->marked != RECYCLE_NONE ? worker->why_marked :
+						pool->recycling.text;
 }
 
 void
@@ -548,22 +405,29 @@ pool_tell(struct pool *pool, const char *what, const char *text, uint32_t value)
 
 /* ---- the end of a worker ------------------------------------------------- */
 
+static void
+replacement_failed(struct pool *pool, const struct worker_process *worker,
+		   const char *how)
+{
+	const struct start_record *record =
+		start_history_find(&pool->starts, worker->id);
+	struct worker_process *old = pool_find_worker(pool, worker->replaces);
+
+	if (old != NULL && old->state == WORKER_PROCESS_ATTACHED)
+		recycle_failed(pool, old,
+			       record != NULL && record->outcome[0] != '\0' ?
+				       record->outcome :
+				       how);
+	ensure_later(pool);
+}
+
 void
 pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		  const char *how, bool failed_start, bool expected)
 {
 	CHECK(pool, POOL_MAGIC);
 	if (failed_start && worker->replaces != 0) {
-		const struct start_record *record =
-			start_history_find(&pool->starts, worker->id);
-
-		if (pool->recycle_below != 0)
-			recycle_failed(pool,
-				       record != NULL && record->outcome[0] !=
-								 '\0' ?
-					       record->outcome :
-					       how);
-		ensure_later(pool);
+		replacement_failed(pool, worker, how);
 	} else if (worker->exhausted) {
 		run_short(pool, worker->end_reason[0] == '\0' ?
 					how :
@@ -575,7 +439,7 @@ pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		count_failure(pool);
 	}
 	/* The next request asks again; a web garden is kept complete. */
-	if (count_live(pool) == 0 && !pool->demand)
+	if (pool_count_live(pool) == 0 && !pool->demand)
 		pool->wanted = false;
 	recycle_next(pool);
 	if (pool->removed && list_empty(&pool->workers)) {
@@ -729,14 +593,12 @@ pool_reconfigure(struct pool *pool, struct settings *snapshot,
 	pool->backoff.interval_ns = settings->rapid_fail_interval;
 	settings_unref(&old);
 	pool_tell(pool, "configuration", "", recycle);
-	if (recycle && pool->state == CONTROL_POOL_STARTED &&
-	    count_live(pool) > 0) {
-		pool->recycle_together = true;
-		(void)pool_recycle(pool, "its configuration changed", NULL);
-	}
+	if (recycle)
+		(void)recycle_pool(pool, RECYCLE_CONFIG_CHANGE,
+				   "its configuration changed", true, NULL);
 	pool_ensure(pool);
-	if (pool->recycle_below == 0)
-		drain_surplus(pool);
+	if (!pool->recycling.all)
+		recycle_drain_surplus(pool);
 }
 
 /* ---- status -------------------------------------------------------------- */
@@ -749,7 +611,7 @@ pool_state_text(const struct pool *pool)
 		return control_pool_state_name(pool->state);
 	if (count_state(pool, WORKER_PROCESS_ATTACHED) > 0)
 		return "running";
-	if (count_live(pool) > 0 || pool->retrying)
+	if (pool_count_live(pool) > 0 || pool->retrying)
 		return "starting";
 	if (!list_empty(&pool->workers))
 		return "draining";

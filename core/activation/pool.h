@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "core/activation/backoff.h"
+#include "core/activation/recycle.h"
 #include "core/activation/shortage.h"
 #include "core/activation/start_record.h"
 #include "core/base/list.h"
@@ -42,11 +43,8 @@ struct pool {
 	uint64_t shared_bytes; /* of it */
 	struct shortage shortage;
 	struct start_history starts;
-	uint32_t recycle_below; /* workers older than this are replaced; 0 */
-	bool recycle_together; /* all of them at once */
-	char recycle_reason[128];
+	struct recycling recycling;
 	char degraded[512]; /* why the last recycle failed; "" */
-	uint64_t recycle_wanted_ns; /* when a module last did; 0 = never */
 	uint64_t start_count, crash_count, recycle_count;
 };
 
@@ -66,12 +64,6 @@ void pool_demand(struct pool *pool);
 /* By command.  PORTICO_STATE with err when it makes no sense now. */
 enum portico_status pool_start(struct pool *pool, struct portico_error *err);
 enum portico_status pool_stop(struct pool *pool, struct portico_error *err);
-enum portico_status pool_recycle(struct pool *pool, const char *reason,
-				 struct portico_error *err);
-
-/* A module of a worker says so (onError): not while it is recycled, and at
- * most once in ten seconds. */
-void pool_recycle_wanted(struct pool *pool, const char *module);
 
 /*
  * Other settings: what runs is replaced if they differ in what it sees.  A
@@ -103,12 +95,21 @@ void pool_worker_attached(struct pool *pool, struct worker_process *worker);
 void pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		       const char *how, bool failed_start, bool expected);
 
-/* A module of it wants it to be replaced: the same as a crash for rapid-fail
- * protection, but with a successor first. */
-void pool_worker_unhealthy(struct pool *pool, struct worker_process *worker);
+/* It, or a module of it, wants it to be replaced (recycle.h), for `why`, a
+ * sentence; `counts`: as a failure, for rapid-fail protection. */
+void pool_worker_unwell(struct pool *pool, struct worker_process *worker,
+			const char *why, bool counts);
 
-/* Why workers are drained now; "" if nobody said. */
-const char *pool_drain_reason(const struct pool *pool);
+/* Why it is drained now; "" if nobody said. */
+const char *pool_drain_reason(const struct pool *pool,
+			      const struct worker_process *worker);
+
+/* Workers that are or will be of use. */
+unsigned pool_count_live(const struct pool *pool);
+
+/* Starts one that takes the place of `old`; false: pool.degraded says why. */
+bool pool_start_replacement(struct pool *pool,
+			    const struct worker_process *old);
 
 /* All its workers' modules shall know: struct control_notice. */
 void pool_tell(struct pool *pool, const char *what, const char *text,

@@ -273,21 +273,32 @@ on_failed(struct worker_process *worker, const json_t *json)
 }
 
 static void
-on_unhealthy(struct worker_process *worker, const json_t *json)
+on_replace(struct worker_process *worker, const json_t *json)
 {
-	struct control_unhealthy message;
+	struct control_replace message;
 	struct context context;
+	char why[sizeof worker->why_marked];
 
 	if (worker->state != WORKER_PROCESS_ATTACHED ||
 	    worker->escalation > 0 ||
-	    control_decode_unhealthy(json, &message, NULL) != PORTICO_OK)
+	    control_decode_replace(json, &message, NULL) != PORTICO_OK)
 		return;
+	if (strcmp(message.reason, "error") == 0) {
+		snprintf(why, sizeof why, "module \"%.64s\" failed",
+			 message.module);
+		pool_worker_unwell(worker->pool, worker, why, false);
+		return;
+	}
+	if (strcmp(message.reason, "unhealthy") != 0)
+		return; /* of a newer worker */
 	log_warn(EVENT_WORKER_UNHEALTHY, about(worker, &context),
 		 "the worker (process %d) is unhealthy, says module %.64s: "
 		 "%.256s",
 		 (int)process_pid(worker->process), message.module,
-		 message.reason);
-	pool_worker_unhealthy(worker->pool, worker);
+		 message.text);
+	snprintf(why, sizeof why, "unhealthy, says module \"%.64s\": %.200s",
+		 message.module, message.text);
+	pool_worker_unwell(worker->pool, worker, why, true);
 }
 
 static void
@@ -295,7 +306,6 @@ on_message(struct control_connection *connection, const char *type,
 	   json_t *message, int *fds, size_t nfds, void *arg)
 {
 	struct worker_process *worker = arg;
-	struct control_recycle recycle;
 	struct control_reply reply;
 	struct control_stopped stopped;
 
@@ -315,14 +325,8 @@ on_message(struct control_connection *connection, const char *type,
 		if (control_decode_reply(message, &reply, NULL) == PORTICO_OK)
 			module_stats_on_reply(worker, reply.id, reply.body);
 		return;
-	case CONTROL_TYPE_recycle:
-		if (worker->state == WORKER_PROCESS_ATTACHED &&
-		    control_decode_recycle(message, &recycle, NULL) ==
-			    PORTICO_OK)
-			pool_recycle_wanted(worker->pool, recycle.module);
-		return;
-	case CONTROL_TYPE_unhealthy:
-		on_unhealthy(worker, message);
+	case CONTROL_TYPE_replace:
+		on_replace(worker, message);
 		return;
 	case CONTROL_TYPE_stopped:
 		if (control_decode_stopped(message, &stopped, NULL) ==
@@ -729,7 +733,8 @@ worker_process_drain(struct worker_process *worker)
 		worker_process_stop(worker, TERM_TO_KILL_MS);
 		return;
 	}
-	worker_process_tell(worker, "stop", pool_drain_reason(worker->pool), 0);
+	worker_process_tell(worker, "stop",
+			    pool_drain_reason(worker->pool, worker), 0);
 	worker->state = WORKER_PROCESS_DRAINING;
 	limit(worker, worker->pool->settings->shutdown_time_limit / NS_PER_MS);
 	listeners_drain_worker(listeners_of(worker), worker, false);

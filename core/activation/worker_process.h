@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "core/activation/process.h"
+#include "core/activation/recycle.h"
 #include "core/base/list.h"
 
 struct control_connection;
@@ -44,6 +45,8 @@ struct worker_process {
 	int escalation; /* 0 none, 1 it has to exit now, 2 KILL sent */
 	bool terminated; /* TERM was sent */
 	uint64_t started_ns; /* monotonic */
+	enum recycle_reason marked; /* it is to be replaced */
+	char why_marked[320]; /* a sentence */
 	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */
 	bool configured; /* its settings were sent */
 	bool executed; /* its program runs */

@@ -8,6 +8,7 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_binding.c \
 	core/config/settings_check.c \
 	core/config/settings_priv.h \
+	core/config/settings_recycling.c \
 	core/config/settings_resolve.c \
 	core/config/settings_limit_rows.h \
 	core/config/settings_limits.c \

@@ -25,6 +25,11 @@ struct settings_pair {
 	const char *value;
 };
 
+/* When workers of a pool are replaced. */
+struct settings_recycling {
+	uint64_t unhealthy_interval; /* at least, between two that are */
+};
+
 /* Times in nanoseconds; 0 = no limit unless said otherwise. */
 struct settings_pool {
 	const char *name;
@@ -50,6 +55,7 @@ struct settings_pool {
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
+	struct settings_recycling recycling;
 	uint64_t max_request_body; /* bytes; 0 = no limit */
 	const char *user; /* NULL = the default user, or ourselves */
 	const char *group; /* NULL = the user's */

@@ -6,6 +6,8 @@
 #ifndef CORE_CONFIG_SETTINGS_PRIV_H
 #define CORE_CONFIG_SETTINGS_PRIV_H
 
+#include <jansson.h>
+
 #include "core/config/config.h"
 #include "core/config/settings.h"
 
@@ -48,6 +50,11 @@ struct raw_identity {
 	const char *group;
 };
 
+struct raw_recycling {
+	const struct config_value *source;
+	uint64_t unhealthy_interval;
+};
+
 struct raw_pool {
 	const struct config_value *source;
 	uint32_t queue_length;
@@ -70,6 +77,7 @@ struct raw_pool {
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
+	struct raw_recycling recycling;
 	uint64_t max_request_body;
 	struct raw_identity identity;
 	struct config_pairs environment;
@@ -163,6 +171,7 @@ struct raw_root {
 };
 
 extern const struct config_table settings_root_table;
+extern const struct config_table settings_recycling_table;
 
 /* Directories used when the file names none. */
 #define SETTINGS_LOG_DIRECTORY "/var/log/portico"
@@ -212,6 +221,8 @@ void settings_resolve_limit_defaults(struct settings_resolver *resolver);
 void settings_resolve_limits(struct settings_resolver *resolver,
 			     const struct raw_site *raw,
 			     struct settings_site *site);
+void settings_resolve_recycling(struct settings_recycling *recycling,
+				const struct raw_recycling *raw);
 void settings_resolve_sites(struct settings_resolver *resolver);
 /* After the application's modules and sections. */
 void settings_resolve_locations(struct settings_resolver *resolver,
@@ -246,5 +257,11 @@ void settings_check_name(struct settings_resolver *resolver, const char *what,
  * one. */
 void settings_use_module(struct settings_resolver *resolver, const char *name,
 			 const struct config_value *value);
+
+/* A new object, as of settings_recycling_table. */
+json_t *settings_write_recycling(const struct settings_recycling *recycling);
+
+/* Members of it: nothing for NULL; "...ns". */
+void settings_put_duration(json_t *object, const char *key, uint64_t ns);
 
 #endif

@@ -4,6 +4,7 @@
  * text is read back by the tables that read portico.json.
  */
 #include "core/config/settings.h"
+#include "core/config/settings_priv.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -33,8 +34,8 @@ put_number(json_t *object, const char *key, uint64_t number)
 	json_object_set_new(object, key, json_integer((json_int_t)number));
 }
 
-static void
-put_duration(json_t *object, const char *key, uint64_t ns)
+void
+settings_put_duration(json_t *object, const char *key, uint64_t ns)
 {
 	char text[CONFIG_UNIT_TEXT_SIZE];
 
@@ -51,11 +52,14 @@ write_limits(json_t *json, const struct settings_limits *limits)
 	put_number(json, "urlSegmentMaxLength", limits->url_segment_max_length);
 	put_number(json, "maxRequestsPerConnection",
 		   limits->max_requests_per_connection);
-	put_duration(json, "headerWaitTimeout", limits->header_wait_timeout);
-	put_duration(json, "connectionTimeout", limits->connection_timeout);
-	put_duration(json, "entityBodyTimeout", limits->entity_body_timeout);
-	put_duration(json, "drainEntityBodyTimeout",
-		     limits->drain_entity_body_timeout);
+	settings_put_duration(json, "headerWaitTimeout",
+			      limits->header_wait_timeout);
+	settings_put_duration(json, "connectionTimeout",
+			      limits->connection_timeout);
+	settings_put_duration(json, "entityBodyTimeout",
+			      limits->entity_body_timeout);
+	settings_put_duration(json, "drainEntityBodyTimeout",
+			      limits->drain_entity_body_timeout);
 	put_number(json, "minSendRate", limits->min_send_rate);
 	put_number(json, "minReceiveRate", limits->min_receive_rate);
 }
@@ -79,8 +83,10 @@ write_listener(const struct settings_listener *listener)
 	put_number(json, "threads", listener->threads);
 	write_limits(json, &listener->limits);
 	put_number(json, "maxConnections", listener->max_connections);
-	put_duration(json, "startupTimeLimit", listener->startup_time_limit);
-	put_duration(json, "shutdownTimeLimit", listener->shutdown_time_limit);
+	settings_put_duration(json, "startupTimeLimit",
+			      listener->startup_time_limit);
+	settings_put_duration(json, "shutdownTimeLimit",
+			      listener->shutdown_time_limit);
 	put_number(json, "backlog", listener->backlog);
 	for (size_t i = 0; i < listener->access_log.field_count; i++)
 		json_array_append_new(fields,
@@ -114,22 +120,30 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 		 pool->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
 			 "AlwaysRunning" :
 			 "OnDemand");
-	put_duration(json, "startupTimeLimit", pool->startup_time_limit);
-	put_duration(json, "shutdownTimeLimit", pool->shutdown_time_limit);
-	put_duration(json, "queueTimeout", pool->queue_timeout);
-	put_duration(json, "activationTimeout", pool->activation_timeout);
-	put_duration(json, "executionTimeout", pool->execution_timeout);
-	put_duration(json, "responseIdleTimeout", pool->response_idle_timeout);
-	put_duration(json, "tunnelIdleTimeout", pool->tunnel_idle_timeout);
-	put_duration(json, "revokeAfter", pool->revoke_after);
-	put_duration(json, "loopBlockLimit", pool->loop_block_limit);
+	settings_put_duration(json, "startupTimeLimit",
+			      pool->startup_time_limit);
+	settings_put_duration(json, "shutdownTimeLimit",
+			      pool->shutdown_time_limit);
+	settings_put_duration(json, "queueTimeout", pool->queue_timeout);
+	settings_put_duration(json, "activationTimeout",
+			      pool->activation_timeout);
+	settings_put_duration(json, "executionTimeout",
+			      pool->execution_timeout);
+	settings_put_duration(json, "responseIdleTimeout",
+			      pool->response_idle_timeout);
+	settings_put_duration(json, "tunnelIdleTimeout",
+			      pool->tunnel_idle_timeout);
+	settings_put_duration(json, "revokeAfter", pool->revoke_after);
+	settings_put_duration(json, "loopBlockLimit", pool->loop_block_limit);
 	json_object_set_new(json, "replay", json_boolean(pool->replay));
 	json_object_set_new(json, "rapidFailProtection",
 			    json_boolean(pool->rapid_fail_protection));
 	put_number(json, "rapidFailProtectionMaxCrashes",
 		   pool->rapid_fail_max_crashes);
-	put_duration(json, "rapidFailProtectionInterval",
-		     pool->rapid_fail_interval);
+	settings_put_duration(json, "rapidFailProtectionInterval",
+			      pool->rapid_fail_interval);
+	json_object_set_new(json, "recycling",
+			    settings_write_recycling(&pool->recycling));
 	put_number(json, "maxRequestBody", pool->max_request_body);
 	put_text(identity, "user", pool->user);
 	put_text(identity, "group", pool->group);

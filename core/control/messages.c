@@ -134,9 +134,10 @@ static const struct member members_notice[] = {
 	O(struct control_notice, "text", TEXT, text),
 	O(struct control_notice, "value", U32, value), END
 };
-static const struct member members_unhealthy[] = {
-	M(struct control_unhealthy, "module", TEXT, module),
-	O(struct control_unhealthy, "reason", TEXT, reason), END
+static const struct member members_replace[] = {
+	M(struct control_replace, "reason", TEXT, reason),
+	O(struct control_replace, "module", TEXT, module),
+	O(struct control_replace, "text", TEXT, text), END
 };
 static const struct member members_ping[] = {
 	M(struct control_ping, "id", U32, id), END
@@ -152,9 +153,6 @@ static const struct member members_failed[] = {
 	O(struct control_failed, "line", U32, line),
 	O(struct control_failed, "column", U32, column),
 	END
-};
-static const struct member members_recycle[] = {
-	M(struct control_recycle, "module", TEXT, module), END
 };
 static const struct member members_stopped[] = {
 	O(struct control_stopped, "served", U32, served), END

@@ -176,10 +176,12 @@ struct control_notice {
 	uint32_t value; /* configuration: 1: the worker will be replaced */
 };
 
-/* worker -> manager: a module wants this worker to be replaced. */
-struct control_unhealthy {
-	const char *module;
-	const char *reason;
+/* worker -> manager: this worker should be replaced.  A manager that does not
+ * know `reason` ignores it. */
+struct control_replace {
+	const char *reason; /* "unhealthy", "error" (onError) */
+	const char *module; /* whose; or "" */
+	const char *text; /* why; or "" */
 };
 
 /* manager -> worker: answer when every loop has answered. */
@@ -198,11 +200,6 @@ struct control_failed {
 	const char *hint;
 	const char *file;
 	uint32_t line, column;
-};
-
-/* worker -> manager: a module wants new workers (onError). */
-struct control_recycle {
-	const char *module;
 };
 
 /* worker -> manager: about to exit as asked. */
@@ -255,11 +252,10 @@ struct control_refused {
 	X(link, "link", struct control_link)                                   \
 	X(stop, "stop", struct control_stop)                                   \
 	X(notice, "notice", struct control_notice)                             \
-	X(unhealthy, "unhealthy", struct control_unhealthy)                    \
+	X(replace, "replace", struct control_replace)                          \
 	X(ping, "ping", struct control_ping)                                   \
 	X(pong, "pong", struct control_pong)                                   \
 	X(failed, "failed", struct control_failed)                             \
-	X(recycle, "recycle", struct control_recycle)                          \
 	X(stopped, "stopped", struct control_stopped)                          \
 	X(channel, "channel", struct control_channel)                          \
 	X(link_done, "link-done", struct control_link_done)                    \

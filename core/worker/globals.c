@@ -157,7 +157,8 @@ globals_tell(struct portico_worker *worker, enum portico_global_event event,
 	const struct module_record *failed = tell(worker, event, text, value);
 
 	if (failed != NULL && event == PORTICO_GLOBAL_HEALTH)
-		globals_report(worker, failed->name, "its health check failed");
+		globals_report(worker, "unhealthy", failed->name,
+			       "its health check failed");
 	return failed == NULL;
 }
 

@@ -31,7 +31,8 @@ struct globals {
 	uv_loop_t *uv; /* NULL: there is no main loop */
 	struct mailbox *mailbox;
 	uv_thread_t thread;
-	void (*report)(void *arg, const char *module, const char *reason);
+	void (*report)(void *arg, const char *reason, const char *module,
+		       const char *text);
 	void (*preloaded)(void *arg, const struct portico_error *err);
 	void *arg; /* of both */
 	bool preloading, stopped;
@@ -40,7 +41,7 @@ struct globals {
 	struct global_hold holds[GLOBAL_HOLDS_MAX];
 	struct list watches; /* of struct portico_change_watch */
 	uint32_t watch_count;
-	_Atomic uint64_t reported; /* ns; when unhealthy was; 0: never */
+	_Atomic uint64_t reported; /* ns; the last time; 0: never */
 };
 
 /* Before the modules start.  The functions and their argument: the
@@ -77,8 +78,10 @@ enum portico_status globals_hold(const struct portico_self *self,
 enum portico_status globals_release(struct portico_worker *worker,
 				    struct portico_token token,
 				    enum portico_status status);
+/* This worker should be replaced: struct control_replace. */
 enum portico_status globals_report(struct portico_worker *worker,
-				   const char *module, const char *reason);
+				   const char *reason, const char *module,
+				   const char *text);
 
 /* host_change.c */
 void changes_stop_all(struct portico_worker *worker);

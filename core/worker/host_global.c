@@ -85,8 +85,8 @@ host_global_post(struct portico_worker *worker, const char *name,
 struct report {
 	struct loop_message message;
 	struct portico_worker *worker;
-	const char *module; /* lives as long as the process */
-	char reason[REPORT_BYTES_MAX + 1];
+	const char *reason, *module; /* live as long as the process */
+	char text[REPORT_BYTES_MAX + 1];
 };
 
 static void
@@ -95,13 +95,14 @@ on_report(struct loop_message *message)
 	struct report *report = CONTAINER_OF(message, struct report, message);
 	struct globals *globals = &report->worker->globals;
 
-	globals->report(globals->arg, report->module, report->reason);
+	globals->report(globals->arg, report->reason, report->module,
+			report->text);
 	mem_free(report);
 }
 
 enum portico_status
-globals_report(struct portico_worker *worker, const char *module,
-	       const char *reason)
+globals_report(struct portico_worker *worker, const char *reason,
+	       const char *module, const char *text)
 {
 	struct globals *globals = &worker->globals;
 	uint64_t now = clock_monotonic_ns();
@@ -119,9 +120,10 @@ globals_report(struct portico_worker *worker, const char *module,
 		return PORTICO_NO_MEMORY;
 	report->message.run = on_report;
 	report->worker = worker;
+	report->reason = reason;
 	report->module = module;
-	snprintf(report->reason, sizeof(report->reason), "%s",
-		 reason == NULL ? "" : reason);
+	snprintf(report->text, sizeof(report->text), "%s",
+		 text == NULL ? "" : text);
 	mailbox_post(globals->mailbox, &report->message);
 	return PORTICO_OK;
 }
@@ -132,7 +134,7 @@ host_report_unhealthy(struct portico_self *self, struct portico_worker *worker,
 {
 	CHECK(self, MODULE_SELF_MAGIC);
 	CHECK(worker, WORKER_MAGIC);
-	return globals_report(worker, self->record->name, reason);
+	return globals_report(worker, "unhealthy", self->record->name, reason);
 }
 
 static struct uv_loop_s *

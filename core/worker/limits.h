@@ -74,6 +74,7 @@
 #define GLOBAL_HOLDS_MAX 64
 #define GLOBAL_NAME_BYTES_MAX 64
 #define REPORT_BYTES_MAX 256
+/* A worker does not ask for its replacement more often. */
 #define REPORT_INTERVAL_NS 10000000000ull
 
 /* Regular expressions: a pattern; a match, in PCRE2's steps; its memory, on
@@ -97,8 +98,6 @@
 #define CHILD_WINDOW_BYTES_DEFAULT (64 * 1024)
 #define CHILD_WINDOW_BYTES_MAX (1024 * 1024)
 #define CHILD_COLLECT_BYTES_MAX (16 * 1024 * 1024)
-/* A worker does not ask for its replacement more often. */
-#define RECYCLE_ASK_NS 10000000000ull
 
 /* A request says where it is at each call; what time it is, once in so many:
  * the clock costs as much as the call. */

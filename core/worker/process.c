@@ -201,15 +201,16 @@ on_preloaded(void *arg, const struct portico_error *err)
 }
 
 static void
-on_report(void *arg, const char *module, const char *reason)
+on_report(void *arg, const char *reason, const char *module, const char *text)
 {
 	struct process *process = arg;
-	const struct control_unhealthy message = { .module = module,
-						   .reason = reason };
+	const struct control_replace message = { .reason = reason,
+						 .module = module,
+						 .text = text };
 
 	if (process->control != NULL)
-		control_send(process->control,
-			     control_encode_unhealthy(&message), NULL, 0);
+		control_send(process->control, control_encode_replace(&message),
+			     NULL, 0);
 }
 
 static enum portico_status
@@ -314,37 +315,6 @@ say_ready(struct process *process)
 	json_decref(ready.loaded);
 }
 
-struct recycle_message {
-	struct loop_message message;
-	struct process *process;
-	char module[64];
-};
-
-static void
-send_recycle(struct loop_message *message)
-{
-	struct recycle_message *recycle =
-		CONTAINER_OF(message, struct recycle_message, message);
-	const struct control_recycle wanted = { .module = recycle->module };
-
-	if (recycle->process->control != NULL)
-		control_send(recycle->process->control,
-			     control_encode_recycle(&wanted), NULL, 0);
-	mem_free(recycle);
-}
-
-/* On a loop. */
-static void
-want_recycle(struct portico_worker *worker, const char *module)
-{
-	struct recycle_message *recycle = mem_zalloc(sizeof(*recycle));
-
-	recycle->process = worker->recycle_arg;
-	recycle->message.run = send_recycle;
-	snprintf(recycle->module, sizeof(recycle->module), "%s", module);
-	mailbox_post(&recycle->process->mailbox, &recycle->message);
-}
-
 static void
 receive_configure(struct process *process, const json_t *message, int *fds,
 		  size_t nfds)
@@ -372,8 +342,6 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 		   &process->mailbox);
 	process->links.on_empty = leave_if_alone;
 	process->links.arg = process;
-	process->worker->recycle_arg = process;
-	process->worker->recycle = want_recycle;
 	if (worker_start_loops(process->worker, &err) != PORTICO_OK ||
 	    worker_watch(process->worker, process->block_limit, &err) !=
 		    PORTICO_OK) {

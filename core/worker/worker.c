@@ -182,20 +182,12 @@ worker_start_loops(struct portico_worker *worker, struct portico_error *err)
 void
 worker_want_recycle(struct portico_worker *worker, const char *module)
 {
-	uint64_t now = clock_monotonic_ns();
-	uint64_t asked = atomic_load(&worker->recycle_asked);
-
 	CHECK(worker, WORKER_MAGIC);
-	if ((asked != 0 && now - asked < RECYCLE_ASK_NS) ||
-	    !atomic_compare_exchange_strong(&worker->recycle_asked, &asked,
-					    now))
-		return;
-	log_warn(4081, NULL,
-		 "module \"%s\" failed in a request and wants new workers "
-		 "(onError)",
-		 module);
-	if (worker->recycle != NULL)
-		worker->recycle(worker, module);
+	if (globals_report(worker, "error", module, "") == PORTICO_OK)
+		log_warn(4081, NULL,
+			 "module \"%s\" failed in a request and wants a new "
+			 "worker (onError)",
+			 module);
 }
 
 enum portico_status

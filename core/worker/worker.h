@@ -33,10 +33,6 @@ struct portico_worker {
 	struct offload_pool *offload;
 	struct watchdog *watchdog; /* or NULL */
 	const char *degraded; /* a sentence, or NULL */
-	/* A module wants new workers (onError): called on a loop. */
-	void (*recycle)(struct portico_worker *worker, const char *module);
-	void *recycle_arg;
-	_Atomic uint64_t recycle_asked; /* ns; 0 = never */
 	struct shared *shared; /* with the pool's other workers; or NULL */
 	struct worker_loop *loops;
 	uint32_t loop_count;
@@ -81,7 +77,7 @@ enum portico_status worker_start_loops(struct portico_worker *worker,
 /* Ends loops, then application_fini and worker_fini; frees.  *p = NULL. */
 void worker_free(struct portico_worker **worker_p);
 
-/* An error of a module says so; on a loop.  At most once in ten seconds. */
+/* An error of a module says so (onError); on a loop. */
 void worker_want_recycle(struct portico_worker *worker, const char *module);
 
 /* Once the loops run; `limit_ns` 0: nobody watches. */

@@ -11,7 +11,8 @@ use Portico::Wait qw(await_condition);
 use Test::More;
 
 my $server = Portico::Server->new(
-	pools => { main => { rapidFailProtectionMaxCrashes => 3 }, other => {} },
+	pools => { main => { rapidFailProtectionMaxCrashes => 3,
+		recycling => { unhealthyInterval => '1ms' } }, other => {} },
 	allow => [qr/P(?:4041|4090|5022|5093|5232|5002)/],
 );
 my $watched = $server->directory . '/watched';
@@ -162,12 +163,12 @@ mark();
 is(ask('/?unhealthy=it+leaks'), 'unhealthy 0', 'a worker is reported');
 told(qr/P5232/, '... module and reason are told');
 like($server->log, qr/says module global: it leaks/, '... by name');
-told(qr/STOP \(a worker is unhealthy\)/, '... it is replaced');
+told(qr/STOP \(unhealthy, says module "global": it leaks\)/, '... it is replaced');
 told(qr/ fini/, '... and ends');
 is(ask('/'), 'nothing', '... another answers');
 mark();
 is(ask('/?unhealthy=it+leaks'), 'unhealthy 0', 'once more');
-told(qr/STOP \(a worker is unhealthy\)/, '... is replaced');
+told(qr/STOP \(unhealthy, says module "global": it leaks\)/, '... is replaced');
 mark();
 await_condition(10, sub { ask('/?unhealthy=it+leaks') =~ /unhealthy 0/ });
 told(qr/P5002/, 'too often in a short time: the pool is disabled');

@@ -9,6 +9,7 @@ use JSON::PP ();
 use Portico::Server;
 use Portico::Wait qw(await_condition seconds);
 use Test::More;
+use Time::HiRes qw(time);
 
 sub application
 {
@@ -23,13 +24,16 @@ sub application
 my %on = map { $_ => { onError => { 'on-error' => $_ } } }
 	qw(fail skip recycle);
 my $server = Portico::Server->new(
-	pools => { main => {}, fresh => {}, refused => {
+	pools => { main => {}, fresh => {},
+		often => { recycling => { unhealthyInterval => '1500ms' } },
+		refused => {
 		rapidFailProtectionMaxCrashes => 1 } },
 	applications => {
 		'/' => application('main'),
 		'/fail' => application('main', %{ $on{fail} }),
 		'/skip' => application('main', %{ $on{skip} }),
 		'/fresh' => application('fresh', %{ $on{recycle} }),
+		'/often' => application('often', %{ $on{recycle} }),
 		'/without' => application('main', %{ $on{skip} },
 			'on-error' => { refuse => JSON::PP::true() }),
 		'/refused' => application('refused',
@@ -69,16 +73,34 @@ my $first = worker();
 $at = $server->log_position;
 is(status('/fresh/count?fail=event'), 500, 'fails');
 ok($server->await_log(qr/P4081/, 10, $at), '... the worker asks');
-like($server->await_log(qr/has been recycled/, 20, $at),
-	qr/"fresh" has been recycled \(module "on-error" failed\)/,
+like($server->await_log(qr/is replaced by/, 20, $at),
+	qr/worker \d+ of pool "fresh" is replaced by \d+ \(module "on-error" failed\)/,
 	'... and is replaced');
 my $second = worker();
 isnt($second, $first, '... by another');
 is(status('/fresh/count?fail=event'), 500, 'fails again');
 ok($server->await_log(qr/P4081/, 10, $at), '... and asks');
-is(worker(), $second, '... in vain: it is not recycled so soon again');
+is(worker(), $second, '... which has to wait: one was replaced just now');
 is($server->command_json('pool', 'show', 'fresh')->{pool}{recycles}, 1,
 	'... once');
+
+# It fails in each request, of which there are many: the first replacement is
+# at once, the others are as far apart as they are said to be.
+$at = $server->log_position;
+my $begun = time;
+my $asked = 0;
+await_condition(seconds(30), sub {
+	$asked++;
+	status('/often/count?fail=event');
+	my @replaced = substr($server->log, $at) =~ /pool "often" is replaced/g;
+	return @replaced >= 3;
+});
+my $took = time - $begun;
+my $often = $server->command_json('pool', 'show', 'often')->{pool};
+cmp_ok($took, '>=', 3, sprintf '%d failures: three replaced in %.1f s', $asked,
+	$took);
+cmp_ok($often->{recycles}, '<=', 2 + $took / 1.5, '... and no more');
+is($often->{failures}, 0, 'onError is no failure of the pool');
 
 # ---- application_init -----------------------------------------------------------
 

@@ -162,7 +162,9 @@ portico_global_post(struct portico_worker *worker, const char *name,
  * manager logs module and reason (copied, cut to 256 bytes), and counts it as
  * a failure of the pool: when there are too many within rapidFailInterval, the
  * pool is disabled.  Further reports of a worker are refused for 10 s, and
- * ignored while it is being replaced.
+ * ignored while it is being replaced; workers of a pool are replaced no faster
+ * than its recycling.unhealthyInterval says.  onError (docs/sdk/on-error.md)
+ * takes the same way.
  *   PORTICO_STATE        reported a short time ago
  *   PORTICO_NO_MEMORY
  *   PORTICO_UNSUPPORTED  there is no manager (a test)

@@ -370,10 +370,13 @@ test_a_sick_module_is_told(void **state)
 	send_json(played.control,
 		  control_encode_ping(&(struct control_ping){ .id = 7 }), NULL,
 		  0);
-	message = receive_json(played.control, "unhealthy");
+	message = receive_json(played.control, "replace");
 	assert_string_equal(
 		json_string_value(json_object_get(message, "module")),
 		"global");
+	assert_string_equal(
+		json_string_value(json_object_get(message, "reason")),
+		"unhealthy");
 	json_decref(message);
 	/* It still answers, and ends as any other. */
 	send_json(played.control,
