@@ -76,8 +76,10 @@ ok($server->await_log(qr/P4081/, 10, $at), '... the worker asks');
 like($server->await_log(qr/is replaced by/, 20, $at),
 	qr/worker \d+ of pool "fresh" is replaced by \d+ \(module "on-error" failed\)/,
 	'... and is replaced');
-my $second = worker();
-isnt($second, $first, '... by another');
+# The listener has it a moment later.
+my $second;
+ok(await_condition(seconds(10), sub { ($second = worker()) != $first }),
+	'... by another');
 is(status('/fresh/count?fail=event'), 500, 'fails again');
 ok($server->await_log(qr/P4081/, 10, $at), '... and asks');
 is(worker(), $second, '... which has to wait: one was replaced just now');
