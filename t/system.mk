@@ -79,6 +79,7 @@ SYSTEM_TESTS += \
 	t/activation/identity.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \
+	t/activation/service.t \
 	t/activation/stop.t \
 	t/activation/under-load.t \
 	t/activation/upgrade.t \

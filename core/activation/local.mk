@@ -36,6 +36,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/runtime.h \
 	core/activation/shortage.c \
 	core/activation/shortage.h \
+	core/activation/service.c \
+	core/activation/service.h \
 	core/activation/sockets.c \
 	core/activation/sockets.h \
 	core/activation/start_record.c \

@@ -117,7 +117,9 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	manager->generation = settings->generation = 1;
 	manager->began_ns = clock_monotonic_ns();
 	uv_loop_init(&manager->loop);
+	service_init(&manager->service, &manager->loop);
 	sockets_init(&manager->sockets);
+	service_take_sockets(&manager->sockets);
 	list_init(&manager->pools);
 	listeners_init(&manager->listeners, manager);
 	figures_init(&manager->figures);
@@ -137,6 +139,8 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	status = runtime_open(settings, &manager->runtime, err);
 	if (status == PORTICO_OK)
 		status = sockets_open(&manager->sockets, settings, err);
+	if (status == PORTICO_OK)
+		sockets_tell_unused(&manager->sockets);
 	if (status == PORTICO_OK)
 		status = commands_open(manager, &manager->commands, err);
 	return status;
@@ -194,6 +198,24 @@ print_bindings(const struct manager *manager)
 		log_info(NULL, "listening for %u more bindings", more);
 }
 
+/* To the service manager: we serve. */
+static void
+tell_bindings(const struct manager *manager)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < manager->settings->site_count; i++)
+		count += manager->settings->sites[i].binding_count;
+	service_ready(&manager->service, count);
+}
+
+void
+manager_reload_ended(struct manager *manager)
+{
+	CHECK(manager, MANAGER_MAGIC);
+	tell_bindings(manager);
+}
+
 void
 manager_listener_serving(struct manager *manager)
 {
@@ -207,6 +229,7 @@ manager_listener_serving(struct manager *manager)
 	manager->served = true;
 	print_bindings(manager);
 	runtime_tell_ready(&manager->options.ready_fd);
+	tell_bindings(manager);
 }
 
 /* ---- new settings -------------------------------------------------------- */
@@ -439,6 +462,7 @@ manager_stop(struct manager *manager, const char *why)
 		return;
 	}
 	log_info(NULL, "stopping (%s): finishing what is in progress", why);
+	service_stopping(&manager->service);
 	manager->phase = MANAGER_DRAINING;
 	reload_cancel(manager);
 	settings_unref(&manager->next);
@@ -472,6 +496,7 @@ close_handles(struct manager *manager)
 	listeners_fini(&manager->listeners);
 	figures_fini(manager);
 	module_stats_fini(manager);
+	service_fini(&manager->service);
 	uv_close((uv_handle_t *)&manager->limit, NULL);
 	uv_close((uv_handle_t *)&manager->settle, NULL);
 	uv_close((uv_handle_t *)&manager->on_term, NULL);

@@ -13,6 +13,7 @@
 #include "core/activation/figures.h"
 #include "core/activation/listeners.h"
 #include "core/activation/module_stats.h"
+#include "core/activation/service.h"
 #include "core/activation/sockets.h"
 #include "core/base/list.h"
 
@@ -46,6 +47,7 @@ struct manager {
 	bool confirming; /* the listener was given them and has not answered */
 	uv_idle_t settle; /* looks whether `next` can be put in force */
 	uint32_t generation;
+	struct service service;
 	struct sockets sockets;
 	struct listeners listeners;
 	struct figures figures; /* of the listeners */
@@ -98,6 +100,8 @@ enum portico_status manager_apply(struct manager *manager,
 /* Called by the parts. */
 void manager_listener_serving(struct manager *manager);
 void manager_listener_configured(struct manager *manager);
+/* A reload, well or not. */
+void manager_reload_ended(struct manager *manager);
 void manager_listener_drained(struct manager *manager);
 /* A recycle has ended, well or not. */
 void manager_pool_settled(struct manager *manager);

@@ -50,6 +50,8 @@ end(struct manager *manager)
 	struct reload *reload = manager->reload;
 
 	manager->reload = NULL;
+	if (manager->phase == MANAGER_RUNNING)
+		manager_reload_ended(manager);
 	if (reload->done != NULL)
 		reload->done(reload->problems, reload->arg);
 	uv_close((uv_handle_t *)&reload->later, on_closed);
@@ -138,6 +140,7 @@ reload_start(struct manager *manager, reload_done_fn *done, void *arg,
 		return error_set(err, PORTICO_STATE,
 				 "reloading: it goes on already");
 	log_info(NULL, "reading the configuration again");
+	service_reloading(&manager->service);
 	reload = manager->reload = mem_zalloc(sizeof *reload);
 	reload->manager = manager;
 	reload->done = done;

@@ -149,34 +149,9 @@ runtime_close(struct runtime **runtime_p)
 	mem_free(runtime);
 }
 
-static void
-notify_service_manager(void)
-{
-	static const char ready[] = "READY=1";
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = path == NULL ? 0 : strlen(path);
-	int fd;
-
-	if (length == 0 || length >= sizeof address.sun_path)
-		return;
-	memcpy(address.sun_path, path, length);
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(
-		fd, ready, sizeof ready - 1, MSG_NOSIGNAL,
-		(struct sockaddr *)&address,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
-	io_close(&fd);
-}
-
 void
 runtime_tell_ready(int *ready_fd)
 {
-	notify_service_manager();
 	if (*ready_fd < 0)
 		return;
 	(void)io_write_all(*ready_fd, "ready\n", 6);

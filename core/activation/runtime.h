@@ -22,8 +22,7 @@ enum portico_status runtime_open(const struct settings *settings,
 /* Removes the file and lets go of the lock. */
 void runtime_close(struct runtime **runtime_p);
 
-/* A line to `ready_fd` (closed then; -1 = none), and READY=1 to the service
- * manager if it asked for it (NOTIFY_SOCKET). */
+/* A line to `ready_fd` (closed then; -1 = none). */
 void runtime_tell_ready(int *ready_fd);
 
 #endif

@@ -6,12 +6,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/activation/events.h"
 #include "core/base/error.h"
 #include "core/base/io.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/config/settings.h"
 
@@ -27,6 +31,7 @@ void
 sockets_init(struct sockets *sockets)
 {
 	list_init(&sockets->entries);
+	list_init(&sockets->given);
 	sockets->count = 0;
 }
 
@@ -45,6 +50,11 @@ sockets_fini(struct sockets *sockets)
 {
 	LIST_FOREACH_SAFE(struct sockets_entry, link, entry, &sockets->entries)
 		drop(sockets, entry);
+	LIST_FOREACH_SAFE(struct sockets_given, link, given, &sockets->given) {
+		list_remove(&given->link);
+		io_close(&given->fd);
+		mem_free(given);
+	}
 }
 
 void
@@ -177,6 +187,119 @@ is_ours(const struct sockets *sockets, uint16_t port)
 	return false;
 }
 
+/* ---- opened by somebody else --------------------------------------------------- */
+
+static bool
+is_listening(int fd)
+{
+	int type = 0, on = 0;
+	socklen_t size = sizeof type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+	    type != SOCK_STREAM)
+		return false;
+	size = sizeof on;
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0 &&
+	       on != 0;
+}
+
+static enum portico_status
+describe_given(struct sockets_given *given, struct portico_error *err)
+{
+	static const struct in6_addr any = IN6ADDR_ANY_INIT;
+	union address address;
+	socklen_t length = sizeof address;
+	const void *ip;
+	bool is_any;
+
+	if (getsockname(given->fd, &address.any, &length) != 0)
+		return error_system(err, "asking for its address");
+	given->family = address.any.sa_family;
+	if ((given->family != AF_INET && given->family != AF_INET6) ||
+	    !is_listening(given->fd))
+		return error_set(err, PORTICO_UNSUPPORTED,
+				 "it is no listening TCP socket");
+	if (given->family == AF_INET6) {
+		ip = &address.v6.sin6_addr;
+		given->port = ntohs(address.v6.sin6_port);
+		is_any = memcmp(ip, &any, sizeof any) == 0;
+	} else {
+		ip = &address.v4.sin_addr;
+		given->port = ntohs(address.v4.sin_port);
+		is_any = address.v4.sin_addr.s_addr == htonl(INADDR_ANY);
+	}
+	if (is_any)
+		snprintf(given->address, sizeof given->address, "*");
+	else
+		inet_ntop(given->family, ip, given->address,
+			  sizeof given->address);
+	return PORTICO_OK;
+}
+
+enum portico_status
+sockets_adopt(struct sockets *sockets, int fd, struct portico_error *err)
+{
+	struct sockets_given *given = mem_zalloc(sizeof *given);
+	enum portico_status status;
+
+	given->fd = fd;
+	status = describe_given(given, err);
+	if (status != PORTICO_OK) {
+		io_close(&given->fd);
+		mem_free(given);
+		return status;
+	}
+	io_set_cloexec(fd, true);
+	io_set_nonblock(fd, true);
+	list_add_tail(&sockets->given, &given->link);
+	return PORTICO_OK;
+}
+
+void
+sockets_tell_unused(const struct sockets *sockets)
+{
+	LIST_FOREACH(struct sockets_given, link, given, &sockets->given) {
+		if (!given->used)
+			log_warn(EVENT_SERVICE_SOCKET, NULL,
+				 "no binding uses the socket for %s port %u "
+				 "that the service manager has opened",
+				 given->address, given->port);
+	}
+}
+
+/* The same address, however it is written. */
+static bool
+is_same_address(const char *a, const char *b)
+{
+	union address left, right;
+	socklen_t left_length, right_length;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return strcmp(a, "*") != 0 && strcmp(b, "*") != 0 &&
+	       parse_address(a, AF_UNSPEC, 0, &left, &left_length) &&
+	       parse_address(b, AF_UNSPEC, 0, &right, &right_length) &&
+	       left_length == right_length &&
+	       memcmp(&left, &right, left_length) == 0;
+}
+
+/* A descriptor of ours for one of these; -1: there is none. */
+static int
+take_given(struct sockets *sockets, const struct settings_binding *binding,
+	   uint16_t *real_port_r, int *family_r)
+{
+	LIST_FOREACH(struct sockets_given, link, given, &sockets->given) {
+		if (given->port != binding->port ||
+		    !is_same_address(given->address, binding->address))
+			continue;
+		given->used = true;
+		*real_port_r = given->port;
+		*family_r = given->family;
+		return fcntl(given->fd, F_DUPFD_CLOEXEC, 0);
+	}
+	return -1;
+}
+
 static enum portico_status
 open_thread(struct sockets *sockets, const struct settings *settings,
 	    const struct settings_binding *binding, uint32_t thread,
@@ -188,10 +311,12 @@ open_thread(struct sockets *sockets, const struct settings *settings,
 	uint16_t port = first == NULL ? binding->port : first->real_port;
 	struct sockets_entry *entry;
 	uint16_t real_port = 0;
-	int fd = -1;
+	int fd = take_given(sockets, binding, &real_port, &family);
 
-	if (first == NULL && !is_ours(sockets, port) &&
-	    is_taken(binding->address, family, port))
+	if (fd >= 0)
+		;
+	else if (first == NULL && !is_ours(sockets, port) &&
+		 is_taken(binding->address, family, port))
 		errno = EADDRINUSE;
 	else
 		fd = open_one(binding->address, family, port,

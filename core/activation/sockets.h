@@ -29,13 +29,35 @@ struct sockets_entry {
 	int fd;
 };
 
+/* One that the service manager has opened for us. */
+struct sockets_given {
+	struct list link;
+	char address[64]; /* "*" or as settings_binding.address */
+	uint16_t port;
+	int family;
+	bool used; /* by a binding, ever */
+	int fd;
+};
+
 struct sockets {
 	struct list entries; /* of struct sockets_entry */
+	struct list given; /* of struct sockets_given; kept for good, since
+			      nobody but its owner can open one again */
 	size_t count;
 };
 
 void sockets_init(struct sockets *sockets);
 void sockets_fini(struct sockets *sockets);
+
+/*
+ * A listening TCP socket that was opened for us: what is bound to its address
+ * and port uses it, all loops the same.  OWNERSHIP: takes `fd` also when it
+ * fails.
+ */
+enum portico_status sockets_adopt(struct sockets *sockets, int fd,
+				  struct portico_error *err);
+/* A warning for each of these that no binding uses. */
+void sockets_tell_unused(const struct sockets *sockets);
 
 /*
  * Opens what the settings need and is not open yet.  On failure closes what it
