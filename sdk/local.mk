@@ -9,6 +9,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/async.h \
 	sdk/include/portico/child.h \
 	sdk/include/portico/background.h \
+	sdk/include/portico/cache.h \
 	sdk/include/portico/client.h \
 	sdk/include/portico/client_call.h \
 	sdk/include/portico/cookie.h \
@@ -185,6 +186,7 @@ SYSTEM_TESTS += \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
 	t/sdk/trailer.t \
+	t/sdk/cache.t \
 	t/sdk/on-error.t \
 	t/sdk/shared.t \
 	t/sdk/html_snippet.t \
@@ -224,6 +226,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/order-second.la \
 	t/sdk/modules/order-third.la \
 	t/sdk/modules/trailer.la \
+	t/sdk/modules/cache.la \
 	t/sdk/modules/on-error.la \
 	t/sdk/modules/shared.la \
 	t/sdk/modules/shared-other.la \
@@ -307,6 +310,9 @@ t_sdk_modules_order_second_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_order_third_la_SOURCES = t/sdk/modules/order-third.c
 t_sdk_modules_order_third_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_order_third_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_cache_la_SOURCES = t/sdk/modules/cache.c
+t_sdk_modules_cache_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_cache_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_trailer_la_SOURCES = t/sdk/modules/trailer.c
 t_sdk_modules_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -96,6 +96,7 @@ SYSTEM_TESTS += \
 	t/docs/documents.t \
 	t/listener/abort.t \
 	t/listener/balance.t \
+	t/listener/cache.t \
 	t/listener/churn.t \
 	t/listener/deadlines.t \
 	t/listener/descriptors.t \

@@ -51,6 +51,7 @@ static const struct shape from_worker_shapes[CHANNEL_TYPES] = {
 	[CHANNEL_RELEASE] = { SHAPE_BLOCKS, 0, 1, CHANNEL_RELEASES_MAX, false,
 			      true },
 	[CHANNEL_SEGMENT_DROP] = { SHAPE_NONE, 0, 0, 0, false, true },
+	[CHANNEL_CACHE_FLUSH] = { SHAPE_REFERENCES, 0, 0, 1, false, true },
 };
 
 bool
@@ -131,12 +132,15 @@ values_fault(const struct channel_descriptor *descriptor)
 		if (descriptor->value > CHANNEL_FLUSH_SHUTDOWN)
 			return "unknown kind of flush";
 		return NULL;
+	case CHANNEL_CACHE_FLUSH:
+		if (descriptor->value > 1 || descriptor->extra == 0)
+			return "flush of a cache in an unknown way";
+		return NULL;
 	case CHANNEL_REQUEST:
 	case CHANNEL_FILE_CLOSE:
 	case CHANNEL_RELEASE:
 	case CHANNEL_END:
 	case CHANNEL_DRAIN:
-	case CHANNEL_CACHE_FLUSH:
 	case CHANNEL_TYPES:
 		return NULL;
 	}

@@ -37,6 +37,12 @@ struct settings_error_log {
 	const char *file;
 };
 
+/* Of responses that the listener keeps. */
+struct settings_cache {
+	uint64_t size; /* bytes, of all loops together; 0 = none */
+	uint64_t entry_size; /* bytes of one body */
+};
+
 /* Times in nanoseconds; 0 = no limit unless said otherwise. */
 struct settings_listener {
 	uint32_t threads; /* loops; resolved, never 0 */
@@ -47,6 +53,7 @@ struct settings_listener {
 	uint32_t backlog; /* of listen() */
 	struct settings_access_log access_log;
 	struct settings_error_log error_log;
+	struct settings_cache cache;
 };
 
 /* What the host part of a binding is; in the order in which they win. */

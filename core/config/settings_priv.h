@@ -32,6 +32,11 @@ struct raw_site_defaults {
 	struct raw_site_limits limits;
 };
 
+struct raw_cache {
+	uint64_t size;
+	uint64_t entry_size;
+};
+
 struct raw_listener {
 	const struct config_value *source;
 	uint32_t threads;
@@ -42,6 +47,7 @@ struct raw_listener {
 	uint32_t backlog;
 	struct raw_access_log access_log;
 	struct raw_error_log error_log;
+	struct raw_cache cache;
 };
 
 struct raw_identity {

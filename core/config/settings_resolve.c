@@ -144,6 +144,8 @@ resolve_listener(struct settings_resolver *resolver)
 				.file = raw->access_log.file },
 		.error_log = { .enabled = raw->error_log.enabled,
 			       .file = raw->error_log.file },
+		.cache = { .size = raw->cache.size,
+			   .entry_size = raw->cache.entry_size },
 	};
 	resolve_log_fields(resolver, &raw->access_log.fields,
 			   &listener->access_log);

@@ -45,6 +45,20 @@ static const struct config_table error_log_table =
 		     "The log of requests that never reached a worker or were "
 		     "cut.");
 
+static const struct config_field cache_fields[] = {
+	CONFIG_SIZE(struct raw_cache, size, "size", .fallback = "64MiB",
+		    .flags = CONFIG_ZERO, .min = 64 * 1024,
+		    .max = 1024ll * 1024 * 1024 * 1024,
+		    .prose = "Memory for responses that are kept; each loop "
+			     "has its part of it. 0: none are."),
+	CONFIG_SIZE(struct raw_cache, entry_size, "entrySize",
+		    .fallback = "256KiB", .min = 1, .max = 64 * 1024 * 1024,
+		    .prose = "Largest body that is kept."),
+};
+static const struct config_table cache_table = CONFIG_TABLE(
+	struct raw_cache, cache_fields,
+	"Responses that modules allow the listener to keep and to answer with.");
+
 static const struct config_field listener_fields[] = {
 	CONFIG_SOURCE(struct raw_listener, source),
 	CONFIG_INTEGER(struct raw_listener, threads, "threads", .fallback = "0",
@@ -76,6 +90,8 @@ static const struct config_field listener_fields[] = {
 		      &access_log_table, .prose = "The access log."),
 	CONFIG_OBJECT(struct raw_listener, error_log, "errorLog",
 		      &error_log_table, .prose = "The error log."),
+	CONFIG_OBJECT(struct raw_listener, cache, "cache", &cache_table,
+		      .prose = "Responses that are kept."),
 };
 static const struct config_table listener_table = CONFIG_TABLE(
 	struct raw_listener, listener_fields,

@@ -101,6 +101,11 @@ write_listener(const struct settings_listener *listener)
 			    json_pack("{s:b, s:s}", "enabled",
 				      listener->error_log.enabled, "file",
 				      listener->error_log.file));
+	json_object_set_new(json, "cache",
+			    json_pack("{s:I, s:I}", "size",
+				      (json_int_t)listener->cache.size,
+				      "entrySize",
+				      (json_int_t)listener->cache.entry_size));
 	return json;
 }
 

@@ -140,6 +140,8 @@
 #define CACHE_IDLE_NS (240 * CLOCK_NS_PER_S)
 #define CACHE_SWEEP_NS (10 * CLOCK_NS_PER_S)
 #define CACHE_BARE_URLS_MAX 1024
+/* A head that is kept. */
+#define CACHE_HEAD_BYTES_MAX (16 * 1024)
 
 /* Told to clients that are turned away, in seconds. */
 #define RETRY_AFTER_SECONDS "1"

@@ -12,6 +12,10 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/bandwidth.h \
 	core/listener/cache.c \
 	core/listener/cache.h \
+	core/listener/cache_answer.c \
+	core/listener/cache_answer.h \
+	core/listener/cache_fill.c \
+	core/listener/cache_fill.h \
 	core/listener/cache_rules.c \
 	core/listener/cache_rules.h \
 	core/listener/connection.c \

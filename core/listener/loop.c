@@ -14,6 +14,7 @@
 #include "core/base/memory.h"
 #include "core/listener/accept.h"
 #include "core/listener/bandwidth.h"
+#include "core/listener/cache_fill.h"
 #include "core/listener/connection.h"
 #include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
@@ -69,6 +70,7 @@ trim(struct listener_loop *loop)
 			pressure_note(loop->listener, PRESSURE_MEMORY, ENOMEM);
 		channel_trim(channel->channel);
 	}
+	cache_sweep(&loop->cache, loop_now(loop));
 	freed = spare_trim(&loop->spare_buffers, LOOP_KEEP_IDLE) +
 		spare_trim(&loop->spare_requests, LOOP_KEEP_IDLE);
 	if (freed >= TRIM_HEAP_PIECES)
@@ -176,6 +178,7 @@ loop_set_snapshot(struct listener_loop *loop,
 	set_timeouts(loop, &snapshot->settings->listener.limits);
 	set_pools(loop, snapshot, pools, pool_count);
 	set_sites(loop, snapshot->site_numbers);
+	cache_on_configuration(loop);
 	if (loop->path_size < snapshot->input_max + 1) {
 		loop->path_size = snapshot->input_max + 1;
 		loop->path = mem_realloc(loop->path, loop->path_size);
@@ -237,6 +240,7 @@ loop_new(struct listener *listener, unsigned index)
 	list_init(&loop->worker_channels);
 	list_init(&loop->lost_channels);
 	timers_init(&loop->timers);
+	cache_init(&loop->cache);
 	loop->output = mem_alloc(LOOP_OUTPUT_BYTES);
 	loop->discard = mem_alloc(LOOP_DISCARD_BYTES);
 	loop->access_log.log = LISTENER_LOG_ACCESS;
@@ -319,6 +323,7 @@ loop_free(struct listener_loop *loop)
 		loop_pool_free(loop->pools[i]);
 	mem_free(loop->pools);
 	mem_free(loop->sites);
+	cache_fini(&loop->cache);
 	mem_free(loop->output);
 	mem_free(loop->discard);
 	mem_free(loop->path);

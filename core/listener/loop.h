@@ -17,6 +17,7 @@
 #include "core/base/list.h"
 #include "core/channel/channel_loop.h"
 #include "core/http/date.h"
+#include "core/listener/cache.h"
 #include "core/listener/log_buffer.h"
 #include "core/listener/log_text.h"
 #include "core/listener/pool.h"
@@ -57,6 +58,8 @@ struct listener_loop {
 	struct http_date_cache date;
 
 	struct loop_snapshot *snapshot; /* NULL until configured */
+	uint64_t configuration; /* counts them */
+	struct cache cache;
 	struct loop_pool **pools; /* by number */
 	unsigned pool_count;
 	struct site_counters *sites; /* by number */

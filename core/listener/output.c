@@ -14,6 +14,7 @@
 #include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/channel/channel.h"
+#include "core/listener/cache.h"
 #include "core/listener/limits.h"
 
 void
@@ -101,6 +102,9 @@ item_drop_first(struct output *output, struct channel *channel,
 		(void)channel_release(channel, item->block);
 		*window_r += item->whole;
 		break;
+	case OUTPUT_ENTRY:
+		cache_entry_unref(item->entry);
+		break;
 	case OUTPUT_FILE:
 		channel_file_unref(&item->file);
 		break;
@@ -136,6 +140,19 @@ output_add_block(struct output *output, const char *data, uint32_t length,
 	item->data = data;
 	item->length = length;
 	item->whole = whole;
+}
+
+void
+output_add_entry(struct output *output, const char *data, uint32_t length,
+		 struct cache_entry *entry)
+{
+	struct output_item *item = item_new(output);
+
+	item->kind = OUTPUT_ENTRY;
+	item->offset = 0;
+	item->data = data;
+	item->length = length;
+	item->entry = entry;
 }
 
 void

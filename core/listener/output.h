@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cache_entry;
 struct channel;
 struct channel_file;
 struct listener_loop;
@@ -18,6 +19,7 @@ struct listener_loop;
 enum output_kind {
 	OUTPUT_BYTES,
 	OUTPUT_BLOCK,
+	OUTPUT_ENTRY, /* a part of a kept response */
 	OUTPUT_FILE
 };
 
@@ -25,13 +27,14 @@ struct output_item {
 	uint8_t kind; /* enum output_kind */
 	uint8_t size; /* of BYTES */
 	uint32_t block; /* of BLOCK */
-	uint32_t offset; /* of BYTES and BLOCK: sent so far */
+	uint32_t offset; /* of all but FILE: sent so far */
 	union {
 		char bytes[24];
 		struct {
 			const char *data; /* in shared memory: only sent */
 			uint32_t length;
 			uint32_t whole; /* counted against the window */
+			struct cache_entry *entry; /* of ENTRY: a reference */
 		};
 		struct {
 			struct channel_file *file; /* a reference */
@@ -80,6 +83,10 @@ void output_add_bytes(struct output *output, const char *data, size_t length);
 /* OWNERSHIP: takes the block, which is released to `channel` when sent. */
 void output_add_block(struct output *output, const char *data, uint32_t length,
 		      uint32_t block, uint32_t whole);
+
+/* Bytes of an entry.  OWNERSHIP: takes the reference. */
+void output_add_entry(struct output *output, const char *data, uint32_t length,
+		      struct cache_entry *entry);
 
 /* OWNERSHIP: takes the reference. */
 void output_add_file(struct output *output, struct channel_file *file,

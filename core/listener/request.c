@@ -12,6 +12,8 @@
 #include "core/http/limits.h"
 #include "core/listener/access_log.h"
 #include "core/listener/address.h"
+#include "core/listener/cache_answer.h"
+#include "core/listener/cache_fill.h"
 #include "core/listener/connection.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/error_log.h"
@@ -89,6 +91,7 @@ request_free(struct listener_request *request)
 	list_remove(&request->pool_link);
 	worker_channel_unref(&request->channel);
 	MEM_FREE(request->user);
+	cache_fill_drop(request);
 	buffer_fini(&request->trailers);
 	input_fini(request);
 	loop_snapshot_unref(&request->snapshot);
@@ -280,7 +283,8 @@ request_begin(struct listener_request *request)
 	request->pool = loop->pools[request->application->pool];
 	list_add_tail(&request->pool->requests, &request->pool_link);
 	request->pool->accepted++;
-	if (!site_admit(request, path) || !request_body_begin(request))
+	if (!site_admit(request, path) || !request_body_begin(request) ||
+	    cache_answer(request, path, &url))
 		return;
 	dispatch_submit(request, path, &url);
 }

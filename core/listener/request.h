@@ -27,6 +27,7 @@
 
 #define LISTENER_REQUEST_MAGIC 0x4e90e571u
 
+struct cache_fill;
 struct listener_connection;
 struct listener_loop;
 struct loop_pool;
@@ -86,6 +87,7 @@ struct listener_request {
 			    be told behind what lies in the input */
 	bool tunnel_ending; /* the worker sends no more */
 	bool tunnel_shut; /* and the client was told so */
+	bool cache_hit; /* answered from the cache */
 
 	struct listener_loop *loop;
 	struct listener_connection *connection; /* NULL: wire_done */
@@ -130,6 +132,8 @@ struct listener_request {
 	int32_t os_error;
 	const char *detail; /* static text for the error log, or NULL */
 	char *user; /* NULL or the name that the worker gave */
+	struct cache_fill *fill; /* its response is copied; or NULL */
+	uint64_t cache_epoch; /* of its application when it began */
 
 	struct http_parser parser;
 	struct http_parsed_head head; /* large: not zeroed, not moved */

@@ -14,6 +14,7 @@
 #include "core/channel/limits.h"
 #include "core/http/response_head.h"
 #include "core/listener/bandwidth.h"
+#include "core/listener/cache_fill.h"
 #include "core/listener/connection.h"
 #include "core/listener/error_page.h"
 #include "core/listener/limits.h"
@@ -323,6 +324,8 @@ take_blocks(struct listener_request *request,
 		uint32_t from = i == 0 ? skip : 0;
 
 		ASSERT(data != NULL);
+		if (request->fill != NULL && ref.length > from)
+			cache_fill_add(request, data + from, ref.length - from);
 		if (drop || ref.length == from) {
 			(void)channel_release(channel, ref.block);
 			request->window_due += ref.length - from;
@@ -347,6 +350,8 @@ complete(struct listener_request *request)
 	}
 	if (request->framing == HTTP_FRAMING_CHUNKED)
 		end_chunks(request);
+	if (request->fill != NULL)
+		cache_fill_end(request);
 	return true;
 }
 
@@ -406,6 +411,8 @@ emit(struct listener_request *request,
 	request->framing = (uint8_t)info.framing;
 	request->keep_alive = info.keep_alive;
 	request->length_left = info.content_length;
+	if ((info.flags & HTTP_RESPONSE_CACHEABLE) != 0)
+		cache_fill_begin(request, loop->discard, &info);
 	return (size_t)length;
 }
 
@@ -535,6 +542,9 @@ response_on_file(struct listener_request *request,
 	lie = take_bytes(request, descriptor->value2, &drop);
 	if (lie == NULL && request->output.count > OUTPUT_ITEMS_MAX)
 		lie = "response body in too many pieces";
+	if (lie == NULL && request->fill != NULL)
+		cache_fill_add_file(request, channel_file_fd(file),
+				    descriptor->value, descriptor->value2);
 	if (lie == NULL && drop)
 		request->output.file_sent += descriptor->value2;
 	if (lie != NULL || drop)
@@ -579,6 +589,7 @@ response_restart(struct listener_request *request)
 	list_remove(&request->throttled_link);
 	output_discard(&request->output, worker_channel_get(request->channel),
 		       &request->window_due);
+	cache_fill_drop(request);
 	request->response_seen = request->response_last = false;
 	request->worker_head = request->chunk_begun = false;
 	request->zero_sent = false;
@@ -634,6 +645,13 @@ response_send_error(struct listener_request *request, unsigned status)
 	request->substatus = 0;
 	request->framing = HTTP_FRAMING_NONE;
 	send_head(request, length);
+}
+
+void
+response_send_kept(struct listener_request *request, size_t head_length)
+{
+	request->response_seen = request->response_last = true;
+	send_head(request, head_length);
 }
 
 bool

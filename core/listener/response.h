@@ -37,6 +37,10 @@ void response_on_end(struct listener_request *request, bool failed);
 /* An error page; nothing has been sent yet. */
 void response_send_error(struct listener_request *request, unsigned status);
 
+/* From the cache: the head lies in loop->output, what follows it was added to
+ * the output. */
+void response_send_kept(struct listener_request *request, size_t head_length);
+
 /* "100 Continue".  False: the connection is gone. */
 bool response_send_continue(struct listener_request *request);
 

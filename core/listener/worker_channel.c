@@ -14,6 +14,7 @@
 #include "core/base/memory.h"
 #include "core/channel/channel_loop.h"
 #include "core/http/log_record.h"
+#include "core/listener/cache_fill.h"
 #include "core/listener/connection.h"
 #include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
@@ -69,6 +70,7 @@ worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 	channel->worker_id = worker_id;
 	channel->pid = pid;
 	channel->generation = generation;
+	channel->configuration = loop->configuration;
 	channel->refs = 1;
 	list_init(&channel->pool_link);
 	list_init(&channel->offered);
@@ -131,6 +133,7 @@ worker_channel_drain(struct worker_channel *channel)
 		return;
 	channel->draining = true;
 	list_remove(&channel->pool_link);
+	cache_on_drain(channel);
 	(void)channel_send(channel->channel, &descriptor);
 	check_drained(channel);
 	dispatch_pump(channel->pool);
@@ -563,6 +566,12 @@ on_descriptor(struct channel *from, const struct channel_descriptor *descriptor,
 		revoke_look_again(channel);
 	if (descriptor->type == CHANNEL_FILE_CLOSE)
 		return;
+	if (descriptor->type == CHANNEL_CACHE_FLUSH) {
+		lie = cache_on_flush(channel, descriptor);
+		if (lie != NULL)
+			channel_accuse(from, lie);
+		return;
+	}
 	slot = &channel->slots[descriptor->slot];
 	if (slot->request == NULL ||
 	    slot->generation != descriptor->generation) {
@@ -672,6 +681,7 @@ lose(struct worker_channel *channel, bool lied, const char *reason)
 	shun(channel);
 	list_remove(&channel->link);
 	list_add_tail(&channel->loop->lost_channels, &channel->link);
+	cache_on_lost(channel);
 	pool->demanded = false;
 	again = mem_zalloc_array(channel->active + 1, sizeof(*again));
 	for (uint32_t i = 0; i < channel->slot_count; i++) {

@@ -40,6 +40,7 @@ struct worker_channel {
 	uint32_t worker_id;
 	int32_t pid;
 	uint32_t generation; /* of the worker in its pool */
+	uint64_t configuration; /* loop->configuration when it was attached */
 	struct list link; /* in loop.worker_channels, lost: .lost_channels */
 	struct list pool_link; /* in pool.channels while eligible */
 	struct worker_slot *slots;

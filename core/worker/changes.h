@@ -69,6 +69,7 @@ struct changes {
 				      written, by the names in its table */
 	bool authenticated;
 	struct portico_slice authentication; /* its type */
+	struct portico_slice cache_key; /* what modules have added to it */
 	struct portico_slice reason; /* of the response; data NULL: none */
 	uint32_t rewrites; /* 0: path and query are the head's */
 	uint32_t prefix_length; /* of `path`, that is the application's */

@@ -123,4 +123,5 @@ const struct portico_host worker_host = {
 	.background = &worker_host_background,
 	.tunnel = &worker_host_tunnel,
 	.metric = &worker_host_metric,
+	.cache = &worker_host_cache,
 };

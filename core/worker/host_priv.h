@@ -150,6 +150,9 @@ extern const struct portico_host_global worker_host_global;
 /* host_metric.c */
 extern const struct portico_host_metric worker_host_metric;
 
+/* host_cache.c */
+extern const struct portico_host_cache worker_host_cache;
+
 /* host_trailer.c */
 extern const struct portico_host_trailer worker_host_trailer;
 

@@ -151,6 +151,11 @@
 #define FILE_RETRY_MS 2 /* the channel's socket was full */
 #define TRIM_INTERVAL_MS 3000
 
+/* Names of query parameters, the key of caches, a path to be flushed. */
+#define CACHE_QUERY_BYTES_MAX 256
+#define CACHE_KEY_BYTES_MAX 8192
+#define CACHE_PATH_BYTES_MAX 65536
+
 /* Lack of memory is told once in so long. */
 #define MEMORY_TELL_AGAIN_NS 60000000000ull
 #define STOP_POLL_MS 10

@@ -47,6 +47,11 @@ struct response {
 	bool file_blocked; /* the channel's socket is full, a timer runs */
 	bool tunnel; /* answered with 101 */
 	bool file_full; /* a span was refused since too many bytes wait */
+	bool cache_allowed, cache_denied; /* by modules (host_cache.c) */
+	bool cache_while_worker;
+	bool cache_query_named; /* only parameters in cache_query matter */
+	uint32_t cache_ttl; /* seconds; 0: until flushed */
+	struct portico_slice cache_query;
 	uint16_t field_count, field_capacity;
 	uint32_t fields_bytes; /* upper bound of the fields in the head */
 	struct response_field *fields;
@@ -92,6 +97,9 @@ enum portico_status response_set_id(struct portico_request *request,
 				    struct portico_slice value);
 void response_remove_id(struct portico_request *request,
 			enum http_header_id id);
+
+/* host_cache.c: the listener may keep it, as far as the worker can tell. */
+bool response_is_cacheable(const struct portico_request *request);
 
 /* ---- response_front.c -------------------------------------------------------- */
 

@@ -108,6 +108,7 @@ response_error(struct portico_request *request, unsigned status,
 	if (status < 200 || status > 599 || substatus > UINT16_MAX)
 		return PORTICO_INVALID;
 	response->reserved = false;
+	response->cache_allowed = false;
 	out_discard(request);
 	response->length = -1;
 	response->status = (uint16_t)status;

@@ -90,7 +90,8 @@ is_scarce(const struct portico_request *request)
 static size_t
 head_bound(const struct response *response)
 {
-	return sizeof(struct http_response_head) + response->fields_bytes;
+	return sizeof(struct http_response_head) + response->fields_bytes +
+	       response->cache_query.length;
 }
 
 /* Writes the head with its fields; the fixed part is patched as it leaves. */
@@ -100,6 +101,7 @@ head_write(const struct response *response, char *to, uint32_t capacity)
 	const struct http_response_head fixed = {
 		.status = response->status,
 		.content_length = HTTP_RESPONSE_LENGTH_UNKNOWN,
+		.cache_query = (uint16_t)response->cache_query.length,
 	};
 	struct http_response_writer writer;
 	size_t length;
@@ -118,15 +120,20 @@ head_write(const struct response *response, char *to, uint32_t capacity)
 						    field->value.data,
 						    field->value.length);
 	}
+	if (response->cache_query_named)
+		http_response_head_add_query(&writer, response->cache_query);
 	length = http_response_head_end(&writer, &fixed);
 	ASSERT(length > 0);
 	return (uint32_t)length;
 }
 
 static void
-head_patch(const struct response *response, char *to)
+head_patch(const struct portico_request *request, char *to)
 {
+	const struct response *response = &request->response;
 	int64_t length = response->length;
+	uint8_t flags =
+		response->cache_query_named ? HTTP_RESPONSE_CACHE_QUERY : 0;
 
 	if (response->status == 204)
 		length = HTTP_RESPONSE_LENGTH_UNKNOWN;
@@ -136,6 +143,15 @@ head_patch(const struct response *response, char *to)
 	       &response->substatus, sizeof(response->substatus));
 	memcpy(to + offsetof(struct http_response_head, content_length),
 	       &length, sizeof(length));
+	if (response_is_cacheable(request)) {
+		flags |= HTTP_RESPONSE_CACHEABLE;
+		if (response->cache_while_worker)
+			flags |= HTTP_RESPONSE_CACHE_WORKER;
+		memcpy(to + offsetof(struct http_response_head, cache_ttl),
+		       &response->cache_ttl, sizeof(response->cache_ttl));
+	}
+	memcpy(to + offsetof(struct http_response_head, flags), &flags,
+	       sizeof(flags));
 }
 
 /*
@@ -171,7 +187,7 @@ head_rewrite(struct portico_request *request,
 		return false;
 	}
 	separate_r->length = head_write(response, head, size);
-	head_patch(response, head);
+	head_patch(request, head);
 	memmove(response->data, old_body, body);
 	response->used = body;
 	response->head_length = 0;
@@ -336,7 +352,7 @@ push_head_as(struct portico_request *request, enum channel_type type, bool last)
 		descriptor.extra = separate.length;
 		descriptor.refs[descriptor.count++] = separate;
 	} else {
-		head_patch(response, response->data);
+		head_patch(request, response->data);
 		descriptor.extra = response->head_length;
 	}
 	if (response->used > 0)

@@ -225,6 +225,7 @@ worker_free(struct portico_worker **worker_p)
 	/* Work first: it may post to the loops. */
 	offload_pool_free(worker->offload);
 	worker->offload = NULL;
+	worker->ending = true;
 	if (worker->shared != NULL)
 		shared_watch_end(worker->shared);
 	for (uint32_t i = 0; i < worker->loop_count; i++)

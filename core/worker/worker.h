@@ -38,6 +38,7 @@ struct portico_worker {
 	uint32_t loop_count;
 	struct globals globals;
 	struct portico_metric *metrics; /* first of them (host_metric.c) */
+	_Atomic bool ending; /* nothing may be posted to the loops any more */
 	size_t started; /* modules whose worker_init ran, in load order */
 };
 

@@ -45,6 +45,7 @@ MISSING(background)
 MISSING(resolve)
 MISSING(tunnel)
 MISSING(metric)
+MISSING(cache)
 
 void
 kit_missing_fill(void)
@@ -57,4 +58,5 @@ kit_missing_fill(void)
 	FILL(resolve);
 	FILL(tunnel);
 	FILL(metric);
+	FILL(cache);
 }

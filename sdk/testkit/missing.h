@@ -22,6 +22,7 @@ MISSING_TABLE(background);
 MISSING_TABLE(resolve);
 MISSING_TABLE(tunnel);
 MISSING_TABLE(metric);
+MISSING_TABLE(cache);
 
 /* Once, before the first module is loaded. */
 void kit_missing_fill(void);

@@ -2,8 +2,7 @@
  *
  * The services of the host as one table of functions.  Modules do not use it
  * directly: the other headers wrap every entry in an inline function of the
- * same name and document it there.
- * A unit test hands a module a table of its own.
+ * same name and document it there.  A unit test hands over its own table.
  *
  * Size first; entries are appended, never moved, removed or changed.  What came
  * after the first version is in tables of its own, one for each header
@@ -34,6 +33,7 @@ struct portico_host_global; /* global.h */
 struct portico_host_trailer; /* trailer.h */
 struct portico_host_shared; /* shared.h */
 struct portico_host_tunnel; /* tunnel.h */
+struct portico_host_cache; /* cache.h */
 struct portico_host_metric; /* metric.h */
 struct portico_multipart; /* form.h */
 struct portico_multipart_limits; /* form.h */
@@ -290,6 +290,7 @@ struct portico_host {
 	const struct portico_host_regex *regex; /* regex.h */
 	const struct portico_host_tunnel *tunnel; /* tunnel.h */
 	const struct portico_host_metric *metric; /* metric.h */
+	const struct portico_host_cache *cache; /* cache.h */
 };
 
 #ifdef __cplusplus

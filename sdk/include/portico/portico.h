@@ -6,6 +6,7 @@
 #define PORTICO_PORTICO_H
 
 #include <portico/async.h>
+#include <portico/cache.h>
 #include <portico/change.h>
 #include <portico/child.h>
 #include <portico/background.h>

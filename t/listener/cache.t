@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The response cache of the listener: what it answers and with what head
+# (conditions, ranges, HEAD, Age), what it does not keep, and what ends it:
+# time, a flush while the response is on its way, a worker that is gone, another
+# configuration.
+
+use strict;
+use warnings;
+use Portico::Server;
+use Portico::Wait qw(await_condition seconds);
+use Test::More;
+
+my $server = Portico::Server->new(
+	allow => [qr/\[P5009\]/], # a worker is killed
+	listener => { cache => { size => '4MiB', entrySize => '200KiB' } },
+	pools => { main => { threads => 2 } },
+	applications => { '/' => { handlers =>
+		[ { path => '*', module => 'cache' } ] } },
+)->start;
+my $connection = $server->connect;
+
+sub ask
+{
+	my ($target, $do, @fields) = @_;
+	return $connection->request('GET', $target,
+		fields => [ (defined $do ? "X-Do: $do" : ()), @fields ]);
+}
+
+my $number = 0;
+sub path { return '/p' . ++$number }
+
+sub is_kept
+{
+	my ($do, @fields) = @_;
+	my $path = path();
+
+	return ask($path, $do, @fields)->{body}
+		eq ask($path, $do, @fields)->{body} ? 1 : 0;
+}
+
+sub is_gone
+{
+	my ($target, $body) = @_;
+	return await_condition(seconds(5), sub {
+		ask($target, 'allow=60')->{body} ne $body });
+}
+
+# ---- heads ------------------------------------------------------------------
+
+my $modified = 'Wed, 21 Oct 2015 07:28:00 GMT';
+my $do = "allow=60;size=100;field=ETag:\"v1\";field=Last-Modified:$modified;"
+	. 'field=Content-Type:text/plain;field=X-Own:yes;'
+	. 'field=Cache-Control:max-age=90';
+my $path = path();
+my $first = ask($path, $do);
+my $hit = ask($path);
+is($hit->{body}, $first->{body}, 'answered with what was there');
+is($hit->{status}, 200, 'its status');
+is($hit->{header}{$_}, $first->{header}{$_}, "its $_") for qw(date etag
+	last-modified content-type content-length x-own server cache-control);
+is($first->{header}{age}, undef, 'what comes from a worker has no Age');
+like($hit->{header}{age}, qr/^\d$/, 'what is kept has');
+is($hit->{header}{connection}, undef, 'the connection goes on');
+
+my $head = $connection->request('HEAD', $path);
+is($head->{header}{'content-length'}, length $first->{body}, 'HEAD');
+is($head->{body}, '', 'has no body');
+is($head->{header}{etag}, '"v1"', 'but the fields');
+
+my $old = $server->exchange("GET $path HTTP/1.0\r\nHost: localhost\r\n\r\n");
+is($old->{body}, $first->{body}, 'HTTP/1.0');
+is($old->{header}{connection}, 'close', 'is closed');
+$old = $server->exchange("GET $path HTTP/1.0\r\nHost: localhost\r\n"
+	. "Connection: keep-alive\r\n\r\n");
+is($old->{header}{connection}, 'keep-alive', 'unless it wants otherwise');
+
+# In one go, with more behind it.
+$connection->send("GET $path HTTP/1.1\r\nHost: localhost\r\n\r\n" x 20);
+is(scalar(grep { $connection->read_response->{body} eq $first->{body} }
+	1 .. 20), 20, 'twenty in a row');
+
+# ---- conditions and ranges --------------------------------------------------
+
+for my $fields (['If-None-Match: "v1"'], ['If-None-Match: "x", W/"v1"'],
+	['If-None-Match: *'], ["If-Modified-Since: $modified"],
+	['If-None-Match: "v1"', 'Range: bytes=0-1']) {
+	my $answer = ask($path, undef, @$fields);
+	is($answer->{status}, 304, "304: @$fields");
+	is($answer->{header}{etag}, '"v1"', 'with the tag');
+	ok(!defined $answer->{header}{'x-own'}
+		&& !defined $answer->{header}{'content-length'},
+		'without what belongs to the body');
+}
+for my $fields (['If-None-Match: "v2"'],
+	['If-None-Match: "v2"', "If-Modified-Since: $modified"],
+	['If-Modified-Since: Wed, 21 Oct 2015 07:27:59 GMT'],
+	['If-Modified-Since: never']) {
+	is(ask($path, undef, @$fields)->{body}, $first->{body},
+		"200: @$fields");
+}
+for my $case (['bytes=2-4', 2, 3], ['bytes=-5', -5, 5], ['bytes=100-', 100]) {
+	my ($range, $offset, $length) = @$case;
+	my $part = ask($path, undef, "Range: $range");
+	my $wanted = substr $first->{body}, $offset,
+		$length // length $first->{body};
+
+	is($part->{status}, 206, "206: $range");
+	is($part->{body}, $wanted, 'the part');
+	is($part->{header}{'content-type'}, 'text/plain', 'of that type');
+	$offset += length $first->{body} if $offset < 0;
+	is($part->{header}{'content-range'}, sprintf('bytes %d-%d/%d', $offset,
+		$offset + length($wanted) - 1, length $first->{body}),
+		'said which');
+}
+is(ask($path, undef, 'Range: bytes=0-1', 'If-Range: "v1"')->{status}, 206,
+	'If-Range: this version');
+is(ask($path, undef, 'Range: bytes=0-1', "If-Range: $modified")->{status}, 206,
+	'or its date');
+is(ask($path, undef, 'Range: bytes=0-1', "If-Range: $_")->{body},
+	$first->{body}, "all of it: If-Range $_") for '"v2"', 'W/"v1"',
+	'Wed, 21 Oct 2015 07:28:01 GMT';
+isnt(ask($path, undef, "Range: $_")->{body}, $first->{body},
+	"a worker is asked: $_") for 'bytes=0-1,3-4', 'bytes=9999-';
+isnt(ask($path, undef, 'If-Match: "v1"')->{body}, $first->{body},
+	'and with If-Match');
+is($connection->request('POST', $path, body => 'x')->{body} =~ /run (\d+)/
+	&& "$1" ne ($first->{body} =~ /run (\d+)/)[0], 1, 'and to POST');
+
+# ---- bodies -----------------------------------------------------------------
+
+is(is_kept('allow=60;size=150000'), 1, 'a body of many blocks');
+is(is_kept('allow=60;size=1000;chunked'), 1, 'one of unknown length');
+$path = path();
+ask($path, 'allow=60;size=1000;chunked');
+ok(ask($path)->{header}{'content-length'} > 1000, 'which is known then');
+is(is_kept('allow=60;size=250000'), 0, 'a body that is too large');
+is(is_kept('allow=60;size=250000;chunked'), 0, 'said before or not');
+is(is_kept("allow=60;field=$_"), 0, "not with $_") for 'Set-Cookie:a=b',
+	'Cache-Control:no-store', 'Cache-Control:private', 'Vary:*',
+	'Cache-Control:max-age=0', 'Expires:0', 'Last-Modified:x',
+	'Content-Encoding:gzip';
+is(is_kept('allow=60;status=500'), 0, 'not a 500');
+is(is_kept('allow=60', 'Cache-Control: no-store'), 0,
+	'not if the client forbids it');
+is(is_kept('allow=60', 'Cookie: a=b'), 1, 'cookies do not matter');
+
+# A client that does not read, while its answer is flushed.
+$path = path();
+my $body = ask($path, 'allow=0;size=190000')->{body};
+my $slow = $server->connect(receive_buffer => 4096);
+$slow->send("GET $path HTTP/1.1\r\nHost: localhost\r\n\r\n" x 10);
+ask($path); # behind the first of them
+ask('/do', "flush=$path");
+ok(is_gone($path, $body), 'flushed while it is sent');
+is($slow->read_response->{body}, $body, 'it is sent to its end');
+undef $slow;
+
+# ---- what ends it -----------------------------------------------------------
+
+$path = path();
+$body = ask($path, 'allow=1')->{body};
+ok(is_gone($path, $body), 'its time is over');
+
+# What was begun before a flush is not kept.
+$path = path();
+my $late = $server->connect;
+$late->send("GET $path HTTP/1.1\r\nHost: localhost\r\nX-Do: allow=0;wait\r\n"
+	. "\r\n");
+$server->await_request(qr/$path/);
+my $witness = path();
+$body = ask($witness, 'allow=0')->{body};
+ask('/do', 'below=/');
+ok(is_gone($witness, $body), 'a flush has come');
+ask('/do', 'release');
+my $stale = $late->read_response->{body};
+like($stale, qr/^run/, 'what was begun before is sent');
+isnt(ask($path, 'allow=0')->{body}, $stale, 'and not kept');
+
+# A worker that dies.
+my ($stays, $goes) = (path(), path());
+my $kept = ask($stays, 'allow=60')->{body};
+my $watched = ask($goes, 'while;field=X-Pid:1')->{body};
+is(ask($goes)->{body}, $watched, 'kept while the worker lives');
+my ($worker) = $server->pids_of('worker');
+kill 'KILL', $worker;
+ok(await_condition(seconds(10), sub {
+	my ($now) = $server->pids_of('worker');
+	ask('/up');
+	return $now && $now != $worker;
+}), 'another worker');
+is(ask($stays)->{body}, $kept, 'what was kept for a time is still there');
+is(ask($goes, 'allow=60;field=X-New:yes')->{header}{'x-new'}, 'yes',
+	'what the worker watched is not');
+
+# Another configuration.
+$path = path();
+$body = ask($path, 'allow=60')->{body};
+my ($status) = $server->command('reload');
+is($status, 0, 'reloaded without a change');
+is(ask($path)->{body}, $body, 'which changes nothing');
+my $configuration = $server->configuration;
+$configuration->{sites}{main}{applications}{'/'}{root} = $server->directory;
+$server->write_configuration($configuration);
+($status) = $server->command('reload');
+is($status, 0, 'the application has another root');
+ok(is_gone($path, $body), 'nothing of it is kept then');
+$path = path();
+$body = ask($path, 'allow=60')->{body};
+is(ask($path)->{body}, $body, 'but what comes later is');
+$configuration->{listener}{cache}{size} = 0;
+$server->write_configuration($configuration);
+($status) = $server->command('reload');
+is($status, 0, 'no cache any more');
+isnt(ask($path, 'allow=60')->{body}, $body, 'nothing is left of it');
+is(is_kept('allow=60'), 0, 'nothing is kept');
+
+$server->stop;
+done_testing;
