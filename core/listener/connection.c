@@ -13,11 +13,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
-#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/listener/accept.h"
@@ -31,6 +29,7 @@
 #include "core/listener/request.h"
 #include "core/listener/response.h"
 #include "core/listener/site.h"
+#include "core/listener/unread.h"
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
@@ -63,6 +62,8 @@ connection_watch_input(struct listener_connection *connection, bool on)
 		events |= UV_PRIORITIZED;
 	}
 	watch(connection, events);
+	if (on && transport_pending(&connection->transport))
+		unread_add(connection);
 }
 
 void
@@ -103,7 +104,7 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 	}
 	connection->magic = LISTENER_CONNECTION_MAGIC;
 	connection->loop = loop;
-	connection->fd = fd;
+	connection->transport.fd = fd;
 	connection->tls = acceptor->tls;
 	connection->route_port = acceptor->route_port;
 	connection->client = *client;
@@ -116,6 +117,7 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 	timer_entry_init(&connection->timer);
 	list_init(&connection->blocked_link);
 	list_init(&connection->awaiting_link);
+	list_init(&connection->unread_link);
 	list_add_tail(&loop->connections, &connection->link);
 	loop->connection_count++;
 	loop->counters.accepted++;
@@ -136,9 +138,10 @@ on_closed(uv_handle_t *handle)
 	mem_free(connection);
 }
 
-void
-connection_close(struct listener_connection *connection,
-		 enum http_reason reason)
+/* `orderly`: the client has got all that it was promised. */
+static void
+close_now(struct listener_connection *connection, enum http_reason reason,
+	  bool orderly)
 {
 	struct listener_loop *loop = connection->loop;
 	struct listener_request *request = connection->request;
@@ -149,11 +152,13 @@ connection_close(struct listener_connection *connection,
 		return;
 	connection->state = CONNECTION_CLOSED;
 	uv_close((uv_handle_t *)&connection->poll, on_closed);
-	close(connection->fd);
-	connection->fd = -1;
+	transport_close(&connection->transport, orderly);
+	close(connection->transport.fd);
+	connection->transport.fd = -1;
 	timers_clear(&connection->timer);
 	list_remove(&connection->blocked_link);
 	list_remove(&connection->awaiting_link);
+	list_remove(&connection->unread_link);
 	list_remove(&connection->link);
 	site_leave(connection);
 	connection->request = NULL;
@@ -173,6 +178,16 @@ connection_close(struct listener_connection *connection,
 }
 
 void
+connection_close(struct listener_connection *connection,
+		 enum http_reason reason)
+{
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	close_now(connection, reason,
+		  connection->state != CONNECTION_REQUEST ||
+			  connection->request == NULL);
+}
+
+void
 connection_reset(struct listener_connection *connection,
 		 enum http_reason reason)
 {
@@ -180,9 +195,9 @@ connection_reset(struct listener_connection *connection,
 
 	if (connection->state == CONNECTION_CLOSED)
 		return;
-	(void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &now,
+	(void)setsockopt(connection->transport.fd, SOL_SOCKET, SO_LINGER, &now,
 			 sizeof(now));
-	connection_close(connection, reason);
+	close_now(connection, reason, false);
 }
 
 /*
@@ -195,7 +210,7 @@ start_linger(struct listener_connection *connection)
 {
 	struct listener_loop *loop = connection->loop;
 
-	if (shutdown(connection->fd, SHUT_WR) != 0) {
+	if (!transport_shutdown(&connection->transport)) {
 		connection_close(connection, HTTP_REASON_NONE);
 		return;
 	}
@@ -210,8 +225,9 @@ start_linger(struct listener_connection *connection)
 static void
 linger(struct listener_connection *connection)
 {
-	ssize_t got = io_recv(connection->fd, connection->loop->discard,
-			      LOOP_DISCARD_BYTES, 0);
+	ssize_t got = transport_read(&connection->transport,
+				     connection->loop->discard,
+				     LOOP_DISCARD_BYTES);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -306,8 +322,8 @@ read_head(struct listener_connection *connection)
 		connection->request = request;
 	}
 	input = &request->input;
-	got = io_recv(connection->fd, input->data + input->end,
-		      input->capacity - input->end, 0);
+	got = transport_read(&connection->transport, input->data + input->end,
+			     input->capacity - input->end);
 	if (got > 0) {
 		connection->received = loop_now(connection->loop);
 		if (input->end == 0)
@@ -342,8 +358,8 @@ read_ahead(struct listener_connection *connection)
 		connection_watch_input(connection, false);
 		return;
 	}
-	got = io_recv(connection->fd, input->data + input->end,
-		      input->capacity - input->end, 0);
+	got = transport_read(&connection->transport, input->data + input->end,
+			     input->capacity - input->end);
 	if (got > 0) {
 		connection->received = loop_now(connection->loop);
 		input->end += (uint32_t)got;
@@ -373,9 +389,10 @@ on_request_readable(struct listener_connection *connection)
 		connection_watch_input(connection, false);
 }
 
-static void
-on_readable(struct listener_connection *connection)
+void
+connection_readable(struct listener_connection *connection)
 {
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	switch ((enum connection_state)connection->state) {
 	case CONNECTION_IDLE:
 	case CONNECTION_HEAD:
@@ -388,8 +405,11 @@ on_readable(struct listener_connection *connection)
 		linger(connection);
 		break;
 	case CONNECTION_CLOSED:
-		break;
+		return;
 	}
+	if (transport_pending(&connection->transport) &&
+	    (connection->events & UV_READABLE) != 0)
+		unread_add(connection);
 }
 
 static void
@@ -410,7 +430,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 	    connection->state == CONNECTION_REQUEST)
 		response_writable(connection->request);
 	if ((events & UV_READABLE) != 0)
-		on_readable(connection);
+		connection_readable(connection);
 	else if ((events & UV_DISCONNECT) != 0 &&
 		 connection->state == CONNECTION_REQUEST)
 		half_close_seen(connection);
@@ -475,8 +495,7 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 		return;
 	}
 	request_wire_done(request);
-	if (linger_first ||
-	    (loop->draining && drain_may_follow(loop, connection->fd)))
+	if (linger_first || (loop->draining && drain_may_follow(connection)))
 		start_linger(connection);
 	else
 		connection_close(connection, HTTP_REASON_NONE);

@@ -13,6 +13,7 @@
 #include "core/http/reason.h"
 #include "core/http/request_head.h"
 #include "core/listener/timers.h"
+#include "core/listener/transport.h"
 
 #define LISTENER_CONNECTION_MAGIC 0xc0991c71u
 
@@ -40,13 +41,14 @@ struct listener_connection {
 	/* See half_close.h. */
 	bool fin_seen;
 	bool asked;
-	int fd;
+	struct transport transport;
 	uint16_t route_port; /* as configured */
 	uint32_t lingered; /* bytes thrown away */
 	struct listener_loop *loop;
 	struct listener_request *request; /* NULL while idle */
 	struct list link; /* in loop.connections */
 	struct list blocked_link; /* in loop.blocked */
+	struct list unread_link; /* in loop.unread */
 	struct timer_entry timer;
 	uint64_t id;
 	uint64_t accepted; /* ns */
@@ -85,6 +87,9 @@ void connection_reset(struct listener_connection *connection,
 /* The request on it is served: what comes next. */
 void connection_request_done(struct listener_connection *connection,
 			     bool keep_alive, bool linger);
+
+/* Bytes may have come, or lie in the transport. */
+void connection_readable(struct listener_connection *connection);
 
 /* Parse what is in the input, until a request is in progress. */
 void connection_process(struct listener_connection *connection);

@@ -34,17 +34,23 @@ struct drain_task {
 /* ---- on a loop ----------------------------------------------------------------- */
 
 static bool
-has_unread(int fd)
+has_unread(const struct listener_connection *connection)
 {
+	const struct transport *transport = &connection->transport;
 	int bytes = 0;
 
-	return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+	return transport_pending(transport) ||
+	       (ioctl(transport->fd, FIONREAD, &bytes) == 0 && bytes > 0);
 }
 
 bool
-drain_may_follow(struct listener_loop *loop, int fd)
+drain_may_follow(struct listener_connection *connection)
 {
-	return loop_now(loop) < loop->drain_idle_until || has_unread(fd);
+	struct listener_loop *loop = connection->loop;
+
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	return loop_now(loop) < loop->drain_idle_until ||
+	       has_unread(connection);
 }
 
 void
@@ -67,7 +73,7 @@ drain_tick(struct listener_loop *loop)
 	LIST_FOREACH_SAFE(struct listener_connection, link, connection,
 			  &loop->connections) {
 		if (connection->state == CONNECTION_IDLE &&
-		    !has_unread(connection->fd))
+		    !has_unread(connection))
 			connection_close(connection, HTTP_REASON_NONE);
 	}
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct listener;
+struct listener_connection;
 struct listener_loop;
 
 void drain_init(struct listener *listener);
@@ -30,6 +31,6 @@ void drain_keep(struct listener_loop *loop);
 
 /* Whether a client that will not be answered any more may have sent something
  * already, so that closing at once could cost it the answer it has got. */
-bool drain_may_follow(struct listener_loop *loop, int fd);
+bool drain_may_follow(struct listener_connection *connection);
 
 #endif

@@ -128,7 +128,7 @@ half_close_expired(struct listener_connection *connection, enum timer_kind kind)
 bool
 half_close_is_gone(const struct listener_connection *connection)
 {
-	struct pollfd fd = { .fd = connection->fd };
+	struct pollfd fd = { .fd = connection->transport.fd };
 
 	/* POLLERR and POLLHUP are told unasked. */
 	return connection->half_closed && poll(&fd, 1, 0) > 0;

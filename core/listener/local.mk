@@ -74,12 +74,15 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/snapshot.h \
 	core/listener/spare.h \
 	core/listener/sweep.c \
+	core/listener/transport.h \
 	core/listener/tunnel.c \
 	core/listener/tunnel.h \
 	core/listener/task.c \
 	core/listener/task.h \
 	core/listener/timers.c \
 	core/listener/timers.h \
+	core/listener/unread.c \
+	core/listener/unread.h \
 	core/listener/worker_channel.c \
 	core/listener/worker_channel.h \
 	core/listener/worker_link.c \

@@ -24,6 +24,7 @@
 #include "core/listener/request.h"
 #include "core/listener/response.h"
 #include "core/listener/revoke.h"
+#include "core/listener/unread.h"
 #include "core/listener/worker_channel.h"
 
 /* Request ids: time and loop keep those of earlier processes apart. */
@@ -230,6 +231,7 @@ loop_new(struct listener *listener, unsigned index)
 	loop->tick.data = loop;
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	revoke_init(loop);
+	unread_init(loop);
 	deadline_init(loop);
 	bandwidth_init(loop);
 	list_init(&loop->acceptors);
@@ -296,6 +298,7 @@ close_all(struct task *task, void *owner)
 	flush_log(loop, &loop->error_log);
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
 	uv_close((uv_handle_t *)&loop->tick, NULL);
+	uv_close((uv_handle_t *)&loop->unread_idle, NULL);
 	uv_close((uv_handle_t *)&loop->revoke, NULL);
 	uv_close((uv_handle_t *)&loop->deadline_timer, NULL);
 	bandwidth_fini(loop);

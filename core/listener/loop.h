@@ -47,6 +47,7 @@ struct listener_loop {
 	struct mailbox mailbox;
 	uv_prepare_t prepare;
 	uv_timer_t tick;
+	uv_idle_t unread_idle; /* active while there are `unread` */
 	uv_timer_t revoke; /* active while offers may lie about */
 	uv_timer_t deadline_timer;
 	uint64_t deadline; /* what it is set to, ns; UINT64_MAX: it is not */
@@ -73,6 +74,7 @@ struct listener_loop {
 	struct list blocked; /* connections whose client is slow */
 	struct list throttled; /* requests whose site has used its bandwidth */
 	uv_timer_t throttle; /* active while there are some */
+	struct list unread; /* connections that have bytes inside */
 	struct list awaiting; /* connections whose body we wait for */
 	struct list worker_channels;
 	struct list lost_channels; /* ended; requests still send from them */

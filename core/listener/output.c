@@ -6,16 +6,14 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "core/base/check.h"
-#include "core/base/io.h"
 #include "core/base/memory.h"
 #include "core/channel/channel.h"
 #include "core/listener/cache.h"
 #include "core/listener/limits.h"
+#include "core/listener/transport.h"
 
 void
 output_init(struct output *output)
@@ -255,20 +253,15 @@ failed_send(void)
 }
 
 static enum output_result
-send_memory(struct output *output, int fd, struct channel *channel,
-	    uint64_t *turn, uint32_t *window_r)
+send_memory(struct output *output, struct transport *transport,
+	    struct channel *channel, uint64_t *turn, uint32_t *window_r)
 {
 	struct iovec iov[OUTPUT_IOV_MAX];
-	struct msghdr message = { .msg_iov = iov };
 	size_t total;
 	bool more;
-	ssize_t sent;
+	unsigned count = gather(output, *turn, iov, &total, &more);
+	ssize_t sent = transport_writev(transport, iov, count, more);
 
-	message.msg_iovlen = gather(output, *turn, iov, &total, &more);
-	do
-		sent = sendmsg(fd, &message,
-			       MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return failed_send();
 	consume(output, (size_t)sent, channel, window_r);
@@ -277,18 +270,15 @@ send_memory(struct output *output, int fd, struct channel *channel,
 }
 
 static enum output_result
-send_file(struct output *output, int fd, struct channel *channel,
-	  uint64_t *turn, uint32_t *window_r)
+send_file(struct output *output, struct transport *transport,
+	  struct channel *channel, uint64_t *turn, uint32_t *window_r)
 {
 	struct output_item *item = item_at(output, 0);
 	uint64_t asked = item->left < *turn ? item->left : *turn;
-	off_t position = (off_t)item->position;
-	ssize_t sent;
+	ssize_t sent =
+		transport_send_file(transport, channel_file_fd(item->file),
+				    (off_t)item->position, (size_t)asked);
 
-	do
-		sent = sendfile(fd, channel_file_fd(item->file), &position,
-				(size_t)asked);
-	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return failed_send();
 	if (sent == 0)
@@ -306,8 +296,8 @@ send_file(struct output *output, int fd, struct channel *channel,
 }
 
 enum output_result
-output_send(struct output *output, int fd, struct channel *channel,
-	    uint32_t *window_r)
+output_send(struct output *output, struct transport *transport,
+	    struct channel *channel, uint32_t *window_r)
 {
 	/* What lies in memory is bounded by the window. */
 	uint64_t memory = output->turn == 0 ? UINT64_MAX : output->turn;
@@ -324,11 +314,11 @@ output_send(struct output *output, int fd, struct channel *channel,
 		if ((file ? files : memory) == 0)
 			return OUTPUT_TURN;
 		if (file)
-			result = send_file(output, fd, channel, &files,
+			result = send_file(output, transport, channel, &files,
 					   window_r);
 		else
-			result = send_memory(output, fd, channel, &memory,
-					     window_r);
+			result = send_memory(output, transport, channel,
+					     &memory, window_r);
 		if (result != OUTPUT_DONE)
 			return result;
 	}
@@ -357,8 +347,8 @@ copy_behind(struct output *output, char *to)
 }
 
 enum output_result
-output_send_head(struct output *output, int fd, char *scratch,
-		 size_t head_length, struct channel *channel,
+output_send_head(struct output *output, struct transport *transport,
+		 char *scratch, size_t head_length, struct channel *channel,
 		 uint32_t *window_r)
 {
 	enum output_result result = OUTPUT_DONE;
@@ -372,12 +362,9 @@ output_send_head(struct output *output, int fd, char *scratch,
 	if (head_length + OUTPUT_COPY_BYTES <= LOOP_OUTPUT_BYTES)
 		body = copy_behind(output, scratch + head_length);
 	if (body > 0 || output->count == 0) {
-		ssize_t sent;
+		ssize_t sent =
+			transport_write(transport, scratch, head_length + body);
 
-		do
-			sent = io_send(fd, scratch, head_length + body,
-				       MSG_NOSIGNAL);
-		while (sent < 0 && errno == EINTR);
 		if (sent < 0)
 			result = failed_send();
 		else
@@ -385,7 +372,7 @@ output_send_head(struct output *output, int fd, char *scratch,
 		if (result == OUTPUT_DONE && !output_empty(output))
 			result = OUTPUT_BLOCKED;
 	} else {
-		result = output_send(output, fd, channel, window_r);
+		result = output_send(output, transport, channel, window_r);
 	}
 	if (output->head != NULL) {
 		/* The scratch belongs to the next one. */

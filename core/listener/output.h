@@ -14,7 +14,7 @@
 struct cache_entry;
 struct channel;
 struct channel_file;
-struct listener_loop;
+struct transport;
 
 enum output_kind {
 	OUTPUT_BYTES,
@@ -97,7 +97,8 @@ void output_add_file(struct output *output, struct channel_file *file,
  * none); *window_r is increased by the bytes that no longer count against the
  * worker's window.
  */
-enum output_result output_send(struct output *output, int fd,
+enum output_result output_send(struct output *output,
+			       struct transport *transport,
 			       struct channel *channel, uint32_t *window_r);
 
 /*
@@ -105,9 +106,9 @@ enum output_result output_send(struct output *output, int fd,
  * large) and the pieces, all sent at once if the socket takes them; what it
  * does not take is kept.
  */
-enum output_result output_send_head(struct output *output, int fd,
-				    char *scratch, size_t head_length,
-				    struct channel *channel,
+enum output_result output_send_head(struct output *output,
+				    struct transport *transport, char *scratch,
+				    size_t head_length, struct channel *channel,
 				    uint32_t *window_r);
 
 /* Throw everything away: blocks and files are released. */

@@ -334,11 +334,12 @@ chunked_from_input(struct listener_request *request, char *data, uint32_t size,
 
 /* ---- from the socket ------------------------------------------------------------ */
 
-/* io_recv() with the usual ends.  0: none now, or the connection has ended. */
+/* transport_read() with the usual ends.  0: none now, or the connection has ended. */
 static uint32_t
 receive(struct listener_request *request, void *data, size_t size)
 {
-	ssize_t got = io_recv(request->connection->fd, data, size, 0);
+	ssize_t got =
+		transport_read(&request->connection->transport, data, size);
 
 	if (got > 0) {
 		request->connection->received = loop_now(request->loop);
@@ -572,11 +573,13 @@ request_body_resume(struct listener_request *request)
 bool
 request_body_is_cut_off(const struct listener_request *request)
 {
+	const struct transport *transport = &request->connection->transport;
 	uint64_t there = input_rest(request);
 	int unread = 0;
 
 	if (!request_body_pending(request) || request->trailers_due ||
-	    ioctl(request->connection->fd, FIONREAD, &unread) != 0)
+	    transport_pending(transport) ||
+	    ioctl(transport->fd, FIONREAD, &unread) != 0)
 		return false;
 	there += (uint64_t)unread;
 	/* What chunks are worth shows when they are read. */

@@ -137,7 +137,7 @@ flush(struct listener_request *request)
 
 	if (!bandwidth_ready(request))
 		return;
-	result = output_send(&request->output, request->connection->fd,
+	result = output_send(&request->output, &request->connection->transport,
 			     worker_channel_get(request->channel),
 			     &request->window_due);
 	bandwidth_charge(request);
@@ -155,9 +155,9 @@ send_head(struct listener_request *request, size_t length)
 		output_set_head(&request->output, loop->output, length);
 		return;
 	}
-	result = output_send_head(&request->output, request->connection->fd,
-				  loop->output, length,
-				  worker_channel_get(request->channel),
+	result = output_send_head(&request->output,
+				  &request->connection->transport, loop->output,
+				  length, worker_channel_get(request->channel),
 				  &request->window_due);
 	bandwidth_charge(request);
 	sent(request, result);
@@ -661,10 +661,8 @@ response_send_continue(struct listener_request *request)
 	struct listener_connection *connection = request->connection;
 	ssize_t length;
 
-	do
-		length = io_send(connection->fd, text, sizeof(text) - 1,
-				 MSG_NOSIGNAL);
-	while (length < 0 && errno == EINTR);
+	length =
+		transport_write(&connection->transport, text, sizeof(text) - 1);
 	if (length == (ssize_t)sizeof(text) - 1) {
 		connection->bytes_sent += (uint64_t)length;
 		return true;

@@ -28,7 +28,8 @@ connection_unacknowledged(const struct listener_connection *connection)
 {
 	int unsent = 0;
 
-	if (ioctl(connection->fd, SIOCOUTQ, &unsent) != 0 || unsent < 0)
+	if (ioctl(connection->transport.fd, SIOCOUTQ, &unsent) != 0 ||
+	    unsent < 0)
 		return 0;
 	return (uint64_t)unsent;
 }

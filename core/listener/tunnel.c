@@ -4,8 +4,6 @@
  */
 #include "core/listener/tunnel.h"
 
-#include <sys/socket.h>
-
 #include "core/base/check.h"
 #include "core/listener/connection.h"
 #include "core/listener/deadline.h"
@@ -77,7 +75,7 @@ tunnel_all_sent(struct listener_request *request)
 	if (!request->tunnel_shut) {
 		request->tunnel_shut = true;
 		connection->shut = true;
-		(void)shutdown(connection->fd, SHUT_WR);
+		(void)transport_shutdown(&connection->transport);
 		/* With both sides closed the socket says so again and again. */
 		if (connection->half_closed)
 			connection_watch_input(connection, false);
