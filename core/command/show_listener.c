@@ -4,7 +4,10 @@
  */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "core/base/memory.h"
 #include "core/command/show.h"
 #include "core/command/table.h"
 
@@ -40,6 +43,118 @@ show_connections(const json_t *answer)
 		   members);
 	show_silence(answer, "figures");
 }
+
+/* ---- urls ------------------------------------------------------------------- */
+
+/* One URL: a binding at one of its applications. */
+struct url {
+	const json_t *binding, *application;
+};
+
+/* In the order in which they are tried. */
+static long long
+rank_of(const char *kind)
+{
+	static const char *const kinds[] = { "strong", "host", "subdomain",
+					     "address", "weak" };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (strcmp(kinds[i], kind) == 0)
+			return (long long)i;
+	return -1;
+}
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text == NULL ? "" : text;
+}
+
+/* Port, category, host; then longer paths first. */
+static int
+by_precedence(const void *left, const void *right)
+{
+	const struct url *a = left, *b = right;
+	long long order =
+		json_integer_value(json_object_get(a->binding, "port")) -
+		json_integer_value(json_object_get(b->binding, "port"));
+	int text;
+
+	if (order == 0)
+		order = rank_of(text_of(a->binding, "kind")) -
+			rank_of(text_of(b->binding, "kind"));
+	if (order != 0)
+		return order < 0 ? -1 : 1;
+	text = strcmp(text_of(a->binding, "host"), text_of(b->binding, "host"));
+	if (text != 0)
+		return text;
+	return strcmp(text_of(b->application, "below"),
+		      text_of(a->application, "below"));
+}
+
+/* "http://host:80" + "/path/". */
+static void
+print_url(struct table *table, const struct url *url)
+{
+	const char *text = text_of(url->binding, "url");
+	const char *below = text_of(url->application, "below");
+	const char *host = strstr(text, "//");
+	size_t origin;
+	char line[2048];
+
+	host = host == NULL ? text : host + 2;
+	origin = (size_t)(host - text) + strcspn(host, "/");
+	snprintf(line, sizeof line, "%.*s%s%s", (int)origin, text, below,
+		 strcmp(below, "/") == 0 ? "" : "/");
+	table_text(table, line);
+	table_member(table, url->binding, "kind");
+	table_member(table, url->binding, "site");
+	table_member(table, url->application, "path");
+	table_member(table, url->application, "pool");
+	table_member(table, url->binding, "certificate");
+}
+
+static size_t
+count_urls(const json_t *bindings)
+{
+	size_t i, count = 0;
+	json_t *binding;
+
+	json_array_foreach(bindings, i, binding) count +=
+		json_array_size(json_object_get(binding, "applications"));
+	return count;
+}
+
+void
+show_urls(const json_t *answer)
+{
+	const json_t *bindings =
+		json_object_get(json_object_get(answer, "routes"), "bindings");
+	struct url *urls =
+		mem_zalloc_array(count_urls(bindings) + 1, sizeof *urls);
+	struct table *table =
+		table_new("URL KIND SITE APPLICATION POOL CERTIFICATE");
+	size_t i, k, count = 0;
+	json_t *binding, *application;
+
+	json_array_foreach(bindings, i, binding)
+	{
+		json_array_foreach(json_object_get(binding, "applications"), k,
+				   application)
+			urls[count++] = (struct url){ binding, application };
+	}
+	qsort(urls, count, sizeof *urls, by_precedence);
+	for (i = 0; i < count; i++)
+		print_url(table, &urls[i]);
+	table_print(table, stdout);
+	table_free(table);
+	mem_free(urls);
+	show_silence(answer, "routes");
+}
+
+/* ---- counters and times -------------------------------------------------------- */
 
 /* Everything that counts, one number to a line. */
 static void

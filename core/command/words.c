@@ -59,6 +59,8 @@ static const struct command commands[] = {
 	    "the requests in flight: stage, module, age"),
 	ASK("listener show", NULL, NULL, "listener-show", show_listener,
 	    "bindings, routes, queues and counters of the listener"),
+	ASK("listener urls", NULL, NULL, "listener-urls", show_urls,
+	    "which URLs lead where, those that win first"),
 	ASK("listener connections", NULL, NULL, "listener-connections",
 	    show_connections, "the connections of clients: state, site, age"),
 	ASK("listener counters", NULL, NULL, "listener-counters", show_counters,

@@ -58,6 +58,7 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/query.h \
 	core/listener/query_loop.c \
 	core/listener/query_priv.h \
+	core/listener/query_routes.c \
 	core/listener/query_site.c \
 	core/listener/request.c \
 	core/listener/request.h \

@@ -26,47 +26,6 @@
 
 #define QUERY_MAGIC 0x90e47a01u
 
-/* ---- routes ------------------------------------------------------------------- */
-
-static json_t *
-describe_applications(const struct settings_site *site)
-{
-	json_t *all = json_array();
-
-	for (size_t i = 0; i < site->application_count; i++) {
-		const struct settings_application *a = &site->applications[i];
-
-		json_array_append_new(all,
-				      json_pack("{s:s, s:s, s:I}", "path",
-						a->path, "pool", a->pool->name,
-						"id", (json_int_t)a->id));
-	}
-	return all;
-}
-
-static json_t *
-describe_routes(const struct listener *listener)
-{
-	json_t *bindings = json_array();
-	const struct settings *settings;
-
-	if (listener->snapshot == NULL)
-		return json_pack("{s:o}", "bindings", bindings);
-	settings = listener->snapshot->settings;
-	for (size_t i = 0; i < settings->site_count; i++) {
-		const struct settings_site *site = &settings->sites[i];
-
-		for (size_t j = 0; j < site->binding_count; j++)
-			json_array_append_new(
-				bindings,
-				json_pack("{s:s, s:s, s:o}", "url",
-					  site->bindings[j].url, "site",
-					  site->name, "applications",
-					  describe_applications(site)));
-	}
-	return json_pack("{s:o}", "bindings", bindings);
-}
-
 /* ---- requests ------------------------------------------------------------------ */
 
 static json_t *
@@ -461,7 +420,7 @@ query_start(struct listener *listener, uint32_t id, const char *what)
 
 	CHECK(listener, LISTENER_MAGIC);
 	if (strcmp(what, "routes") == 0) {
-		answer(listener, id, describe_routes(listener));
+		answer(listener, id, query_describe_routes(listener));
 		return;
 	}
 	query = mem_zalloc(sizeof(*query));

@@ -24,6 +24,7 @@ struct query {
 };
 
 /* OWNERSHIP: the caller's. */
+json_t *query_describe_routes(const struct listener *listener);
 json_t *query_describe_clients(const struct query *query);
 json_t *query_describe_sites(const struct query *query);
 

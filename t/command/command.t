@@ -37,6 +37,7 @@ my %expected = (
 	'module list'   => qr/probe/,
 	'request list'  => qr/./,
 	'listener show' => qr/@{[$server->port]}/,
+	'listener urls' => qr{http://\*:@{[$server->port]}/other/ .* other\b},
 	'listener connections' => qr/CLIENT/,
 	'listener counters' => qr/accepted.*main/s,
 	'listener timeouts' => qr/\(all\).*2m/s,
