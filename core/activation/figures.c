@@ -252,6 +252,7 @@ figures_ask(struct manager *manager, const char *what, figures_fn *done,
 	struct listeners *listeners = &manager->listeners;
 	struct question *question = mem_zalloc(sizeof *question);
 	bool routes = strcmp(what, "routes") == 0;
+	uint64_t limit;
 	size_t count = 0;
 
 	question->magic = QUESTION_MAGIC;
@@ -269,8 +270,9 @@ figures_ask(struct manager *manager, const char *what, figures_fn *done,
 	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
 		if (listener != listeners->serving && !routes)
 			ask_one(question, listener, what);
+	limit = routes ? QUERY_ROUTES_LIMIT_MS : QUERY_LIMIT_MS;
 	uv_timer_start(&question->timer, on_limit,
-		       question->open > 0 ? QUERY_LIMIT_MS : 0, 0);
+		       question->open > 0 ? limit : 0, 0);
 }
 
 void

@@ -22,6 +22,8 @@
 
 /* The listener's answer to a query; status answers without it after that. */
 #define QUERY_LIMIT_MS 200
+/* The same for its routes, of which there may be tens of thousands. */
+#define QUERY_ROUTES_LIMIT_MS 5000
 
 /* The listener's confirmation of new settings; the reload ends without. */
 #define CONFIRM_LIMIT_MS 5000

@@ -68,6 +68,29 @@ check_head_limits(struct settings_resolver *resolver,
 	}
 }
 
+bool
+settings_limits_differ(const struct settings_site_limits *site,
+		       const struct settings_limits *all)
+{
+	const struct settings_limits *own = &site->request;
+
+	return site->max_connections != 0 || site->max_bandwidth != 0 ||
+	       own->max_request_bytes != all->max_request_bytes ||
+	       own->max_request_line != all->max_request_line ||
+	       own->max_header_count != all->max_header_count ||
+	       own->url_segment_max_count != all->url_segment_max_count ||
+	       own->url_segment_max_length != all->url_segment_max_length ||
+	       own->max_requests_per_connection !=
+		       all->max_requests_per_connection ||
+	       own->header_wait_timeout != all->header_wait_timeout ||
+	       own->connection_timeout != all->connection_timeout ||
+	       own->entity_body_timeout != all->entity_body_timeout ||
+	       own->drain_entity_body_timeout !=
+		       all->drain_entity_body_timeout ||
+	       own->min_send_rate != all->min_send_rate ||
+	       own->min_receive_rate != all->min_receive_rate;
+}
+
 static void
 merge(struct settings_resolver *resolver, const struct raw_site_limits *raw,
       struct raw_site_limits *over)

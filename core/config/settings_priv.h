@@ -223,6 +223,9 @@ struct settings_resolver {
 /* The steps, each in a file of its own: settings_resolve.c, settings_site.c,
  * settings_limits.c. */
 void settings_resolve(struct settings_resolver *resolver);
+/* Whether the site says anything that does not hold for all. */
+bool settings_limits_differ(const struct settings_site_limits *site,
+			    const struct settings_limits *all);
 void settings_resolve_limit_defaults(struct settings_resolver *resolver);
 void settings_resolve_limits(struct settings_resolver *resolver,
 			     const struct raw_site *raw,

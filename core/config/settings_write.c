@@ -369,8 +369,10 @@ write_site(const struct writer *writer, const struct settings_site *site)
 	if (writer->audience == SETTINGS_FOR_WORKER)
 		json_object_set_new(json, "elsewhere",
 				    write_elsewhere(writer, site));
-	/* Of no concern to a worker. */
-	if (!is_of_one_pool(writer))
+	/* Of no concern to a worker; and of ten thousand sites few have any. */
+	if (!is_of_one_pool(writer) &&
+	    settings_limits_differ(&site->limits,
+				   &writer->settings->listener.limits))
 		json_object_set_new(json, "limits",
 				    write_site_limits(&site->limits));
 	json_object_set_new(json, "bindings", bindings);
