@@ -42,7 +42,8 @@ watch(struct listener_connection *connection, int events)
 	    connection->events == events)
 		return;
 	connection->events = (uint8_t)events;
-	uv_poll_start(&connection->poll, events, on_poll);
+	if (connection_is_socket(connection))
+		uv_poll_start(&connection->poll, events, on_poll);
 }
 
 void
@@ -182,6 +183,10 @@ connection_close(struct listener_connection *connection,
 		 enum http_reason reason)
 {
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
+	if (!connection_is_socket(connection)) {
+		connection->methods->close(connection, reason, false);
+		return;
+	}
 	close_now(connection, reason,
 		  connection->state != CONNECTION_REQUEST ||
 			  connection->request == NULL);
@@ -195,6 +200,10 @@ connection_reset(struct listener_connection *connection,
 
 	if (connection->state == CONNECTION_CLOSED)
 		return;
+	if (!connection_is_socket(connection)) {
+		connection->methods->close(connection, reason, true);
+		return;
+	}
 	(void)setsockopt(connection->transport.fd, SOL_SOCKET, SO_LINGER, &now,
 			 sizeof(now));
 	close_now(connection, reason, false);
@@ -473,6 +482,10 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	ASSERT(connection->state == CONNECTION_REQUEST && request != NULL);
+	if (!connection_is_socket(connection)) {
+		connection->methods->done(connection);
+		return;
+	}
 	connection->request = NULL;
 	connection->half_closed = false;
 	connection->bytes_sent += request->output.sent;

@@ -4,6 +4,9 @@
  * input buffer and request are borrowed from the loop when bytes come.
  *
  *   IDLE -> HEAD -> REQUEST -> (DRAIN ->) IDLE ... -> LINGER -> CLOSED
+ *
+ * A stream of HTTP/2 is one, too: without a socket, for one request, and with
+ * `methods` where that makes a difference (http2.h).
  */
 #ifndef CORE_LISTENER_CONNECTION_H
 #define CORE_LISTENER_CONNECTION_H
@@ -18,6 +21,7 @@
 #define LISTENER_CONNECTION_MAGIC 0xc0991c71u
 
 struct acceptor;
+struct listener_connection;
 struct listener_loop;
 struct listener_request;
 struct listener_site;
@@ -28,6 +32,22 @@ enum connection_state {
 	CONNECTION_REQUEST, /* a request is in progress */
 	CONNECTION_LINGER, /* we are done; the client may still send */
 	CONNECTION_CLOSED,
+};
+
+/* What carries a request without being a socket; every function is there. */
+struct connection_methods {
+	/* Output waits: response_sent() is told what has become of it. */
+	void (*send)(struct listener_connection *connection);
+	/* False: the connection is gone. */
+	bool (*send_continue)(struct listener_connection *connection);
+	/* So many bytes of the body have left the input. */
+	void (*taken)(struct listener_connection *connection, uint32_t bytes);
+	/* No more will be sent, in a tunnel. */
+	void (*shutdown)(struct listener_connection *connection);
+	/* See connection_request_done(), connection_close(). */
+	void (*done)(struct listener_connection *connection);
+	void (*close)(struct listener_connection *connection,
+		      enum http_reason reason, bool reset);
 };
 
 struct listener_connection {
@@ -41,6 +61,8 @@ struct listener_connection {
 	/* See half_close.h. */
 	bool fin_seen;
 	bool asked;
+	const struct connection_methods *methods; /* NULL: a socket */
+	uint32_t stream_id; /* HTTP/2, with methods; else 0 */
 	struct transport transport;
 	uint16_t route_port; /* as configured */
 	uint32_t lingered; /* bytes thrown away */
@@ -93,6 +115,12 @@ void connection_readable(struct listener_connection *connection);
 
 /* Parse what is in the input, until a request is in progress. */
 void connection_process(struct listener_connection *connection);
+
+static inline bool
+connection_is_socket(const struct listener_connection *connection)
+{
+	return __builtin_expect(connection->methods == NULL, 1);
+}
 
 /* Watch for reading or stop; watching for hang-up always goes on. */
 void connection_watch_input(struct listener_connection *connection, bool on);

@@ -48,6 +48,7 @@ request_new(struct listener_connection *connection)
 	request->loop = loop;
 	request->connection = connection;
 	request->connection_id = connection->id;
+	request->stream_id = connection->stream_id;
 	request->client = connection->client;
 	request->server = connection->server;
 	request->snapshot = loop_snapshot_ref(loop->snapshot);

@@ -47,6 +47,7 @@ enum request_body {
 	BODY_NONE,
 	BODY_SIZED,
 	BODY_CHUNKED,
+	BODY_STREAM, /* until the client ends its stream of HTTP/2 */
 	BODY_TUNNEL, /* whatever the client sends, to its end */
 	BODY_DONE, /* all of it was received */
 	BODY_FAILED, /* the client broke the framing */
@@ -103,6 +104,7 @@ struct listener_request {
 	uint32_t slot_generation;
 
 	uint64_t id, connection_id;
+	uint32_t stream_id; /* HTTP/2; else 0 */
 	struct http_address client, server;
 	uint64_t first_byte, head_complete, realtime, queued, assigned;
 	uint64_t worker_ready; /* a worker had to be started */
@@ -116,6 +118,7 @@ struct listener_request {
 	struct http_chunked chunked;
 	struct buffer trailers; /* of a chunked body, until handed over */
 	bool trailers_due; /* nothing else of the body is left */
+	bool stream_ended; /* STREAM: all of it lies in the input */
 	uint64_t body_left; /* sized */
 	uint64_t body_credit; /* bytes that the worker asked for */
 	uint64_t body_received;
@@ -185,7 +188,7 @@ static inline bool
 request_body_pending(const struct listener_request *request)
 {
 	return request->body == BODY_SIZED || request->body == BODY_CHUNKED ||
-	       request->body == BODY_TUNNEL;
+	       request->body == BODY_STREAM || request->body == BODY_TUNNEL;
 }
 
 /* Text of the raw head. */
@@ -218,6 +221,11 @@ void request_body_window(struct listener_request *request, uint64_t bytes);
 /* The socket is readable, or bytes lie in the input: take what is wanted.
  * False: the socket is not to be watched for reading now. */
 bool request_body_receive(struct listener_request *request);
+
+/* Bytes that others have received, behind what lies in the input; `last`: and
+ * no more will come.  They are taken as far as they are wanted. */
+void request_body_push(struct listener_request *request, const char *data,
+		       uint32_t length, bool last);
 
 /* Once per tick, for a connection whose body is waited for: hand over what was
  * gathered. */

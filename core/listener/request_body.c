@@ -68,7 +68,10 @@ body_init(struct listener_request *request)
 {
 	const struct http_parsed_head *head = &request->head;
 
-	if (head->chunked) {
+	if (head->chunked && request->stream_id != 0) {
+		request->body = BODY_STREAM;
+		request->trailers_due = false;
+	} else if (head->chunked) {
 		request->body = BODY_CHUNKED;
 		http_chunked_init(&request->chunked);
 		buffer_reset(&request->trailers);
@@ -269,6 +272,17 @@ send_trailers(struct listener_request *request)
 	hand_over_end(request, block, data, size, 0);
 }
 
+/* Room for as many, of a client whose window is ours. */
+static void
+took(struct listener_request *request, uint32_t length)
+{
+	struct listener_connection *connection = request->connection;
+
+	request->input.begin += length;
+	if (!connection_is_socket(connection) && length > 0)
+		connection->methods->taken(connection, length);
+}
+
 static void
 sized_from_input(struct listener_request *request, char *data, uint32_t size,
 		 uint32_t block)
@@ -278,9 +292,24 @@ sized_from_input(struct listener_request *request, char *data, uint32_t size,
 						    input_rest(request)));
 
 	memcpy(data, request->input.data + request->input.begin, length);
-	request->input.begin += length;
+	took(request, length);
 	request->body_left -= length;
 	hand_over(request, block, length, request->body_left == 0);
+}
+
+static void
+stream_from_input(struct listener_request *request, char *data, uint32_t size,
+		  uint32_t block)
+{
+	uint32_t length = (uint32_t)smaller(size, smaller(request->body_credit,
+							  input_rest(request)));
+
+	memcpy(data, request->input.data + request->input.begin, length);
+	took(request, length);
+	if (request->stream_ended && input_rest(request) == 0)
+		hand_over_end(request, block, data, size, length);
+	else
+		hand_over(request, block, length, false);
 }
 
 static void
@@ -445,7 +474,9 @@ use_input(struct listener_request *request)
 
 	if (data == NULL)
 		return;
-	if (request->body != BODY_CHUNKED)
+	if (request->body == BODY_STREAM)
+		stream_from_input(request, data, size, block);
+	else if (request->body != BODY_CHUNKED)
 		sized_from_input(request, data, size, block);
 	else
 		chunked_from_input(request, data, size, block);
@@ -459,8 +490,17 @@ gathers(const struct listener_request *request)
 
 	return request->body_pieces >= BODY_PIECES_FREE &&
 	       rest < BODY_GATHER_BYTES && !request->tunnel_fin &&
+	       !request->stream_ended &&
 	       request->input.end < request->input.capacity &&
 	       !(request->body == BODY_SIZED && rest >= request->body_left);
+}
+
+/* Something of it is here: bytes, or its end. */
+static bool
+has_some(const struct listener_request *request)
+{
+	return input_rest(request) > 0 ||
+	       (request->body == BODY_STREAM && request->stream_ended);
 }
 
 bool
@@ -495,9 +535,10 @@ request_body_receive(struct listener_request *request)
 
 		if (request->trailers_due) {
 			send_trailers(request);
-		} else if (input_rest(request) > 0 && !gathers(request)) {
+		} else if (has_some(request) && !gathers(request)) {
 			use_input(request);
-		} else if (received || request->tunnel_fin) {
+		} else if (received || request->tunnel_fin ||
+			   !connection_is_socket(connection)) {
 			break; /* others want a turn */
 		} else {
 			direct = direct_bytes(request);
@@ -540,12 +581,76 @@ request_body_window(struct listener_request *request, uint64_t bytes)
 		if (!response_send_continue(request))
 			return;
 	}
-	if (input_rest(request) > 0 || request->trailers_due)
+	if (has_some(request) || request->trailers_due)
 		(void)request_body_receive(request);
 	else
 		set_timer(request);
 	if (connection->request == request)
 		connection_watch_input(connection, true);
+}
+
+/* Behind what is there; what was used makes room, unless it is held. */
+static void
+append(struct request_input *input, uint32_t head, bool held, const char *data,
+       uint32_t length)
+{
+	uint32_t rest = input->end - input->begin;
+
+	if (!held && input->begin > head &&
+	    (rest == 0 || input->capacity - input->end < length)) {
+		memmove(input->data + head, input->data + input->begin, rest);
+		input->begin = head;
+		input->end = head + rest;
+	}
+	memcpy(input->data + input->end, data, length);
+	input->end += length;
+}
+
+/* So that `length` bytes more fit. */
+static void
+make_room(struct listener_request *request, uint32_t length)
+{
+	struct request_input *input = &request->input;
+	uint32_t keep = request->head.length;
+	uint32_t needed = keep + input_rest(request) + length;
+	uint32_t capacity = input->capacity;
+	char *larger;
+
+	if (input->capacity - input->end >= length)
+		return;
+	/* No longer worth it: what a worker has taken is forgotten. */
+	request->body_held = request->body_held && !request->body_started;
+	if (!request->body_held && needed <= capacity)
+		return;
+	while (capacity < needed)
+		capacity *= 2;
+	larger = mem_alloc(capacity);
+	memcpy(larger, input->data, keep);
+	memcpy(larger + keep, input->data + input->begin, input_rest(request));
+	input->end = keep + input_rest(request);
+	input->begin = keep;
+	if (input->capacity == INPUT_SMALL_BYTES)
+		loop_buffer_give(request->loop, input->data);
+	else
+		mem_free(input->data);
+	input->data = larger;
+	input->capacity = capacity;
+}
+
+void
+request_body_push(struct listener_request *request, const char *data,
+		  uint32_t length, bool last)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (!request_body_pending(request))
+		return;
+	request->connection->received = loop_now(request->loop);
+	request->connection->body_bytes += length;
+	make_room(request, length);
+	append(&request->input, request->head.length, request->body_held, data,
+	       length);
+	request->stream_ended = last;
+	(void)request_body_receive(request);
 }
 
 void

@@ -38,7 +38,9 @@ finish(struct listener_request *request)
 	bool pending = request_body_pending(request);
 
 	list_remove(&request->written_link);
-	if (pending && request->keep_alive && request_body_drainable(request)) {
+	if (pending && request->keep_alive &&
+	    connection_is_socket(connection) &&
+	    request_body_drainable(request)) {
 		request->drain = true;
 		connection_await_body(connection, false);
 		timers_set_for(&loop->timers, &connection->timer, TIMER_DRAIN,
@@ -100,11 +102,13 @@ cut(struct listener_request *request, const char *detail)
 	connection_reset(request->connection, HTTP_REASON_NONE);
 }
 
-static void
-sent(struct listener_request *request, enum output_result result)
+void
+response_sent(struct listener_request *request, enum output_result result)
 {
 	struct listener_connection *connection = request->connection;
 
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	bandwidth_charge(request);
 	request->progress = loop_now(request->loop);
 	switch (result) {
 	case OUTPUT_DONE:
@@ -133,34 +137,18 @@ sent(struct listener_request *request, enum output_result result)
 static void
 flush(struct listener_request *request)
 {
-	enum output_result result;
+	struct listener_connection *connection = request->connection;
 
 	if (!bandwidth_ready(request))
 		return;
-	result = output_send(&request->output, &request->connection->transport,
-			     worker_channel_get(request->channel),
-			     &request->window_due);
-	bandwidth_charge(request);
-	sent(request, result);
-}
-
-/* A head of `length` bytes in the loop's scratch, and what else there is. */
-static void
-send_head(struct listener_request *request, size_t length)
-{
-	struct listener_loop *loop = request->loop;
-	enum output_result result;
-
-	if (!bandwidth_ready(request)) {
-		output_set_head(&request->output, loop->output, length);
+	if (!connection_is_socket(connection)) {
+		connection->methods->send(connection);
 		return;
 	}
-	result = output_send_head(&request->output,
-				  &request->connection->transport, loop->output,
-				  length, worker_channel_get(request->channel),
-				  &request->window_due);
-	bandwidth_charge(request);
-	sent(request, result);
+	response_sent(request,
+		      output_send(&request->output, &connection->transport,
+				  worker_channel_get(request->channel),
+				  &request->window_due));
 }
 
 void
@@ -181,6 +169,31 @@ send_soon(struct listener_request *request)
 		return;
 	if (!list_linked(&request->written_link))
 		list_add_tail(&request->loop->written, &request->written_link);
+}
+
+/* A head that lies in the loop's scratch, and what is behind it: at once if it
+ * can be. */
+static void
+send_head(struct listener_request *request, size_t length)
+{
+	struct listener_connection *connection = request->connection;
+
+	if (!connection_is_socket(connection)) {
+		output_set_head(&request->output, request->loop->output,
+				length);
+		send_soon(request);
+		return;
+	}
+	if (!bandwidth_ready(request)) {
+		output_set_head(&request->output, request->loop->output,
+				length);
+		return;
+	}
+	response_sent(request,
+		      output_send_head(&request->output, &connection->transport,
+				       request->loop->output, length,
+				       worker_channel_get(request->channel),
+				       &request->window_due));
 }
 
 void
@@ -661,6 +674,8 @@ response_send_continue(struct listener_request *request)
 	struct listener_connection *connection = request->connection;
 	ssize_t length;
 
+	if (!connection_is_socket(connection))
+		return connection->methods->send_continue(connection);
 	length =
 		transport_write(&connection->transport, text, sizeof(text) - 1);
 	if (length == (ssize_t)sizeof(text) - 1) {

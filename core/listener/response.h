@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "core/channel/channel.h"
+#include "core/listener/output.h"
 
 struct listener_loop;
 struct listener_request;
@@ -48,6 +49,10 @@ bool response_send_continue(struct listener_request *request);
  * there; only if it may be done now.  The connection may close. */
 bool response_may_be_asked(const struct listener_request *request);
 void response_ask(struct listener_request *request);
+
+/* What has become of output, for a connection that is no socket: DONE, BLOCKED
+ * or SHORT.  The request may end. */
+void response_sent(struct listener_request *request, enum output_result result);
 
 /* The client takes more. */
 void response_writable(struct listener_request *request);

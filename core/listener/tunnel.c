@@ -75,7 +75,10 @@ tunnel_all_sent(struct listener_request *request)
 	if (!request->tunnel_shut) {
 		request->tunnel_shut = true;
 		connection->shut = true;
-		(void)transport_shutdown(&connection->transport);
+		if (connection_is_socket(connection))
+			(void)transport_shutdown(&connection->transport);
+		else
+			connection->methods->shutdown(connection);
 		/* With both sides closed the socket says so again and again. */
 		if (connection->half_closed)
 			connection_watch_input(connection, false);

@@ -206,7 +206,8 @@ fill_source(const struct worker_channel *channel,
 		.pool_generation = channel->generation,
 		.scheme = connection->tls ? HTTP_SCHEME_HTTPS :
 					    HTTP_SCHEME_HTTP,
-		.major = 1,
+		.stream_id = request->stream_id,
+		.major = request->stream_id != 0 ? 2 : 1,
 	};
 	source->times[HTTP_TIME_ACCEPTED] = connection->accepted;
 	source->times[HTTP_TIME_FIRST_BYTE] = request->first_byte;
