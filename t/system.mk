@@ -107,6 +107,7 @@ SYSTEM_TESTS += \
 	t/listener/lease-states.t \
 	t/listener/logs.t \
 	t/listener/malformed.t \
+	t/listener/proxy-protocol.t \
 	t/listener/queue.t \
 	t/listener/site-limits.t \
 	t/listener/slow-reader.t \

@@ -20,6 +20,7 @@
 
 #include "core/config/settings_limits.h"
 #include "core/config/settings_log.h"
+#include "core/config/settings_network.h"
 #include "core/config/settings_pool.h"
 
 struct arena;
@@ -76,6 +77,10 @@ struct settings_binding {
 	const char *path; /* prefix, begins and ends with '/' */
 	const char *address; /* to listen on: "*" or an IP address */
 	const char *certificate; /* name or NULL */
+	/* Proxies whose connections begin with a PROXY header; nobody else may
+	 * connect.  None: no such header. */
+	const struct settings_network *proxies;
+	size_t proxy_count;
 };
 
 /* One row of the handler map, first match wins. */

@@ -14,6 +14,8 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_limits.c \
 	core/config/settings_limits.h \
 	core/config/settings_location.c \
+	core/config/settings_network.c \
+	core/config/settings_network.h \
 	core/config/settings_site.c \
 	core/config/settings_tables.c \
 	core/config/settings_write.c

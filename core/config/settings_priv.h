@@ -141,6 +141,7 @@ struct raw_binding {
 	const char *url;
 	const char *address;
 	const char *certificate;
+	struct config_strings proxies;
 };
 
 struct raw_site {

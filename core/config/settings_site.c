@@ -428,6 +428,41 @@ claim(struct settings_resolver *resolver, struct hash_table *table,
 }
 
 static void
+resolve_proxies(struct settings_resolver *resolver,
+		const struct raw_binding *raw, struct settings_binding *binding)
+{
+	struct settings_network *networks =
+		settings_array(resolver, raw->proxies.count, sizeof *networks);
+
+	if (networks == NULL)
+		return;
+	for (size_t i = 0; i < raw->proxies.count; i++) {
+		const char *problem = settings_network_parse(
+			raw->proxies.items[i], &networks[i]);
+
+		if (problem != NULL)
+			config_problem(resolver->problems,
+				       raw->proxies.values[i], "\"%s\" %s",
+				       raw->proxies.items[i], problem);
+	}
+	binding->proxies = networks;
+	binding->proxy_count = raw->proxies.count;
+}
+
+/* They share a socket, and who may connect is known before the site is. */
+static bool
+has_same_proxies(const struct settings_binding *a,
+		 const struct settings_binding *b)
+{
+	if (a->proxy_count != b->proxy_count)
+		return false;
+	for (size_t i = 0; i < a->proxy_count; i++)
+		if (strcmp(a->proxies[i].text, b->proxies[i].text) != 0)
+			return false;
+	return true;
+}
+
+static void
 resolve_binding(struct settings_resolver *resolver,
 		const struct raw_binding *raw, struct settings_binding *binding)
 {
@@ -439,6 +474,7 @@ resolve_binding(struct settings_resolver *resolver,
 	problem = settings_parse_binding(resolver->arena, raw->url, binding);
 	binding->place = settings_place_of(raw->source);
 	binding->certificate = raw->certificate;
+	resolve_proxies(resolver, raw, binding);
 	if (problem != NULL) {
 		config_problem(resolver->problems, raw->source, "\"%s\": %s",
 			       raw->url, problem);
@@ -463,6 +499,11 @@ resolve_binding(struct settings_resolver *resolver,
 	key = arena_printf(resolver->arena, "%s %u", binding->address,
 			   binding->port);
 	other = claim(resolver, resolver->ports, key, binding);
+	if (other != NULL && !has_same_proxies(other, binding))
+		config_problem(resolver->problems, raw->source,
+			       "\"%s\" needs the same proxyProtocol as line "
+			       "%u, which has the same port",
+			       binding->url, other->place.line);
 	if (other != NULL && other->tls != binding->tls)
 		config_problem(
 			resolver->problems, raw->source,

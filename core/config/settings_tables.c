@@ -393,6 +393,12 @@ static const struct config_field binding_fields[] = {
 			       "url, or all."),
 	CONFIG_STRING(struct raw_binding, certificate, "certificate", .min = 1,
 		      .max = 255, .prose = "Name of the certificate (https)."),
+	CONFIG_STRINGS(struct raw_binding, proxies, "proxyProtocol", .min = 1,
+		       .max = 1000,
+		       .prose = "Addresses or networks of proxies whose "
+				"connections begin with a PROXY header, "
+				"version 1 or 2, which says who the client is. "
+				"Nobody else may connect then."),
 };
 static const struct config_table binding_table =
 	CONFIG_TABLE(struct raw_binding, binding_fields,

@@ -172,6 +172,14 @@ write_binding(const struct settings_binding *binding)
 	put_text(json, "url", binding->url);
 	put_text(json, "address", binding->address);
 	put_text(json, "certificate", binding->certificate);
+	if (binding->proxy_count > 0) {
+		json_t *proxies = json_array();
+
+		for (size_t i = 0; i < binding->proxy_count; i++)
+			json_array_append_new(
+				proxies, json_string(binding->proxies[i].text));
+		json_object_set_new(json, "proxyProtocol", proxies);
+	}
 	return json;
 }
 

@@ -30,6 +30,8 @@ core_http_libhttp_la_SOURCES = \
 	core/http/parser.h \
 	core/http/parser_field.c \
 	core/http/parser_priv.h \
+	core/http/proxy_protocol.c \
+	core/http/proxy_protocol.h \
 	core/http/reason.c \
 	core/http/reason.h \
 	core/http/request_head.c \
@@ -50,6 +52,7 @@ UNIT_TESTS += \
 	t/unit/http/date-t \
 	t/unit/http/form-t \
 	t/unit/http/parser-t \
+	t/unit/http/proxy_protocol-t \
 	t/unit/http/request_head-t \
 	t/unit/http/response_head-t \
 	t/unit/http/url-t \
@@ -64,6 +67,8 @@ t_unit_http_form_t_SOURCES = t/unit/http/form-t.c
 t_unit_http_form_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_parser_t_SOURCES = t/unit/http/parser-t.c
 t_unit_http_parser_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_proxy_protocol_t_SOURCES = t/unit/http/proxy_protocol-t.c
+t_unit_http_proxy_protocol_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_request_head_t_SOURCES = t/unit/http/request_head-t.c
 t_unit_http_request_head_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_response_head_t_SOURCES = t/unit/http/response_head-t.c
@@ -78,6 +83,7 @@ FUZZERS += \
 	fuzz/form_fuzz \
 	fuzz/http_parser_fuzz \
 	fuzz/multipart_fuzz \
+	fuzz/proxy_protocol_fuzz \
 	fuzz/response_head_fuzz \
 	fuzz/url_fuzz
 fuzz_form_fuzz_SOURCES = fuzz/form_fuzz.c fuzz/replay_main.c
@@ -89,6 +95,9 @@ fuzz_http_parser_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_multipart_fuzz_SOURCES = fuzz/multipart_fuzz.c fuzz/replay_main.c
 fuzz_multipart_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_multipart_fuzz_LDFLAGS = $(FUZZ_FLAGS)
+fuzz_proxy_protocol_fuzz_SOURCES = fuzz/proxy_protocol_fuzz.c fuzz/replay_main.c
+fuzz_proxy_protocol_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_proxy_protocol_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_response_head_fuzz_SOURCES = fuzz/response_head_fuzz.c fuzz/replay_main.c
 fuzz_response_head_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_response_head_fuzz_LDFLAGS = $(FUZZ_FLAGS)

@@ -110,6 +110,35 @@ keep_alive(int fd)
 }
 
 void
+acceptor_configure(struct listener_loop *loop)
+{
+	const struct settings *settings = loop->snapshot->shared->settings;
+
+	LIST_FOREACH(struct acceptor, link, acceptor, &loop->acceptors)
+		acceptor->proxy_count = 0;
+	for (size_t i = 0; i < settings->site_count; i++) {
+		const struct settings_site *site = &settings->sites[i];
+
+		for (size_t k = 0; k < site->binding_count; k++) {
+			const struct settings_binding *binding =
+				&site->bindings[k];
+
+			if (binding->proxy_count == 0)
+				continue;
+			LIST_FOREACH(struct acceptor, link, acceptor,
+				     &loop->acceptors) {
+				if (acceptor->route_port != binding->port ||
+				    strcmp(acceptor->address,
+					   binding->address) != 0)
+					continue;
+				acceptor->proxies = binding->proxies;
+				acceptor->proxy_count = binding->proxy_count;
+			}
+		}
+	}
+}
+
+void
 acceptor_open(struct listener_loop *loop, int fd, const char *address,
 	      uint16_t port, uint16_t real_port, bool tls, unsigned mark)
 {
@@ -122,6 +151,7 @@ acceptor_open(struct listener_loop *loop, int fd, const char *address,
 		acceptor->tls = tls;
 		acceptor->route_port = port;
 		io_close(&fd);
+		acceptor_configure(loop);
 		return;
 	}
 	acceptor = mem_zalloc(sizeof(*acceptor));
@@ -154,6 +184,7 @@ acceptor_open(struct listener_loop *loop, int fd, const char *address,
 	list_add_tail(&loop->acceptors, &acceptor->link);
 	atomic_fetch_add(&loop->listener->acceptors, 1);
 	uv_poll_start(&acceptor->poll, UV_READABLE, on_readable);
+	acceptor_configure(loop);
 }
 
 /* ---- pausing ----------------------------------------------------------------- */
@@ -221,9 +252,9 @@ acceptor_descriptor_closed(struct listener_loop *loop)
 
 /* ---- accepting --------------------------------------------------------------- */
 
-/* One connection too many. */
 static void
-refuse(struct listener_loop *loop, int fd, const struct http_address *client)
+refuse(struct listener_loop *loop, int fd, const struct http_address *client,
+       enum http_reason reason)
 {
 	struct sockaddr_storage local;
 	socklen_t length = sizeof(local);
@@ -232,7 +263,7 @@ refuse(struct listener_loop *loop, int fd, const struct http_address *client)
 	if (getsockname(fd, (struct sockaddr *)&local, &length) == 0)
 		address_from_sockaddr(&server, (struct sockaddr *)&local);
 	loop->counters.rejected++;
-	error_log_client(loop, client, &server, HTTP_REASON_CONN_LIMIT);
+	error_log_client(loop, client, &server, reason);
 	close(fd);
 }
 
@@ -244,8 +275,16 @@ accept_one(struct acceptor *acceptor, int fd,
 	struct http_address client;
 
 	address_from_sockaddr(&client, (const struct sockaddr *)from);
+	if (acceptor->proxy_count > 0 &&
+	    !settings_networks_have(acceptor->proxies, acceptor->proxy_count,
+				    client.bytes,
+				    client.family == HTTP_FAMILY_IPV6)) {
+		refuse(loop, fd, &client, HTTP_REASON_FORBIDDEN);
+		return;
+	}
+	/* One too many. */
 	if (!listener_connection_add(loop->listener)) {
-		refuse(loop, fd, &client);
+		refuse(loop, fd, &client, HTTP_REASON_CONN_LIMIT);
 		return;
 	}
 	connection_open(loop, acceptor, fd, &client);

@@ -27,6 +27,9 @@ struct acceptor {
 	unsigned handles; /* to be closed before it is freed */
 	unsigned mark; /* the configuration that named it last */
 	char *address;
+	/* See settings_binding; in the settings of the loop's snapshot. */
+	const struct settings_network *proxies;
+	size_t proxy_count;
 	uint16_t real_port;
 	uv_poll_t poll;
 	uv_timer_t resume;
@@ -35,6 +38,9 @@ struct acceptor {
 /* Loop's thread.  OWNERSHIP: takes `fd`. */
 void acceptor_open(struct listener_loop *loop, int fd, const char *address,
 		   uint16_t port, uint16_t real_port, bool tls, unsigned mark);
+
+/* The loop has another snapshot: what it says of sockets. */
+void acceptor_configure(struct listener_loop *loop);
 
 /* Those of an older configuration; all of them for mark 0. */
 void acceptor_close_others(struct listener_loop *loop, unsigned mark);

@@ -26,6 +26,7 @@
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
+#include "core/listener/proxied.h"
 #include "core/listener/request.h"
 #include "core/listener/response.h"
 #include "core/listener/site.h"
@@ -127,6 +128,8 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 	timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
 		   loop_now(loop));
 	connection_watch_input(connection, true);
+	if (acceptor->proxy_count > 0)
+		proxied_begin(connection);
 }
 
 static void
@@ -162,6 +165,7 @@ close_now(struct listener_connection *connection, enum http_reason reason,
 	list_remove(&connection->unread_link);
 	list_remove(&connection->link);
 	site_leave(connection);
+	proxied_end(connection);
 	connection->request = NULL;
 	if (request != NULL && state == CONNECTION_REQUEST)
 		request_client_gone(request, reason);
@@ -403,6 +407,9 @@ connection_readable(struct listener_connection *connection)
 {
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	switch ((enum connection_state)connection->state) {
+	case CONNECTION_PROXIED:
+		proxied_readable(connection);
+		return;
 	case CONNECTION_IDLE:
 	case CONNECTION_HEAD:
 		read_head(connection);

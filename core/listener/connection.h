@@ -3,7 +3,7 @@
  * A client's connection.  It lives on one loop and is small while it idles:
  * input buffer and request are borrowed from the loop when bytes come.
  *
- *   IDLE -> HEAD -> REQUEST -> (DRAIN ->) IDLE ... -> LINGER -> CLOSED
+ *   (PROXIED ->) IDLE -> HEAD -> REQUEST -> (DRAIN ->) IDLE ... -> LINGER -> CLOSED
  *
  * A stream of HTTP/2 is one, too: without a socket, for one request, and with
  * `methods` where that makes a difference (http2.h).
@@ -25,6 +25,7 @@ struct listener_connection;
 struct listener_loop;
 struct listener_request;
 struct listener_site;
+struct proxied;
 
 enum connection_state {
 	CONNECTION_IDLE,
@@ -32,6 +33,7 @@ enum connection_state {
 	CONNECTION_REQUEST, /* a request is in progress */
 	CONNECTION_LINGER, /* we are done; the client may still send */
 	CONNECTION_CLOSED,
+	CONNECTION_PROXIED, /* who it is for is still to be told (proxied.h) */
 };
 
 /* What carries a request without being a socket; every function is there. */
@@ -86,6 +88,7 @@ struct listener_connection {
 	uint64_t await_since; /* ns, while linked */
 	uint64_t awaited; /* ns, before that */
 	uint64_t body_bytes; /* that came in that time */
+	struct proxied *proxied; /* in that state; else NULL */
 	struct listener_site *site; /* of the last request; NULL: none yet */
 	uint64_t idle_timeout, header_timeout; /* ns; 0: none */
 	struct http_address client, server;

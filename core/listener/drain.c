@@ -72,7 +72,8 @@ drain_tick(struct listener_loop *loop)
 		return;
 	LIST_FOREACH_SAFE(struct listener_connection, link, connection,
 			  &loop->connections) {
-		if (connection->state == CONNECTION_IDLE &&
+		if ((connection->state == CONNECTION_IDLE ||
+		     connection->state == CONNECTION_PROXIED) &&
 		    !has_unread(connection))
 			connection_close(connection, HTTP_REASON_NONE);
 	}

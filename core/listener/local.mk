@@ -54,6 +54,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/pressure.h \
 	core/listener/process.c \
 	core/listener/process.h \
+	core/listener/proxied.c \
+	core/listener/proxied.h \
 	core/listener/query.c \
 	core/listener/query.h \
 	core/listener/query_loop.c \

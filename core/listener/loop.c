@@ -180,6 +180,7 @@ loop_set_snapshot(struct listener_loop *loop,
 	set_pools(loop, snapshot, pools, pool_count);
 	set_sites(loop, snapshot->site_numbers);
 	cache_on_configuration(loop);
+	acceptor_configure(loop);
 	if (loop->path_size < snapshot->input_max + 1) {
 		loop->path_size = snapshot->input_max + 1;
 		loop->path = mem_realloc(loop->path, loop->path_size);

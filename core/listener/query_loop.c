@@ -231,6 +231,8 @@ static const char *
 client_state(const struct listener_connection *connection)
 {
 	switch ((enum connection_state)connection->state) {
+	case CONNECTION_PROXIED:
+		return "proxied";
 	case CONNECTION_IDLE:
 		return connection->requests == 0 ? "new" : "idle";
 	case CONNECTION_HEAD:

@@ -151,6 +151,11 @@ expire(struct listener_connection *connection, enum timer_kind kind)
 		connection_close(connection, HTTP_REASON_TIMER_CONNECTION_IDLE);
 		break;
 	case TIMER_HEADER:
+		if (connection->state == CONNECTION_PROXIED) {
+			connection_close(connection,
+					 HTTP_REASON_TIMER_HEADER_WAIT);
+			break;
+		}
 		/* From here on it is a request, one that failed. */
 		connection->state = CONNECTION_REQUEST;
 		request_fail(connection->request, HTTP_REASON_TIMER_HEADER_WAIT,
