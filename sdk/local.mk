@@ -32,6 +32,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/trailer.h \
 	sdk/include/portico/shared.h \
 	sdk/include/portico/testkit.h \
+	sdk/include/portico/testkit_background.h \
 	sdk/include/portico/testkit_client.h \
 	sdk/include/portico/global.h \
 	sdk/include/portico/metric.h \

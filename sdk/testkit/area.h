@@ -8,6 +8,7 @@
 
 #include <portico/portico.h>
 
+extern const struct portico_host_background kit_host_background;
 extern const struct portico_host_client kit_host_client;
 extern const struct portico_host_shared kit_host_shared;
 extern const struct portico_host_trailer kit_host_trailer;
@@ -15,7 +16,10 @@ extern const struct portico_host_trailer kit_host_trailer;
 /* Something is told; false: there is no news. */
 bool kit_client_turn(void);
 bool kit_shared_turn(void);
+/* The worker ends: nothing of it runs any more. */
+void kit_background_stop(void);
 /* At kit_close: what is left of it. */
+void kit_background_close(void);
 void kit_client_close(void);
 void kit_shared_close(void);
 

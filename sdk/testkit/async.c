@@ -8,7 +8,8 @@
 #include "core/worker/host_priv.h"
 #include "core/worker/offload.h"
 #include "core/worker/service.h"
-#include "sdk/testkit/kit_priv.h"
+#include "sdk/testkit/clock.h"
+#include "sdk/testkit/guard.h"
 
 /* ---- suspension ------------------------------------------------------------------- */
 
@@ -170,8 +171,22 @@ struct portico_timer {
 	const char *over; /* how */
 	portico_timer_fn *function;
 	void *arg;
-	uint64_t due; /* ns */
+	struct kit_due due;
 };
+
+static void
+on_due(struct kit_due *due)
+{
+	struct portico_timer *timer =
+		CONTAINER_OF(due, struct portico_timer, due);
+	struct portico_request *request = timer->request;
+	enum kit_place outer = kit_enter(KIT_PLACE_REQUEST);
+
+	timer->request = NULL;
+	timer->over = "the timer has fired";
+	timer->function(request, timer->arg);
+	kit_leave(outer);
+}
 
 struct portico_timer *
 host_timer_start(struct portico_request *request, uint64_t delay_ns,
@@ -184,8 +199,7 @@ host_timer_start(struct portico_request *request, uint64_t delay_ns,
 	timer->request = request;
 	timer->function = function;
 	timer->arg = arg;
-	timer->due = delay_ns > UINT64_MAX - kit->now ? UINT64_MAX :
-							kit->now + delay_ns;
+	kit_due_set(&timer->due, delay_ns, on_due);
 	list_init(&timer->link);
 	list_add_tail(&kit->timers, &timer->link);
 	return timer;
@@ -201,6 +215,7 @@ host_timer_stop(struct portico_timer *timer)
 			continue;
 		if (timer->request == NULL)
 			kit_fail("portico_timer_stop: %s", timer->over);
+		kit_due_unset(&timer->due);
 		timer->request = NULL;
 		timer->over = "the timer was stopped before";
 		return;
@@ -214,58 +229,10 @@ timers_stop_all(struct portico_request *request)
 	LIST_FOREACH(struct portico_timer, link, timer, &kit_now->timers) {
 		if (timer->request != request)
 			continue;
+		kit_due_unset(&timer->due);
 		timer->request = NULL;
 		timer->over = "its request has ended, and the timer with it";
 	}
-}
-
-/* The one that is due first, the older one of two. */
-static struct portico_timer *
-first_timer(const struct kit *kit)
-{
-	struct portico_timer *first = NULL;
-
-	LIST_FOREACH(struct portico_timer, link, timer, &kit->timers)
-		if (timer->request != NULL &&
-		    (first == NULL || timer->due < first->due))
-			first = timer;
-	return first;
-}
-
-uint64_t
-kit_next_timer(const struct kit *kit)
-{
-	const struct portico_timer *timer;
-
-	CHECK(kit, KIT_MAGIC);
-	timer = first_timer(kit);
-	if (timer == NULL)
-		return UINT64_MAX;
-	return timer->due > kit->now ? timer->due - kit->now : 0;
-}
-
-void
-kit_advance(struct kit *kit, uint64_t ns)
-{
-	uint64_t until = kit->now + ns;
-
-	CHECK(kit, KIT_MAGIC);
-	for (;;) {
-		struct portico_timer *timer = first_timer(kit);
-		struct portico_request *request;
-
-		if (timer == NULL || timer->due > until)
-			break;
-		if (timer->due > kit->now)
-			kit->now = timer->due;
-		request = timer->request;
-		timer->request = NULL;
-		timer->over = "the timer has fired";
-		timer->function(request, timer->arg);
-		kit_turn(kit);
-	}
-	kit->now = until;
-	kit_turn(kit);
 }
 
 unsigned
@@ -363,6 +330,7 @@ unsigned
 kit_fire(struct kit_request *request, int fd, int events)
 {
 	unsigned count = 0;
+	enum kit_place outer;
 
 	CHECK(request, KIT_REQUEST_MAGIC);
 	LIST_FOREACH(struct portico_watch, link, watch,
@@ -370,8 +338,10 @@ kit_fire(struct kit_request *request, int fd, int events)
 		if (watch->request != &request->request || watch->fd != fd ||
 		    (watch->events & events) == 0)
 			continue;
+		outer = kit_enter(KIT_PLACE_REQUEST);
 		watch->function(watch->request, watch->events & events,
 				watch->arg);
+		kit_leave(outer);
 		count++;
 	}
 	kit_turn(request->kit);

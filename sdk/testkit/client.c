@@ -23,6 +23,7 @@ struct portico_client_call {
 	struct list link; /* calls */
 	struct service service; /* of its request */
 	struct portico_request *request; /* NULL: nobody's */
+	enum kit_place place; /* where it was started: it is told there */
 	bool started, freed, ended, finished, streamed, uploads;
 	unsigned number; /* once it is started */
 	char *method, *url, *message;
@@ -72,6 +73,7 @@ tell(struct portico_client_call *call)
 {
 	uint32_t now = events_of(call), fresh = now & ~call->told;
 	bool woken = (now & call->wanted) != 0;
+	enum kit_place outer;
 
 	call->told = now;
 	if (woken) {
@@ -80,9 +82,12 @@ tell(struct portico_client_call *call)
 	}
 	if (!call->streamed)
 		fresh &= PORTICO_CLIENT_END | PORTICO_CLIENT_WRITE;
-	if (fresh != 0 && call->fn != NULL)
-		call->fn(call, fresh, call->arg);
-	return woken || (fresh != 0 && call->fn != NULL);
+	if (fresh == 0 || call->fn == NULL)
+		return woken;
+	outer = kit_enter(call->place);
+	call->fn(call, fresh, call->arg);
+	kit_leave(outer);
+	return true;
 }
 
 bool
@@ -358,6 +363,7 @@ client_start(struct portico_client_call *call, portico_client_fn *fn, void *arg)
 	if (call->failed != PORTICO_OK)
 		return call->failed;
 	call->started = true;
+	call->place = kit_place();
 	call->number = started++;
 	call->fn = fn;
 	call->arg = arg;

@@ -12,6 +12,36 @@ struct kept {
 };
 
 static struct list kept = LIST_INIT(kept);
+static enum kit_place here; /* of the kit's thread */
+
+enum kit_place
+kit_enter(enum kit_place place)
+{
+	enum kit_place outer = here;
+
+	here = place;
+	return outer;
+}
+
+void
+kit_leave(enum kit_place outer)
+{
+	here = outer;
+}
+
+enum kit_place
+kit_place(void)
+{
+	return here;
+}
+
+bool
+kit_is_main(void)
+{
+	return kit_offloaded == 0 &&
+	       pthread_equal(pthread_self(), kit_now->loop) &&
+	       here != KIT_PLACE_REQUEST;
+}
 
 bool
 guard_thread(const char *name)
@@ -57,6 +87,12 @@ guard_request(const struct portico_request *request, const char *name)
 	}
 	if (!known->started || known->ended) {
 		kit_fail("%s: %s: the request has ended", name, known->line);
+		return false;
+	}
+	if (here == KIT_PLACE_MAIN) {
+		kit_fail("%s: %s: called on the main loop, where no request "
+			 "may be used",
+			 name, known->line);
 		return false;
 	}
 	return true;

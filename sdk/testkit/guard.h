@@ -8,6 +8,20 @@
 
 #include "sdk/testkit/kit_priv.h"
 
+/* Whose function is called now. */
+enum kit_place {
+	KIT_PLACE_TEST, /* nobody's: the test may call what it likes */
+	KIT_PLACE_REQUEST, /* a request's, on its loop */
+	KIT_PLACE_MAIN, /* of the main loop, where no request is used */
+};
+
+/* Around each call of the module.  Returns the place outside, for kit_leave. */
+enum kit_place kit_enter(enum kit_place place);
+void kit_leave(enum kit_place outer);
+enum kit_place kit_place(void);
+/* What may be called on the main loop only; not from offloaded work. */
+bool kit_is_main(void);
+
 /* False: a failure was told, and the call must not be made. */
 bool guard_request(const struct portico_request *request, const char *name);
 /* The same for what changes the response. */

@@ -271,6 +271,7 @@ load(struct kit *kit, struct portico_error *err)
 	struct module_record *answer = NULL;
 	void *settings = NULL;
 	enum portico_status status = add_module(kit, err);
+	enum kit_place outer;
 
 	if (status == PORTICO_OK)
 		status = module_set_add_static(kit->worker->modules,
@@ -290,7 +291,31 @@ load(struct kit *kit, struct portico_error *err)
 	if (status != PORTICO_OK)
 		return status;
 	kit->faults = kit->options.faults;
-	return worker_start_modules(kit->worker, err);
+	outer = kit_enter(KIT_PLACE_MAIN);
+	status = worker_start_modules(kit->worker, err);
+	kit_leave(outer);
+	return status;
+}
+
+/* As a worker ends: what runs on the main loop first, then the modules. */
+static void
+stop(struct kit *kit)
+{
+	enum kit_place outer;
+
+	kit->faults = NULL;
+	kit_background_stop();
+	outer = kit_enter(KIT_PLACE_MAIN);
+	worker_free(&kit->worker);
+	kit_leave(outer);
+}
+
+static void
+close_areas(void)
+{
+	kit_background_close();
+	kit_client_close();
+	kit_shared_close();
 }
 
 static void
@@ -329,12 +354,14 @@ make(const struct kit_options *given, struct portico_error *err)
 	list_init(&kit->requests);
 	list_init(&kit->timers);
 	list_init(&kit->watches);
+	list_init(&kit->due);
 	list_init(&kit->pumps);
 	list_init(&kit->descriptors);
 	list_init(&kit->files);
 	kit->attachment.magic = ATTACHMENT_MAGIC;
 	kit->attachment.window = UINT64_MAX / 2;
 	kit_now = kit;
+	kit_leave(KIT_PLACE_TEST); /* a test may have left by longjmp() */
 	kit->worker = worker_new(options->pool, options->loops, 1, err);
 	if (kit->worker == NULL)
 		free_all(kit);
@@ -357,10 +384,8 @@ kit_open(const struct kit_options *options, struct portico_error *err)
 	kit = make(options, err);
 	if (kit == NULL || load(kit, err) == PORTICO_OK)
 		return kit;
-	kit->faults = NULL;
-	worker_free(&kit->worker);
-	kit_client_close();
-	kit_shared_close();
+	stop(kit);
+	close_areas();
 	free_all(kit);
 	return NULL;
 }
@@ -406,12 +431,11 @@ kit_close(struct kit *kit)
 	LIST_FOREACH(struct kit_request, link, request, &kit->requests)
 		if (!request->freed)
 			kit_free(request);
-	worker_free(&kit->worker);
+	stop(kit);
 	LIST_FOREACH_SAFE(struct kit_request, link, request, &kit->requests)
 		kit_request_release(request);
 	check_descriptors(kit);
-	kit_client_close();
-	kit_shared_close();
+	close_areas();
 	failures = kit->failures.count;
 	free_all(kit);
 	return failures;

@@ -65,6 +65,7 @@ struct kit {
 	struct list requests; /* of struct kit_request, until kit_close */
 	struct list timers; /* of struct portico_timer, until kit_close */
 	struct list watches; /* the same */
+	struct list due; /* of struct kit_due, the first one first */
 	struct list pumps; /* of struct offload_work: files through filters */
 	struct list descriptors, files;
 	pthread_t loop; /* the thread that called kit_open */

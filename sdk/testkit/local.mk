@@ -11,8 +11,11 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/answer.c \
 	sdk/testkit/area.h \
 	sdk/testkit/async.c \
+	sdk/testkit/background.c \
 	sdk/testkit/body.c \
 	sdk/testkit/client.c \
+	sdk/testkit/clock.c \
+	sdk/testkit/clock.h \
 	sdk/testkit/faults.c \
 	sdk/testkit/file.c \
 	sdk/testkit/file.h \
@@ -90,6 +93,9 @@ t_unit_sdk_testkit_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_areas-t
 t_unit_sdk_testkit_areas_t_SOURCES = t/unit/sdk/testkit_areas-t.c
 t_unit_sdk_testkit_areas_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_background-t
+t_unit_sdk_testkit_background_t_SOURCES = t/unit/sdk/testkit_background-t.c
+t_unit_sdk_testkit_background_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_client-t
 t_unit_sdk_testkit_client_t_SOURCES = t/unit/sdk/testkit_client-t.c
 t_unit_sdk_testkit_client_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

@@ -7,7 +7,7 @@
 
 #include "core/worker/changes.h"
 #include "core/worker/host_priv.h"
-#include "sdk/testkit/kit_priv.h"
+#include "sdk/testkit/guard.h"
 
 static bool
 is_live(const struct kit_request *request)
@@ -251,9 +251,13 @@ kit_window(struct kit_request *request, uint64_t bytes)
 void
 kit_abort(struct kit_request *request)
 {
+	enum kit_place outer;
+
 	if (!kit_begin(request))
 		return;
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	request_abort(&request->request);
+	kit_leave(outer);
 	kit_turn(request->kit);
 }
 
@@ -261,10 +265,13 @@ enum portico_verdict
 kit_raise(struct kit_request *request, const char *name, void *argument)
 {
 	enum portico_verdict verdict;
+	enum kit_place outer;
 
 	if (!kit_begin(request))
 		return PORTICO_ERROR;
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	verdict = host_event_raise(&request->request, name, argument);
+	kit_leave(outer);
 	kit_turn(request->kit);
 	return verdict;
 }

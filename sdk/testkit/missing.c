@@ -41,7 +41,6 @@ MISSING(child)
 MISSING(global)
 MISSING(change)
 MISSING(process)
-MISSING(background)
 MISSING(resolve)
 MISSING(tunnel)
 MISSING(metric)
@@ -54,7 +53,6 @@ kit_missing_fill(void)
 	FILL(global);
 	FILL(change);
 	FILL(process);
-	FILL(background);
 	FILL(resolve);
 	FILL(tunnel);
 	FILL(metric);

@@ -16,7 +16,7 @@
 #include "core/worker/file.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/program.h"
-#include "sdk/testkit/kit_priv.h"
+#include "sdk/testkit/guard.h"
 
 /* ---- building --------------------------------------------------------------------- */
 
@@ -293,6 +293,7 @@ void
 kit_free(struct kit_request *request)
 {
 	struct portico_request *inner = &request->request;
+	enum kit_place outer;
 
 	CHECK(request, KIT_REQUEST_MAGIC);
 	if (request->freed)
@@ -303,7 +304,9 @@ kit_free(struct kit_request *request)
 	if (inner->wait.kind != WAIT_NONE)
 		kit_fail("%s: the request was freed while it waits for %s",
 			 request->line, waits[inner->wait.kind]);
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	request_end(inner);
+	kit_leave(outer);
 }
 
 void

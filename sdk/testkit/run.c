@@ -7,7 +7,7 @@
 
 #include "core/worker/offload.h"
 #include "sdk/testkit/area.h"
-#include "sdk/testkit/kit_priv.h"
+#include "sdk/testkit/guard.h"
 
 /* ---- one event or handler --------------------------------------------------------- */
 
@@ -68,6 +68,7 @@ kit_event(struct kit_request *request, enum portico_event event,
 				 PIPELINE_STAGE_MAP_PATH +
 					 (event - PORTICO_EVENT_MAP_PATH) :
 				 PIPELINE_STAGE(event, phase);
+	enum kit_place outer;
 
 	CHECK(request, KIT_REQUEST_MAGIC);
 	if (event == PORTICO_EVENT_NONE || event >= PORTICO_EVENT_CUSTOM) {
@@ -77,11 +78,13 @@ kit_event(struct kit_request *request, enum portico_event event,
 	}
 	if (!single_begin(request, "kit_event", stage))
 		return PORTICO_ERROR;
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	if (stage >= PIPELINE_REQUEST_STAGES)
 		request->single.verdict =
 			program_notify(&request->request, stage);
 	else
 		single_go_on(request);
+	kit_leave(outer);
 	kit_turn(request->kit);
 	return request->single.verdict;
 }
@@ -92,6 +95,7 @@ kit_handle(struct kit_request *request, const char *name)
 	const struct portico_handler *handler;
 	struct module_record *record = request->kit->record;
 	struct portico_request *inner = &request->request;
+	enum kit_place outer;
 
 	CHECK(request, KIT_REQUEST_MAGIC);
 	handler = module_find_handler(record, name);
@@ -104,11 +108,13 @@ kit_handle(struct kit_request *request, const char *name)
 			  PIPELINE_STAGE(PORTICO_EVENT_EXECUTE,
 					 PORTICO_PHASE_EVENT)))
 		return PORTICO_ERROR;
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	request->single.next = UINT32_MAX;
 	request_took_part(inner, record);
 	request->single.verdict = call(inner, handler->function, &record->self,
 				       PORTICO_EVENT_EXECUTE);
 	inner->current = NULL;
+	kit_leave(outer);
 	kit_turn(request->kit);
 	return request->single.verdict;
 }
@@ -152,6 +158,7 @@ enum kit_state
 kit_end(struct kit_request *request)
 {
 	struct portico_request *inner = &request->request;
+	enum kit_place outer;
 
 	CHECK(request, KIT_REQUEST_MAGIC);
 	if (!kit_begin(request))
@@ -163,7 +170,9 @@ kit_end(struct kit_request *request)
 	if (request->single.verdict == PORTICO_ERROR)
 		response_fail(inner, 500, 0);
 	inner->current = NULL;
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	end_again(inner, NULL);
+	kit_leave(outer);
 	kit_turn(request->kit);
 	return kit_state(request);
 }
@@ -173,6 +182,8 @@ kit_end(struct kit_request *request)
 enum kit_state
 kit_run(struct kit_request *request)
 {
+	enum kit_place outer;
+
 	CHECK(request, KIT_REQUEST_MAGIC);
 	if (request->started && request->request.step != NULL) {
 		kit_fail("kit_run: %s: the request has begun already",
@@ -181,7 +192,9 @@ kit_run(struct kit_request *request)
 	}
 	if (!kit_begin(request))
 		return kit_state(request);
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	program_start(&request->request);
+	kit_leave(outer);
 	kit_turn(request->kit);
 	return kit_state(request);
 }
@@ -218,6 +231,7 @@ static void
 resume_one(struct portico_request *inner)
 {
 	struct kit_request *request = kit_of(inner);
+	enum kit_place outer = kit_enter(KIT_PLACE_REQUEST);
 
 	list_remove(&inner->ready_link);
 	if (inner->wait.resume == end_again) {
@@ -229,6 +243,7 @@ resume_one(struct portico_request *inner)
 	} else {
 		program_resume(inner);
 	}
+	kit_leave(outer);
 }
 
 /* A piece of a file on its way through a filter. */
@@ -237,12 +252,15 @@ pump_one(struct kit *kit)
 {
 	struct offload_work *work =
 		LIST_FIRST(struct offload_work, link, &kit->pumps);
+	enum kit_place outer;
 
 	if (work == NULL)
 		return false;
 	list_remove(&work->link);
+	outer = kit_enter(KIT_PLACE_REQUEST);
 	work->work(work);
 	work->done(work);
+	kit_leave(outer);
 	return true;
 }
 

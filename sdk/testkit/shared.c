@@ -185,11 +185,14 @@ kit_shared_turn(void)
 		uint64_t now = watch->request == NULL ?
 				       watch->seen :
 				       shared_value(watch->counter);
+		enum kit_place outer;
 
 		if (now == watch->seen)
 			continue;
 		watch->seen = now;
+		outer = kit_enter(KIT_PLACE_REQUEST);
 		watch->function(watch->request, now, watch->arg);
+		kit_leave(outer);
 		return true;
 	}
 	return false;

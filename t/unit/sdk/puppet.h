@@ -24,6 +24,7 @@ static struct {
 					   struct portico_filter_stream *next);
 	enum portico_status (*worker_init)(struct portico_worker *worker,
 					   struct portico_error *err);
+	void (*worker_fini)(struct portico_worker *worker);
 	unsigned aborts, finis;
 	void (*on_abort)(struct portico_request *request);
 } puppet;
@@ -70,8 +71,9 @@ puppet_worker_init(struct portico_worker *worker, struct portico_error *err)
 static void
 puppet_worker_fini(struct portico_worker *worker)
 {
-	(void)worker;
 	puppet.finis++;
+	if (puppet.worker_fini != NULL)
+		puppet.worker_fini(worker);
 }
 
 static void
