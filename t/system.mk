@@ -105,6 +105,7 @@ SYSTEM_TESTS += \
 	t/listener/http1.t \
 	t/listener/log-trouble.t \
 	t/listener/lease-states.t \
+	t/listener/log-rotation.t \
 	t/listener/logs.t \
 	t/listener/malformed.t \
 	t/listener/proxy-protocol.t \

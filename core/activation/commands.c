@@ -426,6 +426,15 @@ on_listener_show(struct commands *commands, struct control_connection *client,
 }
 
 static void
+on_log_reopen(struct commands *commands, struct control_connection *client,
+	      const json_t *request)
+{
+	(void)request;
+	answer_with(commands, client, json_object(), "reopen", "figures", NULL,
+		    NULL);
+}
+
+static void
 on_listener_urls(struct commands *commands, struct control_connection *client,
 		 const json_t *request)
 {
@@ -551,6 +560,7 @@ static const struct {
 	{ "module-list", on_module_list },
 	{ "request-list", on_request_list },
 	{ "listener-show", on_listener_show },
+	{ "log-reopen", on_log_reopen },
 	{ "listener-urls", on_listener_urls },
 	{ "listener-connections", on_listener_connections },
 	{ "listener-counters", on_listener_counters },

@@ -199,6 +199,18 @@ show_counters(const json_t *answer)
 }
 
 void
+show_logs(const json_t *answer)
+{
+	static const char *const members[] = { "name", "state", "waiting",
+					       "lost", "file",	NULL };
+
+	print_rows("LOG STATE >WAITING/B >LOST FILE",
+		   json_object_get(json_object_get(answer, "figures"), "logs"),
+		   members);
+	show_silence(answer, "figures");
+}
+
+void
 show_timeouts(const json_t *answer)
 {
 	static const char *const members[] = { "name",

@@ -67,6 +67,8 @@ static const struct command commands[] = {
 	    "what the listener has counted: connections, sites, pools"),
 	ASK("listener timeouts", NULL, NULL, "listener-timeouts", show_timeouts,
 	    "how long and how slow a client may be, where sites differ too"),
+	ASK("log reopen", NULL, NULL, "log-reopen", show_logs,
+	    "open the logs anew, after somebody has moved them"),
 	ASK("reload", NULL, NULL, "reload", show_reload,
 	    "read the configuration again"),
 	{ .words = "upgrade listener",

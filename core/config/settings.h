@@ -29,6 +29,7 @@ struct config_problems;
 struct settings_access_log {
 	bool enabled;
 	const char *file; /* as configured: relative to log_directory */
+	struct settings_log_rotation rotation;
 	const enum settings_log_field *fields;
 	size_t field_count;
 };
@@ -36,6 +37,7 @@ struct settings_access_log {
 struct settings_error_log {
 	bool enabled;
 	const char *file;
+	struct settings_log_rotation rotation;
 };
 
 /* Of responses that the listener keeps. */

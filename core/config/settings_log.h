@@ -1,9 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The columns of the access log that can be configured.
+ * Logs: how their files change, and the columns of the access log.
  */
 #ifndef CORE_CONFIG_SETTINGS_LOG_H
 #define CORE_CONFIG_SETTINGS_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum settings_log_period {
+	SETTINGS_LOG_NEVER,
+	SETTINGS_LOG_HOURLY,
+	SETTINGS_LOG_DAILY,
+	SETTINGS_LOG_WEEKLY,
+	SETTINGS_LOG_MONTHLY,
+};
+
+/* When a log goes on in another file, and which older ones stay. */
+struct settings_log_rotation {
+	enum settings_log_period period;
+	uint64_t truncate_size; /* bytes; 0: no limit */
+	bool local; /* time of day; else UTC */
+	uint32_t keep_files; /* 0: all */
+	uint64_t keep_for; /* ns; 0: for ever */
+};
 
 /* One column of the access log, in the order of the file. */
 enum settings_log_field {

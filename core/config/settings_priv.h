@@ -11,15 +11,25 @@
 #include "core/config/config.h"
 #include "core/config/settings.h"
 
+struct raw_log_rotation {
+	int period;
+	uint64_t truncate_size;
+	bool local;
+	uint32_t keep_files;
+	uint64_t keep_for;
+};
+
 struct raw_access_log {
 	bool enabled;
 	const char *file;
+	struct raw_log_rotation rotation;
 	struct config_strings fields;
 };
 
 struct raw_error_log {
 	bool enabled;
 	const char *file;
+	struct raw_log_rotation rotation;
 };
 
 struct raw_site_limits {
@@ -178,6 +188,7 @@ struct raw_root {
 };
 
 extern const struct config_table settings_root_table;
+extern const char *const settings_log_periods[];
 extern const struct config_table settings_recycling_table;
 
 /* Directories used when the file names none. */

@@ -127,6 +127,18 @@ resolve_log_fields(struct settings_resolver *resolver,
 	log->fields = fields;
 }
 
+static struct settings_log_rotation
+rotation_of(const struct raw_log_rotation *raw)
+{
+	return (struct settings_log_rotation){
+		.period = (enum settings_log_period)raw->period,
+		.truncate_size = raw->truncate_size,
+		.local = raw->local,
+		.keep_files = raw->keep_files,
+		.keep_for = raw->keep_for,
+	};
+}
+
 static void
 resolve_listener(struct settings_resolver *resolver)
 {
@@ -141,9 +153,13 @@ resolve_listener(struct settings_resolver *resolver)
 		.shutdown_time_limit = raw->shutdown_time_limit,
 		.backlog = raw->backlog,
 		.access_log = { .enabled = raw->access_log.enabled,
-				.file = raw->access_log.file },
+				.file = raw->access_log.file,
+				.rotation = rotation_of(
+					&raw->access_log.rotation) },
 		.error_log = { .enabled = raw->error_log.enabled,
-			       .file = raw->error_log.file },
+			       .file = raw->error_log.file,
+			       .rotation =
+				       rotation_of(&raw->error_log.rotation) },
 		.cache = { .size = raw->cache.size,
 			   .entry_size = raw->cache.entry_size },
 	};

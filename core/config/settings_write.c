@@ -75,10 +75,21 @@ write_site_limits(const struct settings_site_limits *limits)
 	return json;
 }
 
+static void
+write_rotation(json_t *json, const struct settings_log_rotation *rotation)
+{
+	put_text(json, "period", settings_log_periods[rotation->period]);
+	put_number(json, "truncateSize", rotation->truncate_size);
+	json_object_set_new(json, "localTimeRollover",
+			    json_boolean(rotation->local));
+	put_number(json, "keepFiles", rotation->keep_files);
+	settings_put_duration(json, "keepFor", rotation->keep_for);
+}
+
 static json_t *
 write_listener(const struct settings_listener *listener)
 {
-	json_t *json = json_object(), *fields = json_array();
+	json_t *json = json_object(), *fields = json_array(), *log;
 
 	put_number(json, "threads", listener->threads);
 	write_limits(json, &listener->limits);
@@ -92,15 +103,15 @@ write_listener(const struct settings_listener *listener)
 		json_array_append_new(fields,
 				      json_string(settings_log_field_name(
 					      listener->access_log.fields[i])));
-	json_object_set_new(json, "accessLog",
-			    json_pack("{s:b, s:s, s:o}", "enabled",
-				      listener->access_log.enabled, "file",
-				      listener->access_log.file, "fields",
-				      fields));
-	json_object_set_new(json, "errorLog",
-			    json_pack("{s:b, s:s}", "enabled",
-				      listener->error_log.enabled, "file",
-				      listener->error_log.file));
+	log = json_pack("{s:b, s:s, s:o}", "enabled",
+			listener->access_log.enabled, "file",
+			listener->access_log.file, "fields", fields);
+	write_rotation(log, &listener->access_log.rotation);
+	json_object_set_new(json, "accessLog", log);
+	log = json_pack("{s:b, s:s}", "enabled", listener->error_log.enabled,
+			"file", listener->error_log.file);
+	write_rotation(log, &listener->error_log.rotation);
+	json_object_set_new(json, "errorLog", log);
 	json_object_set_new(json, "cache",
 			    json_pack("{s:I, s:I}", "size",
 				      (json_int_t)listener->cache.size,

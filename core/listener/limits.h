@@ -120,6 +120,8 @@
 #define LOG_LINE_MAX 16384
 /* Waiting for a slow or full disk; what is beyond is dropped and counted. */
 #define LOG_BACKLOG_BYTES (16 * 1024 * 1024)
+/* A log that could not be renamed goes on under its name for so long. */
+#define LOG_ROTATE_RETRY_SECONDS 60
 /* After a failure, until the next try; for a reader that is slow. */
 #define LOG_RETRY_MS 1000
 #define LOG_RETRY_SOON_MS 50

@@ -199,6 +199,8 @@ set_logs(struct listener *listener, const struct settings *settings)
 	struct log_text text = { fields, fields + sizeof(fields) - 1 };
 	struct log_writer **logs = listener->logs;
 
+	log_writer_set_rotation(logs[LISTENER_LOG_ACCESS], &access->rotation);
+	log_writer_set_rotation(logs[LISTENER_LOG_ERROR], &error->rotation);
 	access_log_fields(&text, access->fields, access->field_count);
 	*text.at = '\0';
 	snprintf(path, sizeof(path), "%s%s%s",

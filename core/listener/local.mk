@@ -40,6 +40,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/log_buffer.h \
 	core/listener/log_text.c \
 	core/listener/log_text.h \
+	core/listener/log_rotation.c \
+	core/listener/log_rotation.h \
 	core/listener/log_writer.c \
 	core/listener/log_writer.h \
 	core/listener/loop.c \
@@ -152,6 +154,9 @@ t_unit_listener_tunnel_t_LDADD = t/unit/listener/libstage.la \
 UNIT_TESTS += t/unit/listener/error_page-t
 t_unit_listener_error_page_t_SOURCES = t/unit/listener/error_page-t.c
 t_unit_listener_error_page_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/log_rotation-t
+t_unit_listener_log_rotation_t_SOURCES = t/unit/listener/log_rotation-t.c
+t_unit_listener_log_rotation_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/log_writer-t
 t_unit_listener_log_writer_t_SOURCES = t/unit/listener/log_writer-t.c
 t_unit_listener_log_writer_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)

@@ -23,14 +23,19 @@
 #include "core/base/memory.h"
 #include "core/listener/limits.h"
 #include "core/listener/log_buffer.h"
+#include "core/listener/log_rotation.h"
 
 #define LOG_WRITER_MAGIC 0x10391e71u
 
 /* What a job works on; the main thread leaves it alone meanwhile. */
 struct log_job {
-	bool opens; /* else it writes */
-	char *path; /* to be opened; or, if not NULL, that `fd` has to be */
+	bool opens, rotates; /* else it writes */
+	char *path; /* to be opened, to be renamed; or, if not NULL, that `fd`
+		       has to be */
 	int fd;
+	struct settings_log_rotation rotation;
+	time_t begun, now;
+	uint64_t size; /* of what was opened */
 	const char *data;
 	size_t length, done; /* bytes */
 	int os_error;
@@ -50,6 +55,11 @@ struct log_writer {
 	uv_timer_t retry; /* active: nothing is tried before */
 	const char *name;
 	char *path, *fields; /* NULL: none */
+	struct settings_log_rotation rotation;
+	time_t (*now)(void);
+	time_t begun; /* `fd` has lines of that time */
+	uint64_t size; /* of `fd`, bytes */
+	time_t rotate_after; /* renaming failed; not tried before */
 	int fd; /* -1: to be opened */
 	bool busy; /* `job` is with the thread pool */
 	bool stale; /* since it began the file has become another */
@@ -79,6 +89,12 @@ on_retry(uv_timer_t *timer)
 	next(writer);
 }
 
+static time_t
+real_time(void)
+{
+	return time(NULL);
+}
+
 struct log_writer *
 log_writer_new(uv_loop_t *uv, const char *name)
 {
@@ -88,6 +104,7 @@ log_writer_new(uv_loop_t *uv, const char *name)
 	writer->uv = uv;
 	writer->name = name;
 	writer->fd = -1;
+	writer->now = real_time;
 	writer->work.data = writer;
 	uv_timer_init(uv, &writer->retry);
 	writer->retry.data = writer;
@@ -323,6 +340,18 @@ is_moved(const struct log_job *job)
 	       here.st_dev != there.st_dev || here.st_ino != there.st_ino;
 }
 
+/* What the file has already, from another process. */
+static void
+note_state(struct log_job *job)
+{
+	struct stat status;
+
+	if (fstat(job->fd, &status) != 0 || status.st_size <= 0)
+		return;
+	job->size = (uint64_t)status.st_size;
+	job->begun = status.st_mtime;
+}
+
 /* On a thread of the pool. */
 static void
 run_job(uv_work_t *work)
@@ -338,6 +367,13 @@ run_job(uv_work_t *work)
 			       0640);
 		if (job->fd < 0)
 			job->os_error = errno;
+		else
+			note_state(job);
+		return;
+	}
+	if (job->rotates) {
+		job->os_error = log_rotation_do(&job->rotation, job->path,
+						job->begun, job->now);
 		return;
 	}
 	if (job->path != NULL && is_moved(job)) {
@@ -367,10 +403,26 @@ on_opened(struct log_writer *writer)
 		return;
 	}
 	writer->fd = job->fd;
+	writer->size = job->size;
+	writer->begun = job->begun;
 	if (job->os_error != 0)
 		failed(writer, job->os_error);
 	else
 		prepend_head(writer);
+}
+
+/* The name is free, or stays as it is for a while. */
+static void
+on_rotated(struct log_writer *writer)
+{
+	const struct log_job *job = &writer->job;
+
+	if (job->os_error == 0)
+		return;
+	writer->rotate_after = job->now + LOG_ROTATE_RETRY_SECONDS;
+	log_warn(2037, NULL, "the %s %s cannot be renamed, and goes on: %s",
+		 writer->name, writer->path == NULL ? "" : writer->path,
+		 strerror(job->os_error));
 }
 
 static void
@@ -384,6 +436,7 @@ on_written(struct log_writer *writer)
 		return;
 	}
 	writer->offset += job->done;
+	writer->size += job->done;
 	if (writer->offset == writer->first->length)
 		drop_first(writer);
 	if (writer->stale)
@@ -405,10 +458,22 @@ on_job_done(uv_work_t *work, int status)
 	MEM_FREE(writer->job.path);
 	if (writer->job.opens)
 		on_opened(writer);
+	else if (writer->job.rotates)
+		on_rotated(writer);
 	else
 		on_written(writer);
 	writer->stale = false;
 	next(writer);
+}
+
+/* Whether what waits is for another file. */
+static bool
+is_over(const struct log_writer *writer, time_t now)
+{
+	return writer->offset == 0 && writer->os_error == 0 &&
+	       !writer->ending && now >= writer->rotate_after &&
+	       log_rotation_is_due(&writer->rotation, writer->begun,
+				   writer->size, writer->first->length, now);
 }
 
 /* Begin the next job, if there is something to do and nothing against it. */
@@ -416,6 +481,7 @@ static void
 next(struct log_writer *writer)
 {
 	struct log_job *job = &writer->job;
+	time_t now;
 
 	if (writer->busy || uv_is_active((uv_handle_t *)&writer->retry) ||
 	    (writer->ending && writer->os_error != 0))
@@ -424,7 +490,19 @@ next(struct log_writer *writer)
 		drop_first(writer);
 	if (writer->path == NULL || (writer->fd >= 0 && writer->first == NULL))
 		return;
-	*job = (struct log_job){ .fd = writer->fd, .opens = writer->fd < 0 };
+	now = writer->now();
+	*job = (struct log_job){ .fd = writer->fd,
+				 .opens = writer->fd < 0,
+				 .rotation = writer->rotation,
+				 .begun = writer->begun,
+				 .now = now };
+	if (job->opens) {
+		job->begun = now;
+	} else if (is_over(writer, now)) {
+		io_close(&writer->fd);
+		job->fd = -1;
+		job->rotates = true;
+	}
 	if (writer->fd < 0 || writer->os_error != 0)
 		job->path = mem_strdup(writer->path);
 	if (writer->fd >= 0) {
@@ -458,6 +536,36 @@ log_writer_set_file(struct log_writer *writer, const char *path,
 	writer->os_error = 0;
 	writer->told = 0;
 	writer->say_end = false;
+	uv_timer_stop(&writer->retry);
+	if (writer->busy)
+		writer->stale = true;
+	else
+		reopen_later(writer, false);
+	next(writer);
+}
+
+void
+log_writer_set_rotation(struct log_writer *writer,
+			const struct settings_log_rotation *rotation)
+{
+	CHECK(writer, LOG_WRITER_MAGIC);
+	writer->rotation = *rotation;
+	writer->rotate_after = 0;
+}
+
+void
+log_writer_set_clock(struct log_writer *writer, time_t (*now)(void))
+{
+	CHECK(writer, LOG_WRITER_MAGIC);
+	writer->now = now;
+}
+
+void
+log_writer_reopen(struct log_writer *writer)
+{
+	CHECK(writer, LOG_WRITER_MAGIC);
+	if (writer->path == NULL)
+		return;
 	uv_timer_stop(&writer->retry);
 	if (writer->busy)
 		writer->stale = true;

@@ -7,6 +7,9 @@
  * every second.  Lines wait meanwhile in a bounded backlog; what does not fit
  * is dropped and counted, and a #Remark in the file tells how many are missing
  * when it goes on.  The log says when trouble begins and when it is over.
+ *
+ * A file that is over (log_rotation.h) is renamed there, too, and the next one
+ * opened.
  */
 #ifndef CORE_LISTENER_LOG_WRITER_H
 #define CORE_LISTENER_LOG_WRITER_H
@@ -14,7 +17,10 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <uv.h>
+
+#include "core/config/settings_log.h"
 
 struct log_chunk;
 struct log_writer;
@@ -28,6 +34,16 @@ struct log_writer *log_writer_new(uv_loop_t *uv, const char *name);
  */
 void log_writer_set_file(struct log_writer *writer, const char *path,
 			 const char *fields);
+
+/* When the file gives way to another, from now on.  Copied. */
+void log_writer_set_rotation(struct log_writer *writer,
+			     const struct settings_log_rotation *rotation);
+
+/* Goes on with whatever has the file's name then: somebody has moved it. */
+void log_writer_reopen(struct log_writer *writer);
+
+/* For tests: the time of day by another clock. */
+void log_writer_set_clock(struct log_writer *writer, time_t (*now)(void));
 
 /* OWNERSHIP: takes the chunk. */
 void log_writer_add(struct log_writer *writer, struct log_chunk *chunk);

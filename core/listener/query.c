@@ -419,6 +419,13 @@ query_start(struct listener *listener, uint32_t id, const char *what)
 	struct query *query;
 
 	CHECK(listener, LISTENER_MAGIC);
+	if (strcmp(what, "reopen") == 0) {
+		for (unsigned i = 0; i < LISTENER_LOGS; i++)
+			log_writer_reopen(listener->logs[i]);
+		answer(listener, id,
+		       json_pack("{s:o}", "logs", describe_logs(listener)));
+		return;
+	}
 	if (strcmp(what, "routes") == 0) {
 		answer(listener, id, query_describe_routes(listener));
 		return;

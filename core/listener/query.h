@@ -18,7 +18,7 @@ struct listener;
 struct listener_site;
 struct site_counters;
 
-/* What: requests; routes; clients: connections; sites; listener: counters and
+/* What: requests; routes; reopen: the logs are opened anew; clients: connections; sites; listener: counters and
  * what the process has open; anything else: counters. */
 void query_start(struct listener *listener, uint32_t id, const char *what);
 
