@@ -34,6 +34,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/testkit.h \
 	sdk/include/portico/testkit_background.h \
 	sdk/include/portico/testkit_client.h \
+	sdk/include/portico/testkit_metric.h \
 	sdk/include/portico/global.h \
 	sdk/include/portico/metric.h \
 	sdk/include/portico/change.h \

@@ -10,6 +10,7 @@
 
 extern const struct portico_host_background kit_host_background;
 extern const struct portico_host_client kit_host_client;
+extern const struct portico_host_metric kit_host_metric;
 extern const struct portico_host_shared kit_host_shared;
 extern const struct portico_host_trailer kit_host_trailer;
 

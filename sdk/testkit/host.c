@@ -651,6 +651,6 @@ const struct portico_host worker_host = {
 	.resolve = &kit_host_resolve.table,
 	.regex = &worker_host_regex,
 	.tunnel = &kit_host_tunnel.table,
-	.metric = &kit_host_metric.table,
+	.metric = &kit_host_metric,
 	.cache = &kit_host_cache.table,
 };

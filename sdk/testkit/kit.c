@@ -294,6 +294,7 @@ load(struct kit *kit, struct portico_error *err)
 	outer = kit_enter(KIT_PLACE_MAIN);
 	status = worker_start_modules(kit->worker, err);
 	kit_leave(outer);
+	kit->opened = true;
 	return status;
 }
 

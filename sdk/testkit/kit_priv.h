@@ -68,6 +68,7 @@ struct kit {
 	struct list due; /* of struct kit_due, the first one first */
 	struct list pumps; /* of struct offload_work: files through filters */
 	struct list descriptors, files;
+	bool opened; /* the modules have started: requests may run */
 	pthread_t loop; /* the thread that called kit_open */
 	pthread_mutex_t mutex; /* for texts, files, descriptors */
 	uint64_t now; /* virtual, ns */

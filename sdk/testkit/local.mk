@@ -25,6 +25,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/kit.c \
 	sdk/testkit/kit_priv.h \
 	sdk/testkit/look.c \
+	sdk/testkit/metric.c \
 	sdk/testkit/missing.c \
 	sdk/testkit/missing.h \
 	sdk/testkit/out.c \
@@ -99,6 +100,9 @@ t_unit_sdk_testkit_background_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_client-t
 t_unit_sdk_testkit_client_t_SOURCES = t/unit/sdk/testkit_client-t.c
 t_unit_sdk_testkit_client_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_metric-t
+t_unit_sdk_testkit_metric_t_SOURCES = t/unit/sdk/testkit_metric-t.c
+t_unit_sdk_testkit_metric_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_world-t
 t_unit_sdk_testkit_world_t_SOURCES = t/unit/sdk/testkit_world-t.c
 t_unit_sdk_testkit_world_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

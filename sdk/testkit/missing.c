@@ -43,7 +43,6 @@ MISSING(change)
 MISSING(process)
 MISSING(resolve)
 MISSING(tunnel)
-MISSING(metric)
 MISSING(cache)
 
 void
@@ -55,6 +54,5 @@ kit_missing_fill(void)
 	FILL(process);
 	FILL(resolve);
 	FILL(tunnel);
-	FILL(metric);
 	FILL(cache);
 }

@@ -20,7 +20,6 @@ MISSING_TABLE(change);
 MISSING_TABLE(process);
 MISSING_TABLE(resolve);
 MISSING_TABLE(tunnel);
-MISSING_TABLE(metric);
 MISSING_TABLE(cache);
 
 /* Once, before the first module is loaded. */

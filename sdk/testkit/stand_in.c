@@ -71,7 +71,10 @@ loop_scratch(struct worker_loop *loop)
 struct worker_loop *
 loop_current(void)
 {
-	return kit_offloaded > 0 ? NULL : &kit_now->worker->loops[0];
+	return kit_offloaded > 0 ||
+			       !pthread_equal(pthread_self(), kit_now->loop) ?
+		       NULL :
+		       &kit_now->worker->loops[0];
 }
 
 /* For the worker's own log lines, which a kit has none of. */
