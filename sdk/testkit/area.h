@@ -9,6 +9,7 @@
 #include <portico/portico.h>
 
 extern const struct portico_host_background kit_host_background;
+extern const struct portico_host_child kit_host_child;
 extern const struct portico_host_client kit_host_client;
 extern const struct portico_host_metric kit_host_metric;
 extern const struct portico_host_shared kit_host_shared;
@@ -21,6 +22,7 @@ bool kit_shared_turn(void);
 void kit_background_stop(void);
 /* At kit_close: what is left of it. */
 void kit_background_close(void);
+void kit_child_close(void);
 void kit_client_close(void);
 void kit_shared_close(void);
 

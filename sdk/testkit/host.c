@@ -640,7 +640,7 @@ const struct portico_host worker_host = {
 	.request_rewrite = guarded_request_rewrite,
 	.request_rewrites = guarded_request_rewrites,
 
-	.child = &kit_host_child.table,
+	.child = &kit_host_child,
 	.global = &kit_host_global.table,
 	.change = &kit_host_change.table,
 	.process = &kit_host_process.table,

@@ -116,6 +116,7 @@ struct kit_request {
 	char *raw; /* head of kit_request_head, or NULL */
 	struct buffer fields; /* lines of the head */
 	struct http_address client;
+	unsigned child_depth; /* 0: it is none */
 	int64_t body_length; /* -2: no body */
 	char *user, *user_type;
 	void *head; /* struct http_request_head */

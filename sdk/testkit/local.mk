@@ -13,6 +13,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/async.c \
 	sdk/testkit/background.c \
 	sdk/testkit/body.c \
+	sdk/testkit/child.c \
 	sdk/testkit/client.c \
 	sdk/testkit/clock.c \
 	sdk/testkit/clock.h \
@@ -38,6 +39,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/base/arena.c \
 	core/worker/application.c \
 	core/worker/calls.c \
+	core/worker/child_head.c \
 	core/worker/fields.c \
 	core/worker/file.c \
 	core/worker/host_event.c \
@@ -97,6 +99,9 @@ t_unit_sdk_testkit_areas_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_background-t
 t_unit_sdk_testkit_background_t_SOURCES = t/unit/sdk/testkit_background-t.c
 t_unit_sdk_testkit_background_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_child-t
+t_unit_sdk_testkit_child_t_SOURCES = t/unit/sdk/testkit_child-t.c
+t_unit_sdk_testkit_child_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_client-t
 t_unit_sdk_testkit_client_t_SOURCES = t/unit/sdk/testkit_client-t.c
 t_unit_sdk_testkit_client_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

@@ -37,7 +37,6 @@ fill(missing_fn **functions, size_t count, missing_fn *function, uint32_t *size)
 	*size = (uint32_t)(count * sizeof(*functions));
 }
 
-MISSING(child)
 MISSING(global)
 MISSING(change)
 MISSING(process)
@@ -48,7 +47,6 @@ MISSING(cache)
 void
 kit_missing_fill(void)
 {
-	FILL(child);
 	FILL(global);
 	FILL(change);
 	FILL(process);

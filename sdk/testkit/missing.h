@@ -14,7 +14,6 @@
 				 sizeof(void (*)(void))])(void);               \
 	} kit_host_##area
 
-MISSING_TABLE(child);
 MISSING_TABLE(global);
 MISSING_TABLE(change);
 MISSING_TABLE(process);

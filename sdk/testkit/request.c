@@ -285,7 +285,7 @@ static const char *const waits[] = {
 	[WAIT_OFFLOAD] = "offloaded work (kit_work)",
 	[WAIT_BODY] = "more of the body (kit_body, kit_body_end)",
 	[WAIT_RESPONSE] = "room in the response (kit_window)",
-	[WAIT_CHILD] = "a child request",
+	[WAIT_CHILD] = "a child request (kit_child_answer)",
 	[WAIT_SERVICE] = "an HTTP call (kit_call_answer)",
 };
 

@@ -221,6 +221,7 @@ kit_state(const struct kit_request *request)
 	case WAIT_SERVICE:
 		return KIT_SERVICE;
 	case WAIT_CHILD:
+		return KIT_CHILD;
 	case WAIT_TUNNEL:
 		break;
 	}

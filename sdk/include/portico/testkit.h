@@ -133,6 +133,7 @@ enum kit_state {
 	KIT_BODY, /* portico_body_wait */
 	KIT_ROOM, /* portico_response_wait, or the end of the response */
 	KIT_SERVICE, /* an HTTP call (testkit_client.h) */
+	KIT_CHILD, /* a child request (testkit_child.h) */
 	KIT_ENDED,
 };
 /* Now. */

@@ -21,9 +21,11 @@ extern "C" {
 /* Value of a counter or gauge.  Since 1.0. */
 int64_t kit_metric(const struct kit *kit, const char *name);
 
-/* Of a histogram: how many values, their sum, the greatest one. */
+/* Of a histogram: how many values. */
 uint64_t kit_metric_count(const struct kit *kit, const char *name);
+/* Their sum. */
 uint64_t kit_metric_sum(const struct kit *kit, const char *name);
+/* The greatest one; 0: there is none. */
 uint64_t kit_metric_max(const struct kit *kit, const char *name);
 /* Values that fell into the same bucket as `value` would. */
 uint64_t kit_metric_bucket(const struct kit *kit, const char *name,

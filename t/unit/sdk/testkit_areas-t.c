@@ -137,9 +137,10 @@ trailers(void **state)
 }
 
 static enum portico_verdict
-ask_depth(struct portico_request *request)
+deny(struct portico_request *request)
 {
-	return portico_child_depth(request) == 0 ? PORTICO_NEXT : PORTICO_DONE;
+	portico_cache_deny(request);
+	return PORTICO_NEXT;
 }
 
 static void
@@ -148,7 +149,7 @@ use_what_is_missing(void)
 	struct kit *loud = kit_open(
 		&(struct kit_options){ .entry = portico_module_entry }, NULL);
 
-	puppet.begin = ask_depth;
+	puppet.begin = deny;
 	kit_run(kit_request(loud, "GET", "/x"));
 }
 
@@ -162,7 +163,7 @@ missing_area(void **state)
 	assert_clean();
 	status = unit_run_child(use_what_is_missing, text, sizeof(text));
 	assert_true(WIFSIGNALED(status));
-	assert_non_null(strstr(text, "the test kit has no child yet"));
+	assert_non_null(strstr(text, "the test kit has no cache yet"));
 }
 
 #define KIT_TEST(name)                                                         \
