@@ -36,6 +36,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/testkit_child.h \
 	sdk/include/portico/testkit_client.h \
 	sdk/include/portico/testkit_metric.h \
+	sdk/include/portico/testkit_tunnel.h \
 	sdk/include/portico/global.h \
 	sdk/include/portico/metric.h \
 	sdk/include/portico/change.h \

@@ -14,6 +14,7 @@ extern const struct portico_host_client kit_host_client;
 extern const struct portico_host_metric kit_host_metric;
 extern const struct portico_host_shared kit_host_shared;
 extern const struct portico_host_trailer kit_host_trailer;
+extern const struct portico_host_tunnel kit_host_tunnel;
 
 /* Something is told; false: there is no news. */
 bool kit_client_turn(void);

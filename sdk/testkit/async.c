@@ -8,6 +8,7 @@
 #include "core/worker/host_priv.h"
 #include "core/worker/offload.h"
 #include "core/worker/service.h"
+#include "core/worker/tunnel.h"
 #include "sdk/testkit/clock.h"
 #include "sdk/testkit/guard.h"
 
@@ -30,6 +31,8 @@ wait_begin(struct portico_request *request, enum wait_kind kind,
 	request->wait.resume = resume;
 	request->wait.self = request->current;
 	request->wait.arg = arg;
+	if (request->response.tunnel)
+		tunnel_flush(request);
 	return PORTICO_OK;
 }
 

@@ -25,7 +25,9 @@ arrive(struct kit_request *request, const void *data, size_t length)
 		return;
 	if (request->body_length == -2 && !request->started)
 		request->body_length = -1;
-	if (inner->body.complete)
+	if (inner->response.tunnel)
+		kit_fail("kit_body: it is a tunnel (kit_tunnel_send)");
+	else if (inner->body.complete)
 		kit_fail("kit_body: the body has ended already");
 	if (length > 0) {
 		kit_piece_add(&request->chunks, data, length);
@@ -131,7 +133,7 @@ body_read(struct portico_request *inner, struct portico_slice *chunk_r)
 	body->count--;
 	*chunk_r = (struct portico_slice){ request->lent->data,
 					   request->lent->length };
-	if (inner->application->reads_entity &&
+	if (inner->application->reads_entity && !inner->response.tunnel &&
 	    program_notify(inner, PIPELINE_STAGE_READ_ENTITY) == PORTICO_ERROR)
 		return PORTICO_ABORTED;
 	return PORTICO_OK;

@@ -650,7 +650,7 @@ const struct portico_host worker_host = {
 	.shared = &kit_host_shared,
 	.resolve = &kit_host_resolve.table,
 	.regex = &worker_host_regex,
-	.tunnel = &kit_host_tunnel.table,
+	.tunnel = &kit_host_tunnel,
 	.metric = &kit_host_metric,
 	.cache = &kit_host_cache.table,
 };

@@ -132,6 +132,7 @@ struct kit_request {
 	struct list answer_pieces;
 
 	struct kit_single single;
+	struct kit_tunnel *tunnel; /* tunnel.c; NULL: nothing of one */
 	struct list work; /* struct kit_work, at most one */
 
 	/* what has left */
@@ -210,6 +211,8 @@ void kit_token_cancel(const struct portico_request *request);
 enum portico_status kit_token_complete(struct portico_token token);
 /* The one that it waits for; value 0: none. */
 struct portico_token kit_token_of(const struct portico_request *request);
+/* The one of its tunnel that was not completed; value 0: none. */
+struct portico_token kit_tunnel_token_of(const struct portico_request *request);
 
 /* ---- faults.c -------------------------------------------------------------------- */
 

@@ -36,6 +36,8 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/shared.c \
 	sdk/testkit/token.c \
 	sdk/testkit/trailer.c \
+	sdk/testkit/tunnel.c \
+	sdk/testkit/tunnel.h \
 	core/base/arena.c \
 	core/worker/application.c \
 	core/worker/calls.c \
@@ -58,6 +60,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/worker/response_filter.c \
 	core/worker/response_front.c \
 	core/worker/rewrite.c \
+	core/worker/tunnel.c \
 	core/worker/worker.c
 
 TESTKIT_PARTS = core/worker/libmodule.la core/http/libhttp.la \
@@ -108,6 +111,9 @@ t_unit_sdk_testkit_client_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_metric-t
 t_unit_sdk_testkit_metric_t_SOURCES = t/unit/sdk/testkit_metric-t.c
 t_unit_sdk_testkit_metric_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_tunnel-t
+t_unit_sdk_testkit_tunnel_t_SOURCES = t/unit/sdk/testkit_tunnel-t.c
+t_unit_sdk_testkit_tunnel_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_world-t
 t_unit_sdk_testkit_world_t_SOURCES = t/unit/sdk/testkit_world-t.c
 t_unit_sdk_testkit_world_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

@@ -41,7 +41,6 @@ MISSING(global)
 MISSING(change)
 MISSING(process)
 MISSING(resolve)
-MISSING(tunnel)
 MISSING(cache)
 
 void
@@ -51,6 +50,5 @@ kit_missing_fill(void)
 	FILL(change);
 	FILL(process);
 	FILL(resolve);
-	FILL(tunnel);
 	FILL(cache);
 }

@@ -11,6 +11,7 @@
 #include "core/worker/file.h"
 #include "core/worker/host_priv.h"
 #include "sdk/testkit/kit_priv.h"
+#include "sdk/testkit/tunnel.h"
 
 #define STAGE_BYTES 65536u
 
@@ -96,6 +97,8 @@ out_push(struct portico_request *inner, bool last)
 	if (response->data != NULL)
 		buffer_append(&kit_of(inner)->sent, response->data,
 			      response->used);
+	if (response->tunnel && response->used > 0)
+		kit_tunnel_sent(kit_of(inner));
 	stage_forget(inner);
 	(void)last;
 	return PORTICO_OK;

@@ -17,6 +17,7 @@
 #include "core/worker/host_priv.h"
 #include "core/worker/program.h"
 #include "sdk/testkit/guard.h"
+#include "sdk/testkit/tunnel.h"
 
 /* ---- building --------------------------------------------------------------------- */
 
@@ -287,6 +288,7 @@ static const char *const waits[] = {
 	[WAIT_RESPONSE] = "room in the response (kit_window)",
 	[WAIT_CHILD] = "a child request (kit_child_answer)",
 	[WAIT_SERVICE] = "an HTTP call (kit_call_answer)",
+	[WAIT_TUNNEL] = "its client (kit_tunnel_end, kit_abort)",
 };
 
 void
@@ -329,6 +331,7 @@ kit_request_release(struct kit_request *request)
 	mem_free(request->user_type);
 	mem_free(request->head);
 	kit_texts_free(&request->texts);
+	kit_tunnel_release(request);
 	request->magic = 0;
 	mem_free(request);
 }
@@ -391,7 +394,8 @@ request_abort(struct portico_request *request)
 			request_tell_abort(request, pipeline->modules[i]);
 	services_abort(request);
 	if (request->wait.kind == WAIT_BODY ||
-	    request->wait.kind == WAIT_RESPONSE)
+	    request->wait.kind == WAIT_RESPONSE ||
+	    request->wait.kind == WAIT_TUNNEL)
 		request_ready(request);
 }
 
@@ -467,6 +471,7 @@ request_end(struct portico_request *inner)
 	timers_stop_all(inner);
 	watches_stop_all(inner);
 	kit_work_drop(request);
+	kit_tunnel_over(request);
 	services_end(inner);
 	remember(request);
 	response_fini(inner);

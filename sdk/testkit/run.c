@@ -223,7 +223,7 @@ kit_state(const struct kit_request *request)
 	case WAIT_CHILD:
 		return KIT_CHILD;
 	case WAIT_TUNNEL:
-		break;
+		return KIT_TUNNEL;
 	}
 	return KIT_OPEN;
 }

@@ -11,7 +11,6 @@
 #include "core/worker/shared.h"
 #include "core/worker/token.h"
 #include "core/worker/watchdog.h"
-#include "core/worker/tunnel.h"
 #include "sdk/testkit/kit_priv.h"
 
 _Thread_local unsigned kit_offloaded;
@@ -211,21 +210,5 @@ uint32_t
 channel_files(const struct channel *channel)
 {
 	(void)channel;
-	UNREACHABLE();
-}
-
-/* ---- tunnels: the kit has none yet ----------------------------------------------------- */
-
-void
-tunnel_look(struct portico_request *request)
-{
-	(void)request;
-	UNREACHABLE();
-}
-
-void
-tunnel_window(struct portico_request *request)
-{
-	(void)request;
 	UNREACHABLE();
 }

@@ -7,12 +7,15 @@
  */
 #include <time.h>
 
+#include "core/worker/token.h"
+#include "core/worker/tunnel.h"
 #include "sdk/testkit/kit_priv.h"
 
 struct token {
 	struct portico_request *request; /* NULL: void */
 	bool completed;
 	bool collected;
+	bool tunnel; /* portico_tunnel_token */
 	char *line; /* of its request, for sentences */
 };
 
@@ -32,8 +35,8 @@ kit_tokens_reset(void)
 	pthread_mutex_unlock(&mutex);
 }
 
-struct portico_token
-kit_token_make(struct portico_request *request)
+static struct portico_token
+make(struct portico_request *request, bool tunnel)
 {
 	struct portico_token made;
 
@@ -41,6 +44,7 @@ kit_token_make(struct portico_request *request)
 	tokens = mem_realloc(tokens, (token_count + 1) * sizeof(*tokens));
 	tokens[token_count++] = (struct token){
 		.request = request,
+		.tunnel = tunnel,
 		.line = mem_strdup(kit_of(request)->line),
 	};
 	made.value = token_count;
@@ -48,12 +52,18 @@ kit_token_make(struct portico_request *request)
 	return made;
 }
 
+struct portico_token
+kit_token_make(struct portico_request *request)
+{
+	return make(request, false);
+}
+
 void
 kit_token_cancel(const struct portico_request *request)
 {
 	pthread_mutex_lock(&mutex);
 	for (size_t i = 0; i < token_count; i++)
-		if (tokens[i].request == request)
+		if (tokens[i].request == request && !tokens[i].tunnel)
 			tokens[i].request = NULL;
 	pthread_mutex_unlock(&mutex);
 }
@@ -65,11 +75,49 @@ kit_token_of(const struct portico_request *request)
 
 	pthread_mutex_lock(&mutex);
 	for (size_t i = 0; i < token_count; i++)
-		if (tokens[i].request == request && !tokens[i].collected)
+		if (tokens[i].request == request && !tokens[i].collected &&
+		    !tokens[i].tunnel)
 			found.value = i + 1;
 	pthread_mutex_unlock(&mutex);
 	return found;
 }
+
+struct portico_token
+kit_tunnel_token_of(const struct portico_request *request)
+{
+	struct portico_token found = { 0 };
+
+	pthread_mutex_lock(&mutex);
+	for (size_t i = 0; i < token_count; i++)
+		if (tokens[i].request == request && tokens[i].tunnel &&
+		    !tokens[i].completed)
+			found.value = i + 1;
+	pthread_mutex_unlock(&mutex);
+	return found;
+}
+
+/* ---- what the worker's tunnels look for: slots are numbers, from 0 ---------------- */
+
+enum portico_status
+token_new(struct token_table *table, struct portico_request *request,
+	  struct portico_token *token_r, uint32_t *slot_r)
+{
+	(void)table;
+	*token_r = make(request, true);
+	*slot_r = (uint32_t)(token_r->value - 1);
+	return PORTICO_OK;
+}
+
+void
+token_cancel(struct token_table *table, uint32_t slot)
+{
+	(void)table;
+	pthread_mutex_lock(&mutex);
+	tokens[slot].request = NULL;
+	pthread_mutex_unlock(&mutex);
+}
+
+/* ---- completing -------------------------------------------------------------------- */
 
 /* What is wrong with it; NULL: it counts. */
 static const char *
@@ -91,6 +139,48 @@ complete(uint64_t value, char *line, size_t size)
 	return wrong;
 }
 
+/* False: there is none.  *one_r may be void.  `of_tunnels`: only such. */
+static bool
+collect_one(bool of_tunnels, struct token *one_r, uint32_t *slot_r)
+{
+	for (size_t i = 0; i < token_count; i++) {
+		if (tokens[i].completed && !tokens[i].collected &&
+		    (tokens[i].tunnel || !of_tunnels)) {
+			tokens[i].collected = true;
+			*one_r = tokens[i];
+			*slot_r = (uint32_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+collect(bool of_tunnels)
+{
+	struct token token;
+	uint32_t slot;
+	bool found;
+
+	do {
+		pthread_mutex_lock(&mutex);
+		found = collect_one(of_tunnels, &token, &slot);
+		pthread_mutex_unlock(&mutex);
+		if (!found || token.request == NULL)
+			continue;
+		if (token.tunnel)
+			tunnel_woken(token.request, slot);
+		else if (token.request->wait.kind == WAIT_TOKEN)
+			request_ready(token.request);
+	} while (found);
+}
+
+void
+kit_tokens_collect(void)
+{
+	collect(false);
+}
+
 enum portico_status
 kit_token_complete(struct portico_token token)
 {
@@ -100,36 +190,14 @@ kit_token_complete(struct portico_token token)
 	pthread_mutex_lock(&mutex);
 	wrong = complete(token.value, line, sizeof(line));
 	pthread_mutex_unlock(&mutex);
-	if (wrong == NULL)
-		return PORTICO_OK;
-	kit_fail("portico_complete: %s%s", line, wrong);
-	return PORTICO_STATE;
-}
-
-static struct portico_request *
-collect_one(void)
-{
-	for (size_t i = 0; i < token_count; i++) {
-		if (tokens[i].completed && !tokens[i].collected) {
-			tokens[i].collected = true;
-			return tokens[i].request;
-		}
+	if (wrong != NULL) {
+		kit_fail("portico_complete: %s%s", line, wrong);
+		return PORTICO_STATE;
 	}
-	return NULL;
-}
-
-void
-kit_tokens_collect(void)
-{
-	struct portico_request *request;
-
-	do {
-		pthread_mutex_lock(&mutex);
-		request = collect_one();
-		pthread_mutex_unlock(&mutex);
-		if (request != NULL && request->wait.kind == WAIT_TOKEN)
-			request_ready(request);
-	} while (request != NULL);
+	/* On its loop a tunnel is woken at once. */
+	if (kit_offloaded == 0 && pthread_equal(pthread_self(), kit_now->loop))
+		collect(true);
+	return PORTICO_OK;
 }
 
 bool

@@ -134,6 +134,7 @@ enum kit_state {
 	KIT_ROOM, /* portico_response_wait, or the end of the response */
 	KIT_SERVICE, /* an HTTP call (testkit_client.h) */
 	KIT_CHILD, /* a child request (testkit_child.h) */
+	KIT_TUNNEL, /* portico_tunnel_wait (testkit_tunnel.h) */
 	KIT_ENDED,
 };
 /* Now. */
