@@ -261,3 +261,20 @@ settings_path_covers(struct portico_slice prefix, struct portico_slice path)
 	       (path.length == prefix.length ||
 		path.data[prefix.length] == '/');
 }
+
+static int
+rank(char c)
+{
+	return c == '/' ? 0 : (unsigned char)c + 1;
+}
+
+int
+settings_path_order(struct portico_slice a, struct portico_slice b)
+{
+	size_t shorter = a.length < b.length ? a.length : b.length;
+
+	for (size_t i = 0; i < shorter; i++)
+		if (a.data[i] != b.data[i])
+			return rank(a.data[i]) - rank(b.data[i]);
+	return a.length == b.length ? 0 : a.length < b.length ? -1 : 1;
+}

@@ -163,7 +163,8 @@ struct settings_application {
 	size_t on_error_count;
 	const struct settings_section *sections;
 	size_t section_count;
-	const struct settings_location *locations; /* longest path first */
+	/* By settings_path_order: each behind those that it is below. */
+	const struct settings_location *locations;
 	size_t location_count;
 };
 
@@ -286,5 +287,12 @@ settings_find_location_section(const struct settings_location *location,
 /* Whether `path` is `prefix` or below it: "/a" has "/a/b", but not "/ab". */
 bool settings_path_covers(struct portico_slice prefix,
 			  struct portico_slice path);
+
+/*
+ * <0, 0, >0 by bytes, '/' before all others, a prefix before the longer: what
+ * is below a path follows it without a gap.  So the longest prefix that covers
+ * a path is the last one that is not behind it, or one that covers that.
+ */
+int settings_path_order(struct portico_slice a, struct portico_slice b);
 
 #endif

@@ -102,26 +102,27 @@ resolve_location(struct settings_resolver *resolver,
 }
 
 static int
-longer_first(const void *left, const void *right)
+by_path(const void *left, const void *right)
 {
 	const struct config_entry *const *a = left, *const *b = right;
-	size_t length_a = strlen((*a)->name), length_b = strlen((*b)->name);
 
-	if (length_a != length_b)
-		return length_a < length_b ? 1 : -1;
-	return strcmp((*a)->name, (*b)->name);
+	return settings_path_order(slice_from((*a)->name),
+				   slice_from((*b)->name));
 }
 
+/* The one before it, or what that is below: each is left but once, so that
+ * all of them together take time by their number. */
 static const struct settings_location *
-find_outer(const struct settings_location *locations, size_t count,
-	   size_t index)
+find_outer(const struct settings_location *locations, size_t index)
 {
+	const struct settings_location *outer =
+		index == 0 ? NULL : &locations[index - 1];
 	struct portico_slice path = slice_from(locations[index].path);
 
-	for (size_t i = index + 1; i < count; i++)
-		if (settings_path_covers(slice_from(locations[i].path), path))
-			return &locations[i];
-	return NULL;
+	while (outer != NULL &&
+	       !settings_path_covers(slice_from(outer->path), path))
+		outer = outer->outer;
+	return outer;
 }
 
 void
@@ -141,8 +142,8 @@ settings_resolve_locations(struct settings_resolver *resolver,
 		return;
 	for (size_t i = 0; i < count; i++)
 		entries[i] = &raw->locations.items[i];
-	qsort(entries, count, sizeof *entries, longer_first);
-	for (size_t i = count; i-- > 0;) {
+	qsort(entries, count, sizeof *entries, by_path);
+	for (size_t i = 0; i < count; i++) {
 		const char *problem = check_path(entries[i]->name);
 
 		if (problem != NULL)
@@ -150,7 +151,7 @@ settings_resolve_locations(struct settings_resolver *resolver,
 					      entries[i]->value, "%s", problem);
 		locations[i].path = entries[i]->name;
 		locations[i].place = settings_place_of(entries[i]->value);
-		locations[i].outer = find_outer(locations, count, i);
+		locations[i].outer = find_outer(locations, i);
 		resolve_location(resolver, entries[i]->object, application,
 				 &locations[i]);
 	}

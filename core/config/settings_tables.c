@@ -358,8 +358,10 @@ static const struct config_field location_fields[] = {
 };
 static const struct config_table location_table = CONFIG_TABLE(
 	struct raw_location, location_fields,
-	"Settings of modules for the paths below one; what it does not say is "
-	"as in the next shorter location, then as in the application.");
+	"Settings of modules for a path and those below it, by whole segments "
+	"and with case: \"/a\" has \"/a/b\", but not \"/ab\" and \"/A\"; the "
+	"longest counts.  What it does not say is as in the next shorter "
+	"location, then as in the application.");
 
 static const struct config_field application_fields[] = {
 	CONFIG_SOURCE(struct raw_application, source),

@@ -44,8 +44,8 @@ locations_make(const struct settings_application *application,
 	locations->count = application->location_count;
 	locations->items = arena_zalloc(
 		arena, locations->count * sizeof(locations->items[0]));
-	/* The shortest first: the others begin with its settings. */
-	for (size_t i = locations->count; i-- > 0;) {
+	/* Outer ones come first: the others begin with their settings. */
+	for (size_t i = 0; i < locations->count; i++) {
 		const struct settings_location *from =
 			&application->locations[i];
 		struct location *location = &locations->items[i];
@@ -55,11 +55,12 @@ locations_make(const struct settings_application *application,
 		location->configurations = arena_zalloc(
 			arena,
 			(limit + 1) * sizeof(location->configurations[0]));
-		if (from->outer != NULL)
-			outer = locations
-					->items[from->outer -
-						application->locations]
-					.configurations;
+		if (from->outer != NULL) {
+			location->outer =
+				&locations->items[from->outer -
+						  application->locations];
+			outer = location->outer->configurations;
+		}
 		for (size_t k = 0; k < count; k++) {
 			uint32_t number = modules[k]->number;
 
@@ -76,8 +77,20 @@ locations_make(const struct settings_application *application,
 const struct location *
 locations_find(const struct locations *locations, struct portico_slice path)
 {
-	for (size_t i = 0; i < locations->count; i++)
-		if (settings_path_covers(locations->items[i].path, path))
-			return &locations->items[i];
-	return NULL;
+	size_t low = 0, high = locations->count; /* of those not behind it */
+	const struct location *found;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (settings_path_order(locations->items[middle].path, path) <=
+		    0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	found = low == 0 ? NULL : &locations->items[low - 1];
+	while (found != NULL && !settings_path_covers(found->path, path))
+		found = found->outer;
+	return found;
 }

@@ -16,12 +16,13 @@ struct settings_application;
 
 struct location {
 	struct portico_slice path; /* below the application */
+	const struct location *outer; /* the longest that has it, or NULL */
 	/* By the module's number; one that says nothing here has what counts
 	 * outside of it. */
 	const void **configurations;
 };
 
-/* Those of one application, the longest first. */
+/* Those of one application, by settings_path_order. */
 struct locations {
 	size_t count;
 	struct location *items;
@@ -38,7 +39,11 @@ locations_make(const struct settings_application *application,
 	       const void *const *configurations, size_t count,
 	       struct arena *arena, struct config_problems *problems);
 
-/* The longest that has `path`, which is below the application; or NULL. */
+/*
+ * The longest that has `path`, which is below the application; or NULL.  By
+ * halves, then outwards: the cost is the logarithm of their number and how
+ * deep they are one in the other.
+ */
 const struct location *locations_find(const struct locations *locations,
 				      struct portico_slice path);
 

@@ -32,6 +32,7 @@ if HAVE_CMOCKA
 UNIT_TESTS += \
 	t/unit/worker/exported_symbols-t \
 	t/unit/worker/handler_map-t \
+	t/unit/worker/location-t \
 	t/unit/worker/module_config-t \
 	t/unit/worker/module_load-t \
 	t/unit/worker/pipeline_order-t
@@ -40,6 +41,8 @@ t_unit_worker_exported_symbols_t_SOURCES = \
 t_unit_worker_exported_symbols_t_LDADD = $(MODULE_LIBS) $(UNIT_LIBS)
 t_unit_worker_handler_map_t_SOURCES = t/unit/worker/handler_map-t.c
 t_unit_worker_handler_map_t_LDADD = $(MODULE_LIBS) $(UNIT_LIBS)
+t_unit_worker_location_t_SOURCES = t/unit/worker/location-t.c
+t_unit_worker_location_t_LDADD = $(MODULE_LIBS) $(UNIT_LIBS)
 t_unit_worker_module_config_t_SOURCES = t/unit/worker/module_config-t.c
 t_unit_worker_module_config_t_LDADD = $(MODULE_LIBS) $(UNIT_LIBS)
 t_unit_worker_module_load_t_SOURCES = t/unit/worker/module_load-t.c

@@ -274,13 +274,14 @@ explain_handlers(const struct pipeline_question *question,
 	}
 }
 
-/* Whose settings count; NULL: the application's own. */
+/* Whose settings count: the longest is the last.  NULL: the application's
+ * own. */
 static const struct settings_location *
 find_location(const struct pipeline_question *question)
 {
 	const struct settings_application *application = question->application;
 
-	for (size_t i = 0; i < application->location_count; i++)
+	for (size_t i = application->location_count; i-- > 0;)
 		if (settings_path_covers(
 			    slice_from(application->locations[i].path),
 			    question->below))

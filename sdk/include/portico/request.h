@@ -163,8 +163,9 @@ portico_request_state(struct portico_request *request)
 
 /*
  * This module's settings, filled by its directives: those of the application,
- * or of the longest of its "locations" that has the request's path, found once
- * when the request comes and again after a rewrite.  So it may be another
+ * or of the longest of its "locations" that has the request's path (by whole
+ * segments, with case), found once when the request comes and again after a
+ * rewrite.  So it may be another
  * struct than the one that application_init was given, which is always the
  * application's own, as is what application_init keeps.  The struct lives as
  * long as the application.
