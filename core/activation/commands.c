@@ -15,6 +15,7 @@
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
 #include "core/activation/reload.h"
+#include "core/activation/stats_sum.h"
 #include "core/activation/timeouts.h"
 #include "core/activation/upgrade.h"
 #include "core/activation/worker_process.h"
@@ -43,6 +44,7 @@ struct question {
 	const char *member; /* under this name */
 	const char *then; /* another query after this one, or NULL */
 	const char *then_member;
+	bool by_event; /* of modules */
 };
 
 static void
@@ -371,9 +373,14 @@ on_stats(json_t *modules, json_t *silent, void *arg)
 {
 	struct question *question = arg;
 
+	json_t *json = json_pack("{s:O, s:o, s:O}", "modules", modules,
+				 "metrics", stats_sum_metrics(modules),
+				 "silent", silent);
+
+	if (question->by_event)
+		json_object_set_new(json, "events", stats_sum_events(modules));
 	list_remove(&question->link);
-	answer(question->client,
-	       json_pack("{s:O, s:O}", "modules", modules, "silent", silent));
+	answer(question->client, json);
 	mem_free(question);
 }
 
@@ -384,10 +391,13 @@ on_module_list(struct commands *commands, struct control_connection *client,
 	struct question *question;
 	json_t *modules;
 
-	if (json_is_true(json_object_get(request, "stats"))) {
+	if (json_is_true(json_object_get(request, "stats")) ||
+	    json_is_true(json_object_get(request, "byEvent"))) {
 		question = mem_zalloc(sizeof *question);
 		question->commands = commands;
 		question->client = client;
+		question->by_event =
+			json_is_true(json_object_get(request, "byEvent"));
 		list_init(&question->link);
 		list_add_tail(&commands->waiting, &question->link);
 		module_stats_ask(commands->manager, on_stats, question);

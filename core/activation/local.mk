@@ -42,6 +42,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/sockets.h \
 	core/activation/start_record.c \
 	core/activation/start_record.h \
+	core/activation/stats_sum.c \
+	core/activation/stats_sum.h \
 	core/activation/timeouts.c \
 	core/activation/timeouts.h \
 	core/activation/upgrade.c \
@@ -73,6 +75,9 @@ t_unit_activation_shortage_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/sockets-t
 t_unit_activation_sockets_t_SOURCES = t/unit/activation/sockets-t.c
 t_unit_activation_sockets_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/stats_sum-t
+t_unit_activation_stats_sum_t_SOURCES = t/unit/activation/stats_sum-t.c
+t_unit_activation_stats_sum_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/start_record-t
 t_unit_activation_start_record_t_SOURCES = t/unit/activation/start_record-t.c
 t_unit_activation_start_record_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)

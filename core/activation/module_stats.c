@@ -140,14 +140,14 @@ module_stats_forget(struct manager *manager, const void *arg)
 			question->done = NULL;
 }
 
-/* A worker may say anything: only numbers, and arrays as "metrics", are
- * taken. */
+/* A worker may say anything: only numbers and arrays are taken; what is in the
+ * arrays stats_sum.c looks at. */
 static void
 join(json_t *row, const json_t *counts)
 {
 	static const char *const names[] = { "calls", "errors", "wallUs",
 					     "cpuUs", "pending" };
-	json_t *metrics = json_object_get(counts, "metrics");
+	static const char *const lists[] = { "events", "metrics" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		json_t *value = json_object_get(counts, names[i]);
@@ -155,8 +155,12 @@ join(json_t *row, const json_t *counts)
 		if (json_is_integer(value))
 			json_object_set(row, names[i], value);
 	}
-	if (json_is_array(metrics))
-		json_object_set(row, "metrics", metrics);
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		json_t *list = json_object_get(counts, lists[i]);
+
+		if (json_is_array(list))
+			json_object_set(row, lists[i], list);
+	}
 }
 
 void

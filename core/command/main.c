@@ -28,6 +28,8 @@ ask(const struct command *command, const char *argument,
 		json_object_set_new(request, "wait", json_true());
 	if ((options->given & OPTION_STATS) != 0)
 		json_object_set_new(request, "stats", json_true());
+	if ((options->given & OPTION_BY_EVENT) != 0)
+		json_object_set_new(request, "byEvent", json_true());
 	if (client_ask(options->socket, request,
 		       command->patient ? 0 : CLIENT_TIMEOUT_S, &answer,
 		       &err) != PORTICO_OK) {

@@ -25,6 +25,8 @@ static const struct {
 	  "                  one serves" },
 	{ OPTION_STATS, "stats", NULL,
 	  "what they cost: calls, errors, time, requests that wait" },
+	{ OPTION_BY_EVENT, "by-event", NULL,
+	  "--stats, and calls, errors and time by event" },
 	{ OPTION_USER, "user", "NAME",
 	  "who looks into the module when root asks (nobody)" },
 	{ OPTION_CONFIG, "config", "FILE",
@@ -83,6 +85,7 @@ take(struct options *options, unsigned bit)
 	case OPTION_METHOD:
 		options->method = optarg;
 		break;
+	case OPTION_BY_EVENT:
 	case OPTION_SCHEMA:
 	case OPTION_SINGLE_PROCESS:
 	case OPTION_STATS:

@@ -25,6 +25,7 @@ enum option_bit {
 	OPTION_PORT = 1 << 7,
 	OPTION_WAIT = 1 << 8,
 	OPTION_STATS = 1 << 12,
+	OPTION_BY_EVENT = 1 << 13,
 	OPTION_SINGLE_PROCESS = 1 << 9,
 	OPTION_SETTINGS = 1 << 10,
 };

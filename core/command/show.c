@@ -304,17 +304,6 @@ show_workers(const json_t *answer)
 	show_silence(answer, "counters");
 }
 
-static void
-table_milliseconds(struct table *table, const json_t *object, const char *name)
-{
-	const json_t *value = json_object_get(object, name);
-	char text[32];
-
-	snprintf(text, sizeof text, "%.1f",
-		 (double)json_integer_value(value) / 1000);
-	table_text(table, json_is_integer(value) ? text : "-");
-}
-
 /* What they cost, and who did not say. */
 static void
 show_stats(const json_t *answer)
@@ -337,7 +326,8 @@ show_stats(const json_t *answer)
 	}
 	table_print(table, stdout);
 	table_free(table);
-	show_metrics(json_object_get(answer, "modules"));
+	show_events(json_object_get(answer, "events"));
+	show_metrics(json_object_get(answer, "metrics"));
 	json_array_foreach(json_object_get(answer, "silent"), i, worker) printf(
 		"worker %lld of pool %s (process %lld) did not answer; "
 		"it is listed without counts\n",

@@ -110,6 +110,17 @@ table_member(struct table *table, const json_t *object, const char *name)
 }
 
 void
+table_milliseconds(struct table *table, const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+	char text[32];
+
+	snprintf(text, sizeof text, "%.1f",
+		 (double)json_integer_value(value) / 1000);
+	table_text(table, json_is_integer(value) ? text : "-");
+}
+
+void
 table_print(const struct table *table, FILE *stream)
 {
 	CHECK(table, TABLE_MAGIC);

@@ -23,6 +23,10 @@ void table_number(struct table *table, long long number);
 /* A member of a JSON object; "-" when it is absent or null. */
 void table_member(struct table *table, const json_t *object, const char *name);
 
+/* The same for one that is microseconds. */
+void table_milliseconds(struct table *table, const json_t *object,
+			const char *name);
+
 void table_print(const struct table *table, FILE *stream);
 
 #endif

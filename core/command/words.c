@@ -21,7 +21,10 @@ static const char stats_help[] =
 	"they began.  Times are taken of one call in 64 on the average (CPU\n"
 	"time: in 1,024) and scaled, so they say little of few calls; a call\n"
 	"within a call counts for both modules.  PENDING is how many requests\n"
-	"wait for the module now.\n";
+	"wait for the module now.  Then what modules count themselves, summed\n"
+	"over the workers; with --by-event before it calls by module and event,\n"
+	"summed as well (\"FILTER\": its response filter; \"CALLBACK\": timers\n"
+	"and what else happens in no event).\n";
 
 /* Answered by porticod. */
 #define ASK(words_, argument_, member_, type_, show_, help_)                   \
@@ -82,7 +85,7 @@ static const struct command commands[] = {
 	  .type = "module-list",
 	  .show = show_modules,
 	  .help = "which modules are loaded: versions, files, pools, workers",
-	  .takes = OPTION_SOCKET | OPTION_STATS,
+	  .takes = OPTION_SOCKET | OPTION_STATS | OPTION_BY_EVENT,
 	  .more = stats_help },
 	RUN("module new", "NAME", OPTION_DIR, module_new,
 	    "make a project for a module: builds, tests and runs with make"),
@@ -127,9 +130,11 @@ words_print_synopsis(FILE *stream, const struct command *command)
 	fprintf(stream, "Usage: portico %s%s%s%s [OPTIONS]\n", command->words,
 		command->argument == NULL ? "" : " ",
 		command->argument == NULL ? "" : command->argument,
-		(command->takes & OPTION_WAIT) != 0  ? " [--wait]" :
-		(command->takes & OPTION_STATS) != 0 ? " [--stats]" :
-						       "");
+		(command->takes & OPTION_WAIT) != 0 ?
+			" [--wait]" :
+		(command->takes & OPTION_STATS) != 0 ?
+			" [--stats | --by-event]" :
+			"");
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/worker/pipeline_order.h"
 #include "core/worker/worker.h"
 
 #define DISTANCE_MASK 127u /* 1 to 127 calls from one timed to the next */
@@ -59,15 +60,19 @@ scale(uint64_t ns, uint64_t timed, uint64_t calls)
 }
 
 void
-calls_of(const struct portico_worker *worker, uint32_t module,
+calls_of(const struct portico_worker *worker, uint32_t module, unsigned kind,
 	 struct calls_sum *sum_r)
 {
 	uint64_t wall = 0, timed = 0, cpu = 0, cpu_timed = 0;
+	unsigned first = kind == CALL_KINDS ? 0 : kind;
+	unsigned end = kind == CALL_KINDS ? CALL_KINDS : kind + 1;
 
 	CHECK(worker, WORKER_MAGIC);
 	*sum_r = (struct calls_sum){ 0 };
-	for (uint32_t i = 0; i < worker->loop_count; i++) {
-		struct module_calls *calls = &worker->loops[i].calls[module];
+	for (uint32_t i = 0; i < worker->loop_count * (end - first); i++) {
+		struct module_calls *calls =
+			calls_row(&worker->loops[i / (end - first)], module,
+				  first + i % (end - first));
 
 		sum_r->calls += atomic_load(&calls->calls);
 		sum_r->errors += atomic_load(&calls->errors);
@@ -81,4 +86,14 @@ calls_of(const struct portico_worker *worker, uint32_t module,
 	}
 	sum_r->wall_ns = scale(wall, timed, sum_r->calls);
 	sum_r->cpu_ns = scale(cpu, cpu_timed, sum_r->calls);
+}
+
+const char *
+call_kind_name(unsigned kind)
+{
+	return kind == CALL_CALLBACK ?
+		       "CALLBACK" :
+	       kind == CALL_FILTER ?
+		       "FILTER" :
+		       pipeline_event_name((enum portico_event)kind);
 }

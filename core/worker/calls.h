@@ -16,13 +16,28 @@
 #include "core/worker/loop.h"
 #include "core/worker/module_load.h"
 
-/* Of one module on one loop: a cache line. */
+/* Where calls are counted: under their enum portico_event, handlers under
+ * EXECUTE, or one of these two. */
+enum call_kind {
+	CALL_CALLBACK = PORTICO_EVENT_NONE, /* timers and the like */
+	CALL_FILTER = PORTICO_EVENT_COUNT,
+	CALL_KINDS
+};
+
+/* Of one module and kind on one loop: a cache line. */
 struct module_calls {
 	_Atomic uint64_t calls, errors;
 	_Atomic uint64_t timed, wall_ns; /* calls whose time was taken */
 	_Atomic uint64_t cpu_timed, cpu_ns;
-	_Atomic uint64_t waits, resumed; /* suspensions: begun, over */
+	_Atomic uint64_t waits, resumed; /* suspensions; CALL_CALLBACK's only */
 };
+
+/* The cells of a module's kind. */
+static inline struct module_calls *
+calls_row(const struct worker_loop *loop, uint32_t module, unsigned kind)
+{
+	return &loop->calls[module * CALL_KINDS + kind];
+}
 
 /* One call, on the caller's stack. */
 struct call {
@@ -60,9 +75,9 @@ loop_is_inside(struct worker_loop *loop, bool inside)
 
 static inline void
 call_begin(struct call *call, struct worker_loop *loop,
-	   const struct portico_self *self)
+	   const struct portico_self *self, unsigned kind)
 {
-	call->calls = &loop->calls[self->number];
+	call->calls = calls_row(loop, self->number, kind);
 	loop_is_inside(loop, true);
 	calls_add(&call->calls->calls, 1);
 	call->timed = --loop->untimed == 0;
@@ -95,7 +110,7 @@ callback_begin(struct callback *callback, struct worker_loop *loop,
 	loop->callback = self;
 	callback->call.calls = NULL;
 	if (self != NULL)
-		call_begin(&callback->call, loop, self);
+		call_begin(&callback->call, loop, self, CALL_CALLBACK);
 }
 
 static inline void
@@ -107,12 +122,17 @@ callback_end(struct callback *callback)
 	loop_is_inside(callback->loop, callback->loop->running != NULL);
 }
 
-/* What all loops have counted of a module, scaled. */
+/* What all loops have counted, scaled. */
 struct calls_sum {
 	uint64_t calls, errors, wall_ns, cpu_ns;
-	int64_t pending; /* requests that wait for it now */
+	int64_t pending; /* requests that wait for the module now */
 };
+
+/* Of a module's kind, or with CALL_KINDS of all its kinds together. */
 void calls_of(const struct portico_worker *worker, uint32_t module,
-	      struct calls_sum *sum_r);
+	      unsigned kind, struct calls_sum *sum_r);
+
+/* "EXECUTE", "FILTER", "CALLBACK". */
+const char *call_kind_name(unsigned kind);
 
 #endif

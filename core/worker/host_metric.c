@@ -2,10 +2,12 @@
  *
  * Services of the host: metrics of modules.  Declared and read on the main
  * thread, before the loops start and afterwards; in between each loop writes
- * its own cells, and all threads that are no loops share one row of them.
+ * its own cells, and all threads that are no loops share one row of them.  A
+ * gauge that is set gets in that row what the others lack.
  */
 #include "core/worker/metrics.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "core/base/arena.h"
@@ -168,6 +170,26 @@ host_metric_add(struct portico_metric *metric, int64_t delta)
 	cell_add(row, (uint64_t)delta, alone);
 }
 
+static uint64_t sum_of(const struct portico_metric *metric, uint32_t cell);
+
+/* Between two that set, else both would add what lacks; held for as long as it
+ * takes to read the rows, with no call of anything. */
+static pthread_mutex_t set_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+host_metric_set(struct portico_metric *metric, int64_t value)
+{
+	_Atomic uint64_t *others;
+
+	if (metric == NULL || metric->kind != PORTICO_METRIC_GAUGE)
+		return;
+	CHECK(metric, METRIC_MAGIC);
+	others = metric->cells + (size_t)(metric->rows - 1) * metric->row_cells;
+	pthread_mutex_lock(&set_lock);
+	cell_add(others, (uint64_t)value - sum_of(metric, 0), false);
+	pthread_mutex_unlock(&set_lock);
+}
+
 static uint32_t
 bucket_of(uint64_t value)
 {
@@ -294,4 +316,5 @@ const struct portico_host_metric worker_host_metric = {
 	.declare = host_metric_declare,
 	.add = host_metric_add,
 	.observe = host_metric_observe,
+	.set = host_metric_set,
 };

@@ -389,29 +389,59 @@ ping_pass(struct loop_message *message)
 	mailbox_post(&ping->process->mailbox, message);
 }
 
+static json_t *
+describe_sum(const struct calls_sum *sum)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "calls",
+			 (json_int_t)sum->calls, "errors",
+			 (json_int_t)sum->errors, "wallUs",
+			 (json_int_t)(sum->wall_ns / CLOCK_NS_PER_US), "cpuUs",
+			 (json_int_t)(sum->cpu_ns / CLOCK_NS_PER_US));
+}
+
+/* Those in which the module was called. */
+static json_t *
+describe_events(const struct portico_worker *worker, uint32_t module)
+{
+	json_t *all = json_array();
+
+	for (unsigned kind = 0; kind < CALL_KINDS; kind++) {
+		struct calls_sum sum;
+		json_t *one;
+
+		calls_of(worker, module, kind, &sum);
+		if (sum.calls == 0)
+			continue;
+		one = describe_sum(&sum);
+		json_object_set_new(one, "event",
+				    json_string(call_kind_name(kind)));
+		json_array_append_new(all, one);
+	}
+	return all;
+}
+
 /* What the loops have counted, read as it is: no loop is asked. */
 static json_t *
 describe_counts(const struct process *process)
 {
-	const struct module_set *set = process->worker->modules;
+	const struct portico_worker *worker = process->worker;
 	json_t *all = json_array();
 
-	for (size_t i = 0; i < module_set_count(set); i++) {
+	for (size_t i = 0; i < module_set_count(worker->modules); i++) {
 		struct calls_sum sum;
+		json_t *one;
 
-		calls_of(process->worker, (uint32_t)i, &sum);
-		json_array_append_new(
-			all,
-			json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "calls",
-				  (json_int_t)sum.calls, "errors",
-				  (json_int_t)sum.errors, "wallUs",
-				  (json_int_t)(sum.wall_ns / CLOCK_NS_PER_US),
-				  "cpuUs",
-				  (json_int_t)(sum.cpu_ns / CLOCK_NS_PER_US),
-				  "pending", (json_int_t)sum.pending, "metrics",
-				  metrics_describe(
-					  process->worker,
-					  &module_set_get(set, i)->self)));
+		calls_of(worker, (uint32_t)i, CALL_KINDS, &sum);
+		one = describe_sum(&sum);
+		json_object_set_new(one, "pending", json_integer(sum.pending));
+		json_object_set_new(one, "events",
+				    describe_events(worker, (uint32_t)i));
+		json_object_set_new(
+			one, "metrics",
+			metrics_describe(
+				worker,
+				&module_set_get(worker->modules, i)->self));
+		json_array_append_new(all, one);
 	}
 	return json_pack("{s:o}", "modules", all);
 }

@@ -170,7 +170,7 @@ call(struct portico_request *request, portico_event_fn *function,
 
 	request->current = self;
 	progress_set(request, event, self);
-	call_begin(&count, request->loop, self);
+	call_begin(&count, request->loop, self, event);
 	verdict = function(request);
 	if (__builtin_expect(request->wait.kind != WAIT_NONE ||
 				     (unsigned)verdict >= PORTICO_PENDING,
@@ -184,15 +184,19 @@ void
 program_pending(struct portico_request *request,
 		const struct portico_self *self)
 {
-	struct module_calls *calls = request->loop->calls;
+	struct worker_loop *loop = request->loop;
 
 	if (request->pending == self)
 		return;
 	if (request->pending != NULL)
-		calls_add(&calls[request->pending->number].resumed, 1);
+		calls_add(&calls_row(loop, request->pending->number,
+				     CALL_CALLBACK)
+				   ->resumed,
+			  1);
 	request->pending = self;
 	if (self != NULL)
-		calls_add(&calls[self->number].waits, 1);
+		calls_add(&calls_row(loop, self->number, CALL_CALLBACK)->waits,
+			  1);
 }
 
 /* Something of the request runs, or nothing any more. */
@@ -249,7 +253,8 @@ program_notify_one(struct portico_request *request,
 	request->cannot_wait++;
 	request->current = &subscriber->module->self;
 	request_took_part(request, subscriber->module);
-	call_begin(&count, request->loop, request->current);
+	call_begin(&count, request->loop, request->current,
+		   subscriber->row->event);
 	verdict = subscriber->function(request);
 	if ((unsigned)verdict == PORTICO_PENDING ||
 	    (unsigned)verdict > PORTICO_ERROR) {
@@ -547,7 +552,8 @@ resume_module(struct portico_request *request, portico_resume_fn *resume)
 	if (request->current == NULL)
 		return verdict_check(request,
 				     resume(request, request->wait.arg));
-	call_begin(&count, request->loop, request->current);
+	call_begin(&count, request->loop, request->current,
+		   request->step->event);
 	verdict = verdict_check(request, resume(request, request->wait.arg));
 	call_end(&count, verdict == PORTICO_ERROR);
 	return verdict;

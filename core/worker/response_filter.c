@@ -79,7 +79,7 @@ call_head(struct portico_request *request, const struct pipeline_filter *filter)
 	enum portico_verdict verdict;
 	struct call call;
 
-	call_begin(&call, request->loop, request->current);
+	call_begin(&call, request->loop, request->current, CALL_FILTER);
 	verdict = filter->filter->head(request);
 	call_end(&call, verdict == PORTICO_ERROR);
 	return verdict;
@@ -178,7 +178,7 @@ filter_pass(struct portico_filter_stream *stream, struct portico_slice chunk,
 		return sink(request, chunk, flags);
 	filter = run->filters[stream->index];
 	request->current = &filter->module->self;
-	call_begin(&call, request->loop, request->current);
+	call_begin(&call, request->loop, request->current, CALL_FILTER);
 	status = filter->filter->data(request, chunk, flags, stream + 1);
 	call_end(&call, status < 0);
 	request->current = outer;

@@ -70,6 +70,30 @@ like($output, qr/^MODULE +POOL +WORKER +CALLS +ERRORS +PENDING +TIME-MS +CPU-MS/
 	'... with titles');
 like($output, qr/^on-error +main +\d+ +\d+ +7 +0 +\d+\.\d +\d+\.\d$/m,
 	'... a row');
+
+# ---- by event ---------------------------------------------------------------------
+
+$row = stats('on-error', 'main');
+my $by = $server->command_json('module', 'list', '--by-event');
+my @events = grep { $_->{module} eq 'on-error' } @{ $by->{events} };
+my $calls = 0;
+$calls += $_->{calls} for @events;
+is($calls, $row->{calls}, 'the calls of all events are all calls');
+my ($first) = grep { $_->{event} eq 'AUTHORIZE' } @events;
+my ($send) = grep { $_->{event} eq 'SEND_RESPONSE' } @events;
+is($first->{errors}, 7, 'errors where they were made');
+is($send->{errors}, 0, '... and nowhere else');
+cmp_ok($first->{calls}, '>=', 107, 'each event has its calls');
+my %probe = map { $_->{event} => $_ }
+	grep { $_->{module} eq 'probe' } @{ $by->{events} };
+cmp_ok($probe{EXECUTE}{wallUs}, '>', 100_000, 'time where it was taken')
+	or diag explain \%probe;
+($exit, $output) = $server->command('module', 'list', '--by-event');
+like($output, qr/^MODULE +EVENT +CALLS +ERRORS +TIME-MS +CPU-MS$/m,
+	'... as a table');
+like($output, qr/^on-error +AUTHORIZE +\d+ +7 +\d+\.\d +\d+\.\d$/m, '... a row');
+like($output, qr/^MODULE +POOL/, '... besides the other one');
+
 ok(!exists $server->command_json('module', 'list')->{modules}[0]{calls},
 	'nobody is asked without --stats');
 

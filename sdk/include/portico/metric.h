@@ -3,22 +3,24 @@
  * Metrics of a module: counters, gauges and histograms by name, which
  * `portico module list --stats` shows.
  *
- *	static struct portico_metric *hits, *waited;
+ *	static struct portico_metric *hits, *kept, *waited;
  *
  *	static enum portico_status
  *	worker_init(struct portico_worker *worker, struct portico_error *err)
  *	{
  *		portico_metric_counter("cache.hits", "", "answers kept", &hits);
+ *		portico_metric_gauge("cache.kept", "entries", "", &kept);
  *		portico_metric_histogram("wait", "us", "for an answer",
  *					 &waited);
  *		return PORTICO_OK;
  *	}
  *
  *	portico_metric_add(hits, 1);
+ *	portico_metric_set(kept, entries);
  *	portico_metric_observe(waited, microseconds);
  *
- * Each loop has cells of its own, so that counting takes no lock, no memory
- * and no atomic instruction; who reads sums them up, and sees a histogram that
+ * Each loop has cells of its own, so that adding and observing take no lock, no
+ * memory and no atomic instruction; who reads sums them up, and sees a histogram that
  * is being written maybe half a step apart.  Values begin at 0 in each worker.
  *
  * Buckets of histograms: 0, 1, 2 and 3 have one each; from 4 on each power of
@@ -55,6 +57,7 @@ struct portico_host_metric {
 				       struct portico_metric **metric_r);
 	void (*add)(struct portico_metric *, int64_t delta);
 	void (*observe)(struct portico_metric *, uint64_t value);
+	void (*set)(struct portico_metric *, int64_t value);
 };
 
 /*
@@ -80,8 +83,8 @@ portico_metric_counter(const char *name, const char *unit, const char *help,
 					     help, metric_r);
 }
 
-/* The same for a gauge: it has no set, since its value is the sum of what all
- * loops of all workers have added.  Since 1.0. */
+/* The same for a gauge.  Its value is that of this worker; what is shown is
+ * the sum of all workers that have answered.  Since 1.0. */
 static inline enum portico_status
 portico_metric_gauge(const char *name, const char *unit, const char *help,
 		     struct portico_metric **metric_r)
@@ -109,6 +112,20 @@ static inline void
 portico_metric_add(struct portico_metric *metric, int64_t delta)
 {
 	portico_host->metric->add(metric, delta);
+}
+
+/*
+ * A gauge's value from now on, in this worker: whatever any thread has added
+ * or set before is gone, what is added meanwhile counts.  It looks at the
+ * cells of all threads under a lock that only set takes, so what is counted up
+ * and down by each request is for portico_metric_add; set is for what is
+ * measured now and then.  With another kind or NULL nothing happens.  Any
+ * thread, also in worker_init; never from a signal handler.  Since 1.0.
+ */
+static inline void
+portico_metric_set(struct portico_metric *metric, int64_t value)
+{
+	portico_host->metric->set(metric, value);
 }
 
 /* One value for a histogram; with others or NULL nothing happens.  Threads as

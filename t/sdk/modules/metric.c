@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * metric.h, as metric.t drives it.  The query of a request says what is
- * counted: count=N, gauge=N, observe=N; thread=N counts on another thread.
+ * counted: count=N, gauge=N, set=N, observe=N; thread=N counts on another thread,
+ * and sets if it also has level=N.
  * Without one the answer is what was said to bad declarations, and the worker.
  */
 #include <portico/portico.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct portico_metric *counter, *gauge, *histogram, *nothing;
+static struct portico_metric *counter, *gauge, *level, *histogram, *nothing;
 static char verdicts[128];
 static bool same;
 
@@ -29,11 +30,13 @@ worker_init(struct portico_worker *worker, struct portico_error *err)
 	struct portico_metric *again, *other;
 	char name[PORTICO_METRICS_MAX + 2];
 	enum portico_status empty, upper, length, kind, full = PORTICO_OK;
-	unsigned declared = 3;
+	unsigned declared = 4;
 
 	(void)worker;
 	(void)err;
 	portico_metric_gauge("open", "items", "how many are open", &gauge);
+	portico_metric_gauge("level", "", "what was set last", &level);
+	portico_metric_set(level, 7);
 	portico_metric_histogram("wait", "us", "time waited", &histogram);
 	portico_metric_counter("requests.count", NULL, NULL, &again);
 	same = again == counter;
@@ -61,7 +64,9 @@ count_elsewhere(void *arg)
 {
 	long *n = arg;
 
-	for (; *n > 0; --*n) {
+	for (; n[0] > 0; --n[0]) {
+		if (n[1] != 0)
+			portico_metric_set(level, n[1]);
 		portico_metric_add(counter, 1);
 		portico_metric_observe(histogram, 7);
 	}
@@ -83,6 +88,9 @@ answer(struct portico_request *request, void *arg)
 	portico_metric_observe(nothing, 1);
 	portico_metric_observe(counter, 1);
 	portico_metric_add(histogram, 1);
+	portico_metric_set(nothing, 1);
+	portico_metric_set(counter, 1);
+	portico_metric_set(histogram, 1);
 	portico_metric_add(counter, -1);
 	snprintf(text, sizeof(text), "%s %d %d %u", verdicts,
 		 status == PORTICO_STATE, (int)getpid(),
@@ -103,6 +111,12 @@ handle(struct portico_request *request)
 	if (portico_query_get(request, PORTICO_SLICE("gauge"), &value) ==
 	    PORTICO_OK)
 		portico_metric_add(gauge, strtol(value.data, NULL, 10));
+	if (portico_query_get(request, PORTICO_SLICE("set"), &value) ==
+	    PORTICO_OK)
+		portico_metric_set(level, strtol(value.data, NULL, 10));
+	if (portico_query_get(request, PORTICO_SLICE("raise"), &value) ==
+	    PORTICO_OK)
+		portico_metric_add(level, strtol(value.data, NULL, 10));
 	if (portico_query_get(request, PORTICO_SLICE("observe"), &value) ==
 	    PORTICO_OK)
 		portico_metric_observe(histogram,
@@ -110,8 +124,12 @@ handle(struct portico_request *request)
 	if (portico_query_get(request, PORTICO_SLICE("thread"), &value) !=
 	    PORTICO_OK)
 		return answer(request, NULL);
-	n = portico_request_alloc(request, sizeof(*n));
-	*n = strtol(value.data, NULL, 10);
+	n = portico_request_alloc(request, 2 * sizeof(*n));
+	n[0] = strtol(value.data, NULL, 10);
+	n[1] = 0;
+	if (portico_query_get(request, PORTICO_SLICE("level"), &value) ==
+	    PORTICO_OK)
+		n[1] = strtol(value.data, NULL, 10);
 	return portico_offload(request, count_elsewhere, n, answer, NULL) ==
 			       PORTICO_OK ?
 		       PORTICO_PENDING :
