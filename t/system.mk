@@ -73,6 +73,8 @@ EXTRA_DIST += \
 	t/lib/Portico/Tunnels.pm \
 	t/lib/Portico/Wait.pm
 
+EXTRA_DIST += t/listener/conformance
+
 SYSTEM_TESTS += \
 	t/activation/bad-workers.t \
 	t/activation/configuration.t \
@@ -98,6 +100,7 @@ SYSTEM_TESTS += \
 	t/listener/balance.t \
 	t/listener/cache.t \
 	t/listener/churn.t \
+	t/listener/conformance.t \
 	t/listener/deadlines.t \
 	t/listener/descriptors.t \
 	t/listener/file-shares.t \

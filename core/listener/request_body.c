@@ -320,10 +320,11 @@ bad_framing(struct listener_request *request, uint32_t block)
 	channel_block_cancel(request->channel->channel, block);
 	request->body = BODY_FAILED;
 	request->keep_alive = false;
+	/* 400, or 431 for trailers and extensions without end. */
 	request_fail(request,
 		     reason == HTTP_REASON_NONE ? HTTP_REASON_BAD_REQUEST :
 						  reason,
-		     400, NULL);
+		     0, NULL);
 }
 
 static void
