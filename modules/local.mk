@@ -10,7 +10,8 @@ modules_static_static_la_SOURCES = \
 	modules/static/page_cache.c \
 	modules/static/precondition.c \
 	modules/static/range.c \
-	modules/static/transfer.c
+	modules/static/transfer.c \
+	modules/static/watch.c
 modules_static_static_la_LDFLAGS = $(MODULE_FLAGS)
 
 if HAVE_CMOCKA
@@ -35,3 +36,4 @@ t_modules_page_cache_SOURCES = t/modules/page_cache.c
 SYSTEM_TESTS += t/modules/cold-file.t
 SYSTEM_TESTS += t/modules/crawl.t
 SYSTEM_TESTS += t/modules/static.t
+SYSTEM_TESTS += t/modules/static-cache.t

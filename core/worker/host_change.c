@@ -32,6 +32,7 @@ struct portico_change_watch {
 	char *path; /* as given */
 	const char *entry; /* in it: the name in its directory; NULL: all */
 	char name[256]; /* the last that changed */
+	bool several; /* others, too, since the last call */
 	struct list link; /* globals.watches */
 };
 
@@ -88,10 +89,12 @@ on_timer(uv_timer_t *timer)
 		.count = watch->count,
 		.path = watch->path,
 		.name = watch->name,
+		.several = watch->several,
 	};
 
 	CHECK(watch, CHANGE_WATCH_MAGIC);
 	watch->count = 0;
+	watch->several = false;
 	watch->function(worker, &change, watch->arg);
 	globals_tell(worker, PORTICO_GLOBAL_FILE_CHANGE, watch->path, 0);
 }
@@ -108,6 +111,9 @@ on_event(uv_fs_event_t *event, const char *name, int events, int status)
 	if (watch->entry != NULL && name != NULL &&
 	    strcmp(name, watch->entry) != 0)
 		return;
+	if (watch->entry == NULL && watch->count > 0 &&
+	    strcmp(watch->name, name == NULL ? "" : name) != 0)
+		watch->several = true;
 	if (watch->entry == NULL)
 		snprintf(watch->name, sizeof(watch->name), "%s",
 			 name == NULL ? "" : name);

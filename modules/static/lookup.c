@@ -41,6 +41,20 @@ result_of(const struct portico_error *error)
 	}
 }
 
+/* May the listener keep the file that is open now? */
+static void
+see_to_watch(struct static_lookup *lookup, struct portico_slice path)
+{
+	if (!lookup->configuration->keep)
+		return;
+	if (lookup->stat.st_size > STATIC_KEPT_BYTES ||
+	    !static_watch_fits(lookup->watches, lookup->fd, &lookup->stat,
+			       path))
+		lookup->watch = NULL;
+	else if (lookup->watch == NULL)
+		lookup->watch_wanted = static_watch_want(lookup->watches, path);
+}
+
 static enum static_lookup_result
 open_path(struct static_lookup *lookup, struct portico_slice path)
 {
@@ -54,8 +68,10 @@ open_path(struct static_lookup *lookup, struct portico_slice path)
 		return result_of(error);
 	}
 	if (fstat(lookup->fd, &lookup->stat) == 0 &&
-	    S_ISREG(lookup->stat.st_mode))
+	    S_ISREG(lookup->stat.st_mode)) {
+		see_to_watch(lookup, path);
 		return STATIC_LOOKUP_FILE;
+	}
 	close(lookup->fd);
 	lookup->fd = -1;
 	return S_ISDIR(lookup->stat.st_mode) ? STATIC_LOOKUP_DIRECTORY :
@@ -135,6 +151,10 @@ static_lookup_run(void *arg)
 	struct static_lookup *lookup = arg;
 	struct portico_slice path = lookup->path;
 
+	/* Before anything of it is looked at. */
+	if (lookup->configuration->keep)
+		lookup->watch = static_watch_find(lookup->watches, path,
+						  &lookup->changes);
 	if (path.length > 0 && path.data[path.length - 1] == '/') {
 		lookup->result = open_default_document(lookup);
 	} else {
@@ -186,6 +206,9 @@ static_lookup_entry(struct static_lookup *lookup)
 	if (entry == NULL)
 		return NULL;
 	entry->checked_at = portico_clock();
+	entry->watch = lookup->watch;
+	entry->changes = lookup->changes;
+	entry->watch_wanted = lookup->watch_wanted;
 	entry->is_directory = lookup->result == STATIC_LOOKUP_DIRECTORY;
 	if (entry->is_directory)
 		return entry;

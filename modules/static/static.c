@@ -21,6 +21,7 @@
 
 struct static_application {
 	const struct static_configuration *configuration;
+	struct static_watches *watches;
 	struct static_cache *caches[]; /* one per loop */
 };
 
@@ -29,6 +30,7 @@ struct static_application {
 
 /* The same for all applications, set before the first application_init. */
 static uint32_t loop_count;
+static struct portico_worker *the_worker;
 
 /* ---- answering, on the loop ---------------------------------------------- */
 
@@ -138,6 +140,44 @@ requested_ranges(struct portico_request *request,
 	return static_range_parse(field, entry->size, ranges_r);
 }
 
+/* It need not be looked up again. */
+static bool
+is_current(const struct static_configuration *configuration,
+	   const struct static_entry *entry)
+{
+	uint64_t age = portico_clock() - entry->checked_at;
+
+	if (age >= configuration->revalidate ||
+	    (entry->watch_wanted && age >= STATIC_WATCH_NS))
+		return false;
+	return entry->watch == NULL ||
+	       static_watch_changes(entry->watch) == entry->changes;
+}
+
+/* As IIS has it: what is asked for often, without a query.  Whoever changes
+ * the file is heard of, and then it is flushed (watch.c). */
+static void
+allow_keeping(struct portico_request *request,
+	      const struct static_configuration *configuration,
+	      struct static_entry *entry)
+{
+	uint64_t now;
+
+	if (!configuration->keep || configuration->revalidate == 0 ||
+	    entry->watch == NULL || entry->size > STATIC_KEPT_BYTES)
+		return;
+	now = portico_clock();
+	if (now - entry->asked_since >= STATIC_FREQUENT_NS) {
+		entry->asked_since = now;
+		entry->asked = 0;
+	}
+	if (++entry->asked < STATIC_FREQUENT_COUNT ||
+	    portico_request_text(request, PORTICO_TEXT_QUERY).length > 0)
+		return;
+	(void)portico_cache_allow(request, configuration->keep_time,
+				  PORTICO_CACHE_WHILE_WORKER);
+}
+
 static enum portico_verdict
 answer_entry(struct portico_request *request, struct static_entry *entry)
 {
@@ -170,6 +210,8 @@ answer_entry(struct portico_request *request, struct static_entry *entry)
 	    !set_validators(request, configuration, entry) ||
 	    !set_text(request, PORTICO_SLICE("Accept-Ranges"), "bytes", 5))
 		return PORTICO_ERROR;
+	if (count == 0)
+		allow_keeping(request, configuration, entry);
 	return static_transfer(request, entry, ranges, count);
 }
 
@@ -191,6 +233,9 @@ answer_found(struct portico_request *request, struct static_lookup *lookup)
 
 	if (entry != NULL && static_lookup_is_same(lookup, entry)) {
 		entry->checked_at = portico_clock();
+		entry->watch = lookup->watch;
+		entry->changes = lookup->changes;
+		entry->watch_wanted = lookup->watch_wanted;
 		return answer_entry(request, entry);
 	}
 	entry = static_lookup_entry(lookup);
@@ -266,6 +311,8 @@ start_lookup(struct portico_request *request,
 	     const struct static_configuration *configuration,
 	     struct portico_slice path)
 {
+	const struct static_application *application =
+		portico_application_state(request);
 	struct static_lookup *lookup =
 		portico_request_alloc(request, sizeof(*lookup));
 
@@ -274,6 +321,7 @@ start_lookup(struct portico_request *request,
 	memset(lookup, 0, sizeof(*lookup));
 	lookup->request = request;
 	lookup->configuration = configuration;
+	lookup->watches = application->watches;
 	lookup->path = path;
 	lookup->fd = -1;
 	if (portico_request_on_free(request, static_lookup_drop, lookup) !=
@@ -314,8 +362,7 @@ on_execute(struct portico_request *request)
 	if (path.length == 1 && whole.data[whole.length - 1] != '/')
 		return redirect_to_directory(request);
 	entry = static_cache_find(cache_of(request), path);
-	if (entry != NULL &&
-	    portico_clock() - entry->checked_at < configuration->revalidate)
+	if (entry != NULL && is_current(configuration, entry))
 		return answer_entry(request, entry);
 	return start_lookup(request, configuration, path);
 }
@@ -327,6 +374,7 @@ on_worker_init(struct portico_worker *worker, struct portico_error *err)
 {
 	(void)err;
 	loop_count = portico_worker_loops(worker);
+	the_worker = worker;
 	return PORTICO_OK;
 }
 
@@ -338,6 +386,7 @@ on_application_fini(struct portico_application *application, void *arg)
 	(void)application;
 	for (uint32_t i = 0; i < loop_count; i++)
 		static_cache_free(&state->caches[i]);
+	static_watches_free(&state->watches);
 	free(state);
 }
 
@@ -352,6 +401,11 @@ on_application_init(struct portico_application *application,
 	if (state == NULL)
 		goto no_memory;
 	state->configuration = configuration;
+	state->watches = static_watches_new(the_worker, application);
+	if (state->watches == NULL) {
+		free(state);
+		goto no_memory;
+	}
 	for (uint32_t i = 0; i < loop_count; i++) {
 		state->caches[i] = static_cache_new(configuration);
 		if (state->caches[i] == NULL) {
@@ -412,6 +466,19 @@ static const struct portico_directive directives[] = {
 	  .default_value = "\"1s\"",
 	  .summary = "How long a file may be served without looking whether "
 		     "it changed." },
+	{ .name = "listenerCache",
+	  .type = PORTICO_DIRECTIVE_BOOL,
+	  .offset = SETTING(keep, bool),
+	  .default_value = "true",
+	  .summary = "Let the listener keep files up to 256 KiB that are asked "
+		     "for twice in 10 s, without a query; they are flushed "
+		     "when they change. Not with revalidate 0." },
+	{ .name = "listenerCacheTime",
+	  .type = PORTICO_DIRECTIVE_DURATION,
+	  .offset = SETTING(keep_time, uint64_t),
+	  .default_value = "\"60s\"",
+	  .summary = "How long it keeps them at most, changed or not. 0: until "
+		     "they change." },
 	{ .name = "smallFile",
 	  .type = PORTICO_DIRECTIVE_SIZE,
 	  .offset = SETTING(small_file, uint64_t),
@@ -439,9 +506,17 @@ static const struct portico_handler handlers[] = {
 	{ 0 }
 };
 
+static const struct portico_global_subscription globals[] = {
+	{ .event = PORTICO_GLOBAL_CUSTOM,
+	  .function = static_watch_on_wanted,
+	  .name = STATIC_WATCH_EVENT },
+	{ 0 }
+};
+
 PORTICO_MODULE(.name = "static", .version = "1.0.0", .summary = "serves files",
 	       .directives = directives,
 	       .configuration_size = sizeof(struct static_configuration),
-	       .handlers = handlers, .worker_init = on_worker_init,
+	       .handlers = handlers, .global_subscriptions = globals,
+	       .worker_init = on_worker_init,
 	       .application_init = on_application_init,
 	       .application_fini = on_application_fini);

@@ -10,14 +10,17 @@
  *   range.c         Range and If-Range (RFC 9110 section 14)
  *   transfer.c      the body: all, one range, several ranges
  *   page_cache.c    is a span of a file in memory?  bring it there
+ *   watch.c         directories whose files the listener may keep
  *
  * Threads: everything but static_lookup_run() and static_fetch_run() runs on
- * the request's loop, and each loop has a cache of its own, so nothing here
- * takes a lock.
+ * the request's loop, and each loop has a cache of its own, so nothing there
+ * takes a lock.  watch.c says what is its own.
  */
 #ifndef PORTICO_STATIC_PRIV_H
 #define PORTICO_STATIC_PRIV_H
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include <portico/portico.h>
@@ -36,6 +39,16 @@
  * often is not what the kernel forgets. */
 #define STATIC_CACHED_NS UINT64_C(100000000)
 
+/* The listener may keep files up to this size, of which this is said when they
+ * are asked for so often in so long. */
+#define STATIC_KEPT_BYTES (256u << 10)
+#define STATIC_FREQUENT_COUNT 2
+#define STATIC_FREQUENT_NS UINT64_C(10000000000)
+/* One that is to be watched is looked up again after this. */
+#define STATIC_WATCH_NS UINT64_C(100000000)
+/* Posted to the main thread: a directory is to be watched. */
+#define STATIC_WATCH_EVENT "static.watch"
+
 #define STATIC_DATE_SIZE 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and NUL */
 #define STATIC_ETAG_SIZE 72
 #define STATIC_RANGES_MAX 16 /* more in one request: Range is ignored */
@@ -49,6 +62,8 @@ struct static_configuration {
 	const char *cache_control; /* "": no such field */
 	bool dot_files;
 	uint64_t revalidate; /* ns an entry is used without looking again */
+	bool keep; /* the listener may keep files */
+	uint64_t keep_time; /* ns; 0: until they change */
 	uint64_t small_file; /* bytes; smaller files are kept in memory */
 	uint64_t cache_size; /* bytes of contents per loop */
 	int64_t cache_entries; /* per loop */
@@ -64,6 +79,12 @@ struct static_entry {
 	uint64_t hash;
 	uint64_t checked_at; /* portico_clock() */
 	uint64_t cached_at; /* portico_clock(): the whole file was in memory */
+	uint64_t asked_since; /* portico_clock(): `asked` counts from then on */
+	unsigned asked;
+	const struct static_watch *watch; /* of its directory; NULL: none that
+					     would see it change */
+	uint64_t changes; /* of that, before it was looked at */
+	bool watch_wanted; /* there will be one soon */
 	uint64_t size;
 	struct timespec modified, changed;
 	uint64_t device, inode;
@@ -110,8 +131,12 @@ enum static_lookup_result {
 struct static_lookup {
 	struct portico_request *request;
 	const struct static_configuration *configuration;
+	struct static_watches *watches;
 	struct portico_slice path;
 	/* out: */
+	const struct static_watch *watch; /* NULL: as for an entry */
+	uint64_t changes;
+	bool watch_wanted;
 	enum static_lookup_result result;
 	int fd; /* owned until an entry takes it */
 	struct stat stat;
@@ -130,6 +155,36 @@ bool static_lookup_is_same(const struct static_lookup *lookup,
 			   const struct static_entry *entry);
 /* Close and free what no entry took. */
 void static_lookup_drop(void *arg);
+
+struct static_watch;
+struct static_watches;
+
+struct static_watches *
+static_watches_new(struct portico_worker *worker,
+		   struct portico_application *application);
+void static_watches_free(struct static_watches **watches_p);
+
+/* The watch of the directory that `path` (in the application) lies in, and how
+ * many changes it has seen; NULL: there is none now, perhaps later. */
+struct static_watch *static_watch_find(struct static_watches *watches,
+				       struct portico_slice path,
+				       uint64_t *changes_r);
+
+/* There is to be one: a file was found there.  False: there will be none. */
+bool static_watch_want(struct static_watches *watches,
+		       struct portico_slice path);
+
+/* Whether that sees all changes of the open file of that path. */
+bool static_watch_fits(const struct static_watches *watches, int fd,
+		       const struct stat *stat, struct portico_slice path);
+
+/* Any thread. */
+uint64_t static_watch_changes(const struct static_watch *watch);
+
+/* STATIC_WATCH_EVENT, on the main thread. */
+enum portico_verdict
+static_watch_on_wanted(struct portico_worker *worker,
+		       const struct portico_global *global);
 
 enum static_condition {
 	STATIC_CONDITION_GO_ON,

@@ -31,6 +31,7 @@ struct portico_change {
 	uint32_t count; /* events that were gathered, at least 1 */
 	const char *path; /* as given */
 	const char *name; /* directory: the last entry that changed, or "" */
+	uint32_t several; /* directory: 1 if others have changed, too */
 };
 
 /* Called on the main thread after a change; must not block.  Since 1.0. */
