@@ -473,6 +473,43 @@ on_listener_counters(struct commands *commands,
 }
 
 static void
+on_listener_cache(struct commands *commands, struct control_connection *client,
+		  const json_t *request)
+{
+	(void)request;
+	answer_with(commands, client, json_object(), "cache", "figures", NULL,
+		    NULL);
+}
+
+static void
+on_listener_cache_flush(struct commands *commands,
+			struct control_connection *client,
+			const json_t *request)
+{
+	const char *url = json_string_value(json_object_get(request, "url"));
+	bool all = json_is_true(json_object_get(request, "all"));
+	const char *rest = url == NULL ? NULL : strstr(url, "://");
+	struct portico_error err;
+	char what[4096];
+
+	if (all == (url != NULL) ||
+	    (!all && (rest == NULL || strchr(rest + 3, '/') == NULL ||
+		      strlen(url) > sizeof what - 32))) {
+		error_set(&err, PORTICO_INVALID,
+			  "flushing the cache: \"%s\" is no URL with a path",
+			  url == NULL ? "" : url);
+		error_hint(&err,
+			   "http://HOST/PATH, http://*:PORT/PATH/ for all "
+			   "below a path, or --all.");
+		answer_error(client, &err);
+		return;
+	}
+	snprintf(what, sizeof what, "cache-flush %s", all ? "*" : url);
+	answer_with(commands, client, json_object(), what, "figures", NULL,
+		    NULL);
+}
+
+static void
 on_listener_timeouts(struct commands *commands,
 		     struct control_connection *client, const json_t *request)
 {
@@ -575,6 +612,8 @@ static const struct {
 	{ "listener-connections", on_listener_connections },
 	{ "listener-counters", on_listener_counters },
 	{ "listener-timeouts", on_listener_timeouts },
+	{ "listener-cache", on_listener_cache },
+	{ "listener-cache-flush", on_listener_cache_flush },
 	{ "reload", on_reload },
 	{ "upgrade-listener", on_upgrade_listener },
 };

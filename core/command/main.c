@@ -30,6 +30,8 @@ ask(const struct command *command, const char *argument,
 		json_object_set_new(request, "stats", json_true());
 	if ((options->given & OPTION_BY_EVENT) != 0)
 		json_object_set_new(request, "byEvent", json_true());
+	if ((options->given & OPTION_ALL) != 0)
+		json_object_set_new(request, "all", json_true());
 	if (client_ask(options->socket, request,
 		       command->patient ? 0 : CLIENT_TIMEOUT_S, &answer,
 		       &err) != PORTICO_OK) {
@@ -69,7 +71,7 @@ main(int argc, char **argv)
 	const struct command *command;
 	const char *surplus, *argument;
 	struct options options;
-	int used;
+	int used, wanted;
 
 	options_parse(&options, argc, argv);
 	argc -= optind;
@@ -81,7 +83,11 @@ main(int argc, char **argv)
 		words_print_help(command);
 		return 0;
 	}
-	if (argc != used + (command->argument == NULL ? 0 : 1)) {
+	wanted = command->argument == NULL || (options.given & command->takes &
+					       OPTION_ALL) != 0 ?
+			 0 :
+			 1;
+	if (argc != used + wanted) {
 		words_print_synopsis(stderr, command);
 		return EXIT_USAGE;
 	}
@@ -91,7 +97,7 @@ main(int argc, char **argv)
 			command->words, surplus);
 		return EXIT_USAGE;
 	}
-	argument = command->argument == NULL ? NULL : argv[used];
+	argument = wanted == 0 ? NULL : argv[used];
 	if (command->run != NULL)
 		return command->run(&options, argument);
 	return ask(command, argument, &options);

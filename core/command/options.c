@@ -23,6 +23,7 @@ static const struct {
 	{ OPTION_WAIT, "wait", NULL,
 	  "return when the old listener is gone, not when the new\n"
 	  "                  one serves" },
+	{ OPTION_ALL, "all", NULL, "all of it, instead of one" },
 	{ OPTION_STATS, "stats", NULL,
 	  "what they cost: calls, errors, time, requests that wait" },
 	{ OPTION_BY_EVENT, "by-event", NULL,
@@ -86,6 +87,7 @@ take(struct options *options, unsigned bit)
 		options->method = optarg;
 		break;
 	case OPTION_BY_EVENT:
+	case OPTION_ALL:
 	case OPTION_SCHEMA:
 	case OPTION_SINGLE_PROCESS:
 	case OPTION_STATS:

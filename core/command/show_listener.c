@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/memory.h"
 #include "core/command/show.h"
@@ -224,4 +225,80 @@ show_timeouts(const json_t *answer)
 
 	print_rows("OF HEADER IDLE BODY DRAIN >SEND/B/s >RECEIVE/B/s",
 		   json_object_get(answer, "timeouts"), members);
+}
+
+/* ---- the cache ----------------------------------------------------------- */
+
+static const char *
+text_or_null(const json_t *entry, const char *name)
+{
+	const char *text = json_string_value(json_object_get(entry, name));
+
+	return text == NULL || *text == '\0' ? "(null)" : text;
+}
+
+static long long
+number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+/* As netsh shows it. */
+static void
+print_entry(const json_t *entry)
+{
+	time_t created = (time_t)number_of(entry, "created");
+	char when[40];
+	struct tm parts;
+
+	strftime(when, sizeof when, "%Y.%m.%d:%H.%M.%S",
+		 gmtime_r(&created, &parts));
+	printf("\nURL: %s\n", text_or_null(entry, "url"));
+	printf("    Status code: %lld\n", number_of(entry, "status"));
+	printf("    HTTP verb: %s\n", text_or_null(entry, "verb"));
+	printf("    Cache policy type: %s%s\n", text_or_null(entry, "policy"),
+	       json_is_true(json_object_get(entry, "whileWorker")) ?
+		       " (while its worker lives)" :
+		       "");
+	if (json_object_get(entry, "ttl") != NULL)
+		printf("    Cache policy TTL: %lld\n", number_of(entry, "ttl"));
+	printf("    Creation time: %s\n", when);
+	printf("    Request queue name: %s\n", text_or_null(entry, "pool"));
+	printf("    Content type: %s\n", text_or_null(entry, "contentType"));
+	printf("    Content encoding: %s\n",
+	       text_or_null(entry, "contentEncoding"));
+	printf("    Headers length: %lld\n", number_of(entry, "headersLength"));
+	printf("    Content length: %lld\n", number_of(entry, "contentLength"));
+	printf("    Hit count: %lld\n", number_of(entry, "hits"));
+}
+
+void
+show_cache(const json_t *answer)
+{
+	const json_t *figures = json_object_get(answer, "figures");
+	const json_t *kept = json_object_get(figures, "kept");
+	const json_t *cache = json_object_get(figures, "cache");
+	size_t i;
+	json_t *entry;
+
+	printf("cache\n");
+	print_numbers(cache);
+	printf("\nSnapshot of HTTP response cache:\n"
+	       "--------------------------------\n");
+	json_array_foreach(kept, i, entry) print_entry(entry);
+	if ((long long)json_array_size(kept) < number_of(cache, "entries"))
+		printf("\n(and %lld more)\n",
+		       number_of(cache, "entries") -
+			       (long long)json_array_size(kept));
+	show_silence(answer, "figures");
+}
+
+void
+show_cache_flush(const json_t *answer)
+{
+	const json_t *figures = json_object_get(answer, "figures");
+
+	printf("%lld flushed\n",
+	       number_of(json_object_get(figures, "cache"), "flushedNow"));
+	show_silence(answer, "figures");
 }

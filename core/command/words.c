@@ -16,6 +16,11 @@ static const char upgrade_help[] =
 	"listener.shutdownTimeLimit.  If the new one does not get that far,\n"
 	"the old one goes on, nothing has changed, and the exit status is 1.\n";
 
+static const char flush_help[] =
+	"The URL is http://HOST:PORT/PATH, as it was asked for, the path\n"
+	"decoded; the host \"*\" stands for each.  A path that ends with a\n"
+	"slash stands for all that begins with it.\n";
+
 static const char stats_help[] =
 	"With --stats: what the workers have counted of their modules since\n"
 	"they began.  Times are taken of one call in 64 on the average (CPU\n"
@@ -72,6 +77,16 @@ static const struct command commands[] = {
 	    "how long and how slow a client may be, where sites differ too"),
 	ASK("log reopen", NULL, NULL, "log-reopen", show_logs,
 	    "open the logs anew, after somebody has moved them"),
+	ASK("listener cache", NULL, NULL, "listener-cache", show_cache,
+	    "what the listener keeps of responses, and its hits and misses"),
+	{ .words = "listener cache flush",
+	  .argument = "URL",
+	  .member = "url",
+	  .type = "listener-cache-flush",
+	  .show = show_cache_flush,
+	  .help = "forget what is kept of a URL, with any query",
+	  .takes = OPTION_SOCKET | OPTION_ALL,
+	  .more = flush_help },
 	ASK("reload", NULL, NULL, "reload", show_reload,
 	    "read the configuration again"),
 	{ .words = "upgrade listener",
@@ -134,7 +149,8 @@ words_print_synopsis(FILE *stream, const struct command *command)
 			" [--wait]" :
 		(command->takes & OPTION_STATS) != 0 ?
 			" [--stats | --by-event]" :
-			"");
+		(command->takes & OPTION_ALL) != 0 ? "|--all" :
+						     "");
 }
 
 void
@@ -150,13 +166,14 @@ words_print_help(const struct command *command)
 const struct command *
 words_find(char *const *words, int count, int *used_r)
 {
-	char two[64];
+	char text[64];
 
-	for (*used_r = count < 2 ? count : 2; *used_r > 0; --*used_r) {
-		snprintf(two, sizeof two, *used_r == 2 ? "%s %s" : "%s",
-			 words[0], *used_r == 2 ? words[1] : "");
+	for (*used_r = count < 3 ? count : 3; *used_r > 0; --*used_r) {
+		snprintf(text, sizeof text, "%s%s%s%s%s", words[0],
+			 *used_r > 1 ? " " : "", *used_r > 1 ? words[1] : "",
+			 *used_r > 2 ? " " : "", *used_r > 2 ? words[2] : "");
 		for (size_t i = 0; i < COMMAND_COUNT; i++)
-			if (strcmp(commands[i].words, two) == 0)
+			if (strcmp(commands[i].words, text) == 0)
 				return &commands[i];
 	}
 	return NULL;

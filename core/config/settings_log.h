@@ -47,6 +47,7 @@ enum settings_log_field {
 	SETTINGS_LOG_BYTES_SENT, /* sc-bytes */
 	SETTINGS_LOG_BYTES_RECEIVED, /* cs-bytes */
 	SETTINGS_LOG_TIME_TAKEN, /* time-taken, milliseconds */
+	SETTINGS_LOG_CACHE, /* x-cache: HIT, or MISS where it might have been */
 	SETTINGS_LOG_FIELD_COUNT
 };
 

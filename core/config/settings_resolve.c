@@ -36,6 +36,7 @@ static const char *const log_field_names[] = {
 	[SETTINGS_LOG_BYTES_SENT] = "sc-bytes",
 	[SETTINGS_LOG_BYTES_RECEIVED] = "cs-bytes",
 	[SETTINGS_LOG_TIME_TAKEN] = "time-taken",
+	[SETTINGS_LOG_CACHE] = "x-cache",
 };
 
 const char *

@@ -82,6 +82,9 @@ format_field(struct log_text *text, struct log_clock *clock,
 	case SETTINGS_LOG_TIME_TAKEN:
 		log_text_number(text, entry->milliseconds);
 		break;
+	case SETTINGS_LOG_CACHE:
+		log_text_value(text, entry->cache, FIELD_MAX);
+		break;
 	case SETTINGS_LOG_FIELD_COUNT:
 		break;
 	}
@@ -154,6 +157,9 @@ fill(const struct listener_request *request, struct access_log_entry *entry)
 		.status = request->status,
 		.substatus = request->substatus,
 		.os_error = request->os_error,
+		.cache = request->cache_hit    ? PORTICO_SLICE("HIT") :
+			 request->cache_missed ? PORTICO_SLICE("MISS") :
+						 PORTICO_SLICE(""),
 		.sent = request->output.sent,
 		.received = head->length + request->body_received,
 		.milliseconds = (request->finished - request->first_byte) /

@@ -17,6 +17,7 @@ struct listener_request;
 struct access_log_entry {
 	int64_t second; /* since 1970 */
 	struct portico_slice site, server_ip, method, stem, query, user;
+	struct portico_slice cache;
 	struct portico_slice client_ip, protocol, host, user_agent, referer;
 	uint16_t port, status, substatus;
 	int32_t os_error;

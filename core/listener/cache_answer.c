@@ -396,5 +396,6 @@ cache_answer(struct listener_request *request, struct portico_slice path,
 	if (entry != NULL && answer_with(request, &wanted, entry))
 		return true;
 	cache->counters.misses++;
+	request->cache_missed = true;
 	return false;
 }

@@ -135,6 +135,7 @@
 /* A query is answered with what has come by then. */
 #define QUERY_DEADLINE_MS 50
 #define QUERY_REQUESTS_MAX 10000
+#define QUERY_CACHE_MAX 1000
 #define QUERY_CLIENTS_MAX 10000 /* of each loop */
 
 /* The response cache: what was not used for so long goes, looked at so often.

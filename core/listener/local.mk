@@ -60,6 +60,7 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/proxied.h \
 	core/listener/query.c \
 	core/listener/query.h \
+	core/listener/query_cache.c \
 	core/listener/query_loop.c \
 	core/listener/query_priv.h \
 	core/listener/query_routes.c \

@@ -350,10 +350,21 @@ describe(const struct query *query)
 		return query_describe_clients(query);
 	case QUERY_SITES:
 		return query_describe_sites(query);
+	case QUERY_CACHE:
+	case QUERY_CACHE_FLUSH:
+		return query_describe_cache(query);
 	case QUERY_COUNTERS:
 		break;
 	}
 	return describe_counters(query);
+}
+
+static const char flush_word[] = "cache-flush ";
+
+static bool
+is_flush(const char *what)
+{
+	return strncmp(what, flush_word, sizeof(flush_word) - 1) == 0;
 }
 
 static enum query_kind
@@ -362,6 +373,8 @@ kind_of(const char *what)
 	return strcmp(what, "requests") == 0 ? QUERY_REQUESTS :
 	       strcmp(what, "clients") == 0  ? QUERY_CLIENTS :
 	       strcmp(what, "sites") == 0    ? QUERY_SITES :
+	       strcmp(what, "cache") == 0    ? QUERY_CACHE :
+	       is_flush(what)		     ? QUERY_CACHE_FLUSH :
 					       QUERY_COUNTERS;
 }
 
@@ -443,7 +456,9 @@ query_start(struct listener *listener, uint32_t id, const char *what)
 	query->timer.data = query;
 	uv_timer_start(&query->timer, on_deadline, QUERY_DEADLINE_MS, 0);
 	for (unsigned i = 0; i < listener->loop_count; i++)
-		query_ask(listener, i, id, query->kind, on_part);
+		query_ask(listener, i, id, query->kind,
+			  is_flush(what) ? what + sizeof(flush_word) - 1 : NULL,
+			  on_part);
 	if (listener->loop_count == 0)
 		finish(query);
 }

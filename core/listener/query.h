@@ -12,13 +12,16 @@
 #include <stdint.h>
 
 #include "core/channel/wire.h"
+#include "core/listener/cache.h"
 #include "core/listener/task.h"
 
 struct listener;
 struct listener_site;
 struct site_counters;
 
-/* What: requests; routes; reopen: the logs are opened anew; clients: connections; sites; listener: counters and
+/* What: requests; routes; reopen: the logs are opened anew; clients:
+ * connections; sites; cache; "cache-flush URL" ("*": everything); listener:
+ * counters and
  * what the process has open; anything else: counters. */
 void query_start(struct listener *listener, uint32_t id, const char *what);
 
@@ -29,6 +32,8 @@ enum query_kind {
 	QUERY_REQUESTS,
 	QUERY_CLIENTS,
 	QUERY_SITES,
+	QUERY_CACHE,
+	QUERY_CACHE_FLUSH,
 };
 
 /* What channels have in use; sums of it. */
@@ -82,6 +87,19 @@ struct query_client {
 	const struct listener_site *site; /* lives as long as the process */
 };
 
+/* Of the cache. */
+struct query_entry {
+	char url[512];
+	char type[128], encoding[32];
+	uint32_t pool; /* number */
+	uint16_t status;
+	bool timed, while_worker;
+	uint64_t seconds_left; /* if timed */
+	uint64_t created; /* since 1970, seconds */
+	uint32_t head, body; /* bytes */
+	uint64_t hits;
+};
+
 struct query_part {
 	struct task task;
 	uint32_t id; /* of the query */
@@ -98,11 +116,15 @@ struct query_part {
 	unsigned client_count;
 	struct site_counters *sites; /* by number */
 	unsigned site_count;
+	struct query_entry *entries;
+	unsigned entry_count;
+	struct cache_counters cache_counters;
+	uint64_t cache_count, cache_bytes, cache_limit, cache_flushed;
 };
 
-/* Asks one loop; its part comes to `done` on the main thread. */
+/* Asks one loop; `text` is the URL of CACHE_FLUSH.  Its part comes to `done` on the main thread. */
 void query_ask(struct listener *listener, unsigned loop, uint32_t id,
-	       enum query_kind kind, task_fn *done);
+	       enum query_kind kind, const char *text, task_fn *done);
 void query_part_free(struct query_part *part);
 void query_usage_add(struct query_usage *sum, const struct query_usage *part);
 

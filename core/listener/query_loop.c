@@ -12,7 +12,7 @@
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
-#include "core/listener/query.h"
+#include "core/listener/query_priv.h"
 #include "core/listener/request.h"
 #include "core/listener/site.h"
 #include "core/listener/worker_channel.h"
@@ -21,6 +21,7 @@ struct question {
 	struct task task;
 	uint32_t id;
 	enum query_kind kind;
+	char *text; /* NULL: none */
 	task_fn *done;
 };
 
@@ -324,18 +325,24 @@ run_question(struct task *base, void *owner)
 		copy_clients(loop, part);
 	else if (question->kind == QUERY_SITES)
 		copy_sites(loop, part);
+	else if (question->kind == QUERY_CACHE_FLUSH)
+		query_flush_cache(loop, question->text, part);
+	if (question->kind == QUERY_CACHE)
+		query_copy_cache(loop, part);
 	listener_post(loop->listener, &part->task, question->done);
+	mem_free(question->text);
 	mem_free(question);
 }
 
 void
 query_ask(struct listener *listener, unsigned loop, uint32_t id,
-	  enum query_kind kind, task_fn *done)
+	  enum query_kind kind, const char *text, task_fn *done)
 {
 	struct question *question = mem_zalloc(sizeof(*question));
 
 	question->id = id;
 	question->kind = kind;
+	question->text = text == NULL ? NULL : mem_strdup(text);
 	question->done = done;
 	loop_post(listener->loops[loop], &question->task, run_question);
 }
@@ -350,5 +357,6 @@ query_part_free(struct query_part *part)
 	mem_free(part->items);
 	mem_free(part->clients);
 	mem_free(part->sites);
+	mem_free(part->entries);
 	mem_free(part);
 }

@@ -27,5 +27,12 @@ struct query {
 json_t *query_describe_routes(const struct listener *listener);
 json_t *query_describe_clients(const struct query *query);
 json_t *query_describe_sites(const struct query *query);
+json_t *query_describe_cache(const struct query *query);
+
+/* On a loop: its entries and counters; what the URL names goes ("*": all). */
+struct listener_loop;
+void query_copy_cache(struct listener_loop *loop, struct query_part *part);
+void query_flush_cache(struct listener_loop *loop, const char *url,
+		       struct query_part *part);
 
 #endif

@@ -89,6 +89,7 @@ struct listener_request {
 	bool tunnel_ending; /* the worker sends no more */
 	bool tunnel_shut; /* and the client was told so */
 	bool cache_hit; /* answered from the cache */
+	bool cache_missed; /* might have been */
 
 	struct listener_loop *loop;
 	struct listener_connection *connection; /* NULL: wire_done */

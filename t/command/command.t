@@ -40,6 +40,7 @@ my %expected = (
 	'listener urls' => qr{http://\*:@{[$server->port]}/other/ .* other\b},
 	'listener connections' => qr/CLIENT/,
 	'listener counters' => qr/accepted.*main/s,
+	'listener cache' => qr/hits +0.*Snapshot of HTTP response cache/s,
 	'listener timeouts' => qr/\(all\).*2m/s,
 );
 for my $command (sort keys %expected) {

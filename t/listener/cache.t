@@ -13,7 +13,8 @@ use Test::More;
 
 my $server = Portico::Server->new(
 	allow => [qr/\[P5009\]/], # a worker is killed
-	listener => { cache => { size => '4MiB', entrySize => '200KiB' } },
+	listener => { accessLog => { fields => ['cs-uri-stem', 'sc-status',
+			'x-cache'] }, cache => { size => '4MiB', entrySize => '200KiB' } },
 	pools => { main => { threads => 2 } },
 	applications => { '/' => { handlers =>
 		[ { path => '*', module => 'cache' } ] } },
@@ -37,6 +38,18 @@ sub is_kept
 
 	return ask($path, $do, @fields)->{body}
 		eq ask($path, $do, @fields)->{body} ? 1 : 0;
+}
+
+# A flush comes over each channel of a worker: the second may come after what
+# was seen of the first, and what is under way then is not kept.
+sub keep
+{
+	my ($target, $do, @fields) = @_;
+	return await_condition(seconds(5), sub {
+		my $first = ask($target, $do, @fields);
+		my $second = ask($target, $do, @fields);
+		return $first->{body} eq $second->{body} ? $first : undef;
+	});
 }
 
 sub is_gone
@@ -147,7 +160,7 @@ is(is_kept('allow=60', 'Cookie: a=b'), 1, 'cookies do not matter');
 
 # A client that does not read, while its answer is flushed.
 $path = path();
-my $body = ask($path, 'allow=0;size=190000')->{body};
+my $body = keep($path, 'allow=0;size=190000')->{body};
 my $slow = $server->connect(receive_buffer => 4096);
 $slow->send("GET $path HTTP/1.1\r\nHost: localhost\r\n\r\n" x 10);
 ask($path); # behind the first of them
@@ -156,10 +169,47 @@ ok(is_gone($path, $body), 'flushed while it is sent');
 is($slow->read_response->{body}, $body, 'it is sent to its end');
 undef $slow;
 
+# ---- what is said of it -----------------------------------------------------
+
+$path = path();
+keep("$path?q", 'allow=60;field=Content-Type:text/x-own');
+ask("$path?q") for 1 .. 3;
+my ($status, $shown) = $server->command('listener', 'cache');
+my $port = $server->port;
+my ($entry) = $shown =~ m{^URL: http://localhost:$port$path\?q\n((?: .*\n)+)}m;
+like($entry, qr/Status code: 200\n/, 'listener cache shows it');
+like($entry, qr/Cache policy type: Time to live\n.*TTL: (?:60|5\d)\n/,
+	'its policy');
+like($entry, qr{Content type: text/x-own\n}, 'its type');
+like($entry, qr/Hit count: [45]\n/, 'its hits');
+my $figures = $server->command_json('listener', 'cache')->{figures}{cache};
+cmp_ok($figures->{$_}, '>', 0, "$_ are counted") for qw(hits revalidated stored
+	refused flushed flushes bytes entries);
+is($figures->{size}, 4 << 20, 'the size is as configured');
+cmp_ok($figures->{bytes}, '<', $figures->{size}, 'and not exceeded');
+is($server->await_access_log(qr/^$path 200 HIT/) ? 1 : 0, 1,
+	'the access log has hits');
+($status, $shown) = $server->command('listener', 'cache', 'flush',
+	"http://localhost:$port$path");
+is($shown, "1 flushed\n", 'flushed by its URL');
+ask("$path?q", 'allow=60');
+is($server->await_access_log(qr/^$path 200 MISS/) ? 1 : 0, 1, 'and misses');
+($status, $shown) = $server->command('listener', 'cache', 'flush',
+	"http://*:$port/p");
+is($shown, "0 flushed\n", 'a path is no prefix');
+($status) = $server->command('listener', 'cache', 'flush', 'nonsense');
+is($status, 1, 'nonsense is refused');
+($status) = $server->command('listener', 'cache', 'flush');
+is($status, 2, 'so is nothing');
+my $kept_now = $server->command_json('listener', 'cache')->{figures}{cache}
+	{entries};
+($status, $shown) = $server->command('listener', 'cache', 'flush', '--all');
+is($shown, "$kept_now flushed\n", 'all of it');
+
 # ---- what ends it -----------------------------------------------------------
 
 $path = path();
-$body = ask($path, 'allow=1')->{body};
+$body = keep($path, 'allow=1')->{body};
 ok(is_gone($path, $body), 'its time is over');
 
 # What was begun before a flush is not kept.
@@ -169,7 +219,7 @@ $late->send("GET $path HTTP/1.1\r\nHost: localhost\r\nX-Do: allow=0;wait\r\n"
 	. "\r\n");
 $server->await_request(qr/$path/);
 my $witness = path();
-$body = ask($witness, 'allow=0')->{body};
+$body = keep($witness, 'allow=0')->{body};
 ask('/do', 'below=/');
 ok(is_gone($witness, $body), 'a flush has come');
 ask('/do', 'release');
@@ -179,8 +229,8 @@ isnt(ask($path, 'allow=0')->{body}, $stale, 'and not kept');
 
 # A worker that dies.
 my ($stays, $goes) = (path(), path());
-my $kept = ask($stays, 'allow=60')->{body};
-my $watched = ask($goes, 'while;field=X-Pid:1')->{body};
+my $kept = keep($stays, 'allow=60')->{body};
+my $watched = keep($goes, 'while;field=X-Pid:1')->{body};
 is(ask($goes)->{body}, $watched, 'kept while the worker lives');
 my ($worker) = $server->pids_of('worker');
 kill 'KILL', $worker;
@@ -196,7 +246,7 @@ is(ask($goes, 'allow=60;field=X-New:yes')->{header}{'x-new'}, 'yes',
 # Another configuration.
 $path = path();
 $body = ask($path, 'allow=60')->{body};
-my ($status) = $server->command('reload');
+($status) = $server->command('reload');
 is($status, 0, 'reloaded without a change');
 is(ask($path)->{body}, $body, 'which changes nothing');
 my $configuration = $server->configuration;
