@@ -114,8 +114,8 @@ hash_path(uint32_t application, struct portico_slice path)
 	return mix(hash_bytes(path.data, path.length), application);
 }
 
-static uint64_t
-hash_variant(const struct cache_url *url, struct portico_slice variant)
+uint64_t
+cache_variant_hash(const struct cache_url *url, struct portico_slice variant)
 {
 	if (variant.length == 0)
 		return url->node.hash;
@@ -132,6 +132,8 @@ cache_init(struct cache *cache)
 	list_init(&cache->urls);
 	list_init(&cache->bare_urls);
 	list_init(&cache->ages);
+	list_init(&cache->waiting);
+	list_init(&cache->ready);
 }
 
 void
@@ -237,7 +239,8 @@ cache_fini(struct cache *cache)
 		entry_remove(cache, LIST_FIRST(struct cache_entry, age_link,
 					       &cache->ages));
 	trim_bare(cache, 0);
-	ASSERT(cache->bare_count == 0 && cache->bytes == 0);
+	ASSERT(cache->bare_count == 0 && cache->bytes == 0 &&
+	       list_empty(&cache->waiting) && list_empty(&cache->ready));
 	mem_free(cache->urls_by_key.buckets);
 	mem_free(cache->urls_by_path.buckets);
 	mem_free(cache->entries_by_key.buckets);
@@ -269,7 +272,7 @@ static struct cache_entry *
 find_variant(const struct cache *cache, const struct cache_url *url,
 	     struct portico_slice variant)
 {
-	uint64_t hash = hash_variant(url, variant);
+	uint64_t hash = cache_variant_hash(url, variant);
 	struct cache_node *node = index_first(&cache->entries_by_key, hash);
 
 	for (; node != NULL; node = same_hash(node->next, hash)) {
@@ -465,7 +468,7 @@ cache_store(struct cache *cache, struct cache_url *url,
 	if (entry == NULL)
 		return false;
 	if (!index_add(&cache->entries_by_key, &entry->node,
-		       hash_variant(url, content->variant))) {
+		       cache_variant_hash(url, content->variant))) {
 		mem_free(entry);
 		return false;
 	}
@@ -485,10 +488,14 @@ cache_store(struct cache *cache, struct cache_url *url,
 }
 
 void
-cache_url_release(struct cache *cache, struct cache_url *url)
+cache_url_release(struct cache *cache, struct cache_url *url, bool forget)
 {
 	CHECK(url, CACHE_URL_MAGIC);
-	if (list_empty(&url->entries))
+	if (!list_empty(&url->entries))
+		return;
+	if (forget)
+		url_free(cache, url);
+	else
 		trim_bare(cache, CACHE_BARE_URLS_MAX);
 }
 

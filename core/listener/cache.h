@@ -53,8 +53,9 @@ struct cache_url {
 	struct list link; /* in cache.urls, or cache.bare_urls without entry */
 	struct list entries;
 	struct list waiting; /* of listener_request.cache_link */
-	uint32_t waiting_count;
-	uint32_t filling; /* requests that fetch an answer now */
+	uint32_t filling; /* not 0: a request fetches an answer now */
+	uint64_t filling_hash; /* of that */
+	bool impatient; /* it was waited for long enough */
 	unsigned pool; /* the listener's number */
 	struct cache_vary *vary; /* NULL: the query alone */
 	size_t bytes; /* counted against the cache's */
@@ -120,7 +121,9 @@ struct cache {
 	uint64_t epoch; /* counts flushes of everything */
 	uint32_t flushed[CACHE_FLUSH_SLOTS];
 	uint64_t swept; /* ns */
-	uint32_t waiting_count; /* of all URLs */
+	struct list waiting; /* of listener_request.cache_age_link, by age */
+	struct list ready; /* of .cache_link: those that wait no more */
+	uint32_t waiting_count;
 	struct cache_counters counters;
 };
 
@@ -146,6 +149,10 @@ struct cache_url *cache_find_url(const struct cache *cache,
 /* The entry, if it is not over; it is the most recently used one then. */
 struct cache_entry *cache_find(struct cache *cache, struct cache_url *url,
 			       struct portico_slice variant, uint64_t now);
+
+/* Tells answers of the URL apart, but for collisions. */
+uint64_t cache_variant_hash(const struct cache_url *url,
+			    struct portico_slice variant);
 
 /* ---- filling ---------------------------------------------------------------- */
 
@@ -258,7 +265,8 @@ cache_epoch(const struct cache *cache, uint32_t application)
 	return cache->epoch + cache->flushed[application % CACHE_FLUSH_SLOTS];
 }
 
-/* No request waits for it or fetches for it any more. */
-void cache_url_release(struct cache *cache, struct cache_url *url);
+/* No request waits for it or fetches for it any more.  `forget`: it is not known
+ * any more, unless there are entries. */
+void cache_url_release(struct cache *cache, struct cache_url *url, bool forget);
 
 #endif

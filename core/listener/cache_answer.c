@@ -11,6 +11,7 @@
 #include "core/base/check.h"
 #include "core/base/slice.h"
 #include "core/http/date.h"
+#include "core/listener/cache_wait.h"
 #include "core/listener/connection.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
@@ -397,5 +398,6 @@ cache_answer(struct listener_request *request, struct portico_slice path,
 		return true;
 	cache->counters.misses++;
 	request->cache_missed = true;
-	return false;
+	return wanted.use == CACHE_USE_KEEP && entry == NULL &&
+	       cache_wait(request, at, cache_variant_hash(at, variant));
 }

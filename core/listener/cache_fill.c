@@ -13,6 +13,7 @@
 #include "core/base/memory.h"
 #include "core/base/slice.h"
 #include "core/listener/cache_answer.h"
+#include "core/listener/cache_wait.h"
 #include "core/listener/connection.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/limits.h"
@@ -48,11 +49,13 @@ cache_fill_drop(struct listener_request *request)
 	mem_free(fill);
 }
 
+/* `forget`: the next one will not be kept either, most likely. */
 static void
-refuse(struct listener_request *request)
+refuse(struct listener_request *request, bool forget)
 {
 	request->loop->cache.counters.refused++;
 	cache_fill_drop(request);
+	cache_lead_end(request, forget);
 }
 
 /* ---- the head ---------------------------------------------------------------- */
@@ -122,10 +125,13 @@ cache_fill_begin(struct listener_request *request, const void *copy,
 	struct cache_fill *fill;
 
 	ASSERT(request->fill == NULL);
-	if (loop->cache.limit == 0)
+	if ((info->flags & HTTP_RESPONSE_CACHEABLE) == 0 ||
+	    loop->cache.limit == 0) {
+		cache_lead_end(request, true);
 		return;
+	}
 	if (!may_keep(request, loop->cache.entry_limit, info)) {
-		refuse(request);
+		refuse(request, true);
 		return;
 	}
 	fill = mem_try_zalloc(sizeof(*fill));
@@ -143,7 +149,7 @@ cache_fill_begin(struct listener_request *request, const void *copy,
 	    (info->content_length > 0 &&
 	     buffer_reserve(&fill->body, (size_t)info->content_length) !=
 		     PORTICO_OK))
-		refuse(request);
+		refuse(request, true);
 }
 
 /* ---- the body ---------------------------------------------------------------- */
@@ -156,7 +162,7 @@ cache_fill_add(struct listener_request *request, const char *data,
 
 	CHECK(fill, CACHE_FILL_MAGIC);
 	if (buffer_append(&fill->body, data, length) != PORTICO_OK)
-		refuse(request);
+		refuse(request, true);
 }
 
 void
@@ -169,7 +175,7 @@ cache_fill_add_file(struct listener_request *request, int fd, uint64_t position,
 	CHECK(fill, CACHE_FILL_MAGIC);
 	if (length > body->limit ||
 	    buffer_reserve(body, (size_t)length) != PORTICO_OK) {
-		refuse(request);
+		refuse(request, true);
 		return;
 	}
 	/* It is in the page cache, as all spans are that are handed over; from
@@ -182,7 +188,7 @@ cache_fill_add_file(struct listener_request *request, int fd, uint64_t position,
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			refuse(request);
+			refuse(request, true);
 			return;
 		}
 		body->length += (size_t)got;
@@ -264,15 +270,16 @@ cache_fill_end(struct listener_request *request)
 	if (request->cache_epoch !=
 		    cache_epoch(cache, request->application->id) ||
 	    is_outdated(request->channel)) {
-		refuse(request);
+		refuse(request, false);
 		return;
 	}
 	length = render(request, fill, head, sizeof(head));
 	if (length == 0 || !store(request, fill, slice_make(head, length))) {
-		refuse(request);
+		refuse(request, true);
 		return;
 	}
 	cache_fill_drop(request);
+	cache_lead_end(request, false);
 }
 
 /* ---- what takes entries out -------------------------------------------------- */

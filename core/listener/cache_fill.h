@@ -18,7 +18,8 @@ struct listener_loop;
 struct listener_request;
 struct worker_channel;
 
-/* The head of a response that a module has marked; `copy` is private. */
+/* The head of a response that a module has marked, or that others wait for;
+ * `copy` is private. */
 void cache_fill_begin(struct listener_request *request, const void *copy,
 		      const struct http_response_info *info);
 

@@ -143,6 +143,10 @@
 #define CACHE_IDLE_NS (240 * CLOCK_NS_PER_S)
 #define CACHE_SWEEP_NS (10 * CLOCK_NS_PER_S)
 #define CACHE_BARE_URLS_MAX 1024
+/* Requests that wait for an answer that another one fetches: of a loop, and
+ * how long. */
+#define CACHE_WAITING_MAX 4096
+#define CACHE_WAIT_NS (2 * CLOCK_NS_PER_S)
 /* A head that is kept. */
 #define CACHE_HEAD_BYTES_MAX (16 * 1024)
 

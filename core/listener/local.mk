@@ -18,6 +18,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/cache_fill.h \
 	core/listener/cache_rules.c \
 	core/listener/cache_rules.h \
+	core/listener/cache_wait.c \
+	core/listener/cache_wait.h \
 	core/listener/connection.c \
 	core/listener/connection.h \
 	core/listener/control.c \

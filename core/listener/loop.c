@@ -15,6 +15,7 @@
 #include "core/listener/accept.h"
 #include "core/listener/bandwidth.h"
 #include "core/listener/cache_fill.h"
+#include "core/listener/cache_wait.h"
 #include "core/listener/connection.h"
 #include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
@@ -40,6 +41,8 @@ on_prepare(uv_prepare_t *handle)
 	struct listener_loop *loop = handle->data;
 
 	CHECK(loop, LISTENER_LOOP_MAGIC);
+	if (!list_empty(&loop->cache.ready))
+		cache_wait_release(loop);
 	if (!list_empty(&loop->written))
 		response_flush_all(loop);
 	loop->now = 0;
@@ -88,6 +91,7 @@ on_tick(uv_timer_t *timer)
 	loop->realtime_offset = clock_realtime_ns() - loop_now(loop);
 	if (loop->snapshot != NULL)
 		connection_sweep(loop);
+	cache_wait_tick(loop);
 	if (loop->draining)
 		drain_tick(loop);
 	flush_log(loop, &loop->access_log);

@@ -14,6 +14,7 @@
 #include "core/listener/address.h"
 #include "core/listener/cache_answer.h"
 #include "core/listener/cache_fill.h"
+#include "core/listener/cache_wait.h"
 #include "core/listener/connection.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/error_log.h"
@@ -57,6 +58,8 @@ request_new(struct listener_connection *connection)
 	list_init(&request->written_link);
 	list_init(&request->throttled_link);
 	list_init(&request->starved_link);
+	list_init(&request->cache_link);
+	list_init(&request->cache_age_link);
 	request->input.data = loop_buffer_take(loop);
 	request->input.capacity = INPUT_SMALL_BYTES;
 	output_init(&request->output);
@@ -93,6 +96,8 @@ request_free(struct listener_request *request)
 	worker_channel_unref(&request->channel);
 	MEM_FREE(request->user);
 	cache_fill_drop(request);
+	cache_lead_end(request, false);
+	cache_wait_cancel(request);
 	buffer_fini(&request->trailers);
 	input_fini(request);
 	loop_snapshot_unref(&request->snapshot);
@@ -139,6 +144,9 @@ request_wire_done(struct listener_request *request)
 	request->connection = NULL;
 	list_remove(&request->written_link);
 	list_remove(&request->throttled_link);
+	/* What has not come by now is not looked at. */
+	cache_fill_drop(request);
+	cache_lead_end(request, false);
 	/* Now: a worker that hangs may keep its half for ever. */
 	if (request->reason != HTTP_REASON_NONE)
 		error_log_request(request);

@@ -137,6 +137,10 @@ struct listener_request {
 	const char *detail; /* static text for the error log, or NULL */
 	char *user; /* NULL or the name that the worker gave */
 	struct cache_fill *fill; /* its response is copied; or NULL */
+	struct cache_url *cache_leads; /* others may wait for this one */
+	struct cache_url *cache_waits; /* it waits for another one */
+	uint64_t cache_wait_until; /* ns; 0: it has not waited */
+	struct list cache_link, cache_age_link;
 	uint64_t cache_epoch; /* of its application when it began */
 
 	struct http_parser parser;

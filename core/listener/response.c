@@ -424,7 +424,8 @@ emit(struct listener_request *request,
 	request->framing = (uint8_t)info.framing;
 	request->keep_alive = info.keep_alive;
 	request->length_left = info.content_length;
-	if ((info.flags & HTTP_RESPONSE_CACHEABLE) != 0)
+	if ((info.flags & HTTP_RESPONSE_CACHEABLE) != 0 ||
+	    request->cache_leads != NULL)
 		cache_fill_begin(request, loop->discard, &info);
 	return (size_t)length;
 }

@@ -169,6 +169,74 @@ ok(is_gone($path, $body), 'flushed while it is sent');
 is($slow->read_response->{body}, $body, 'it is sent to its end');
 undef $slow;
 
+# ---- many that want the same -------------------------------------------------
+
+# Of those that come while one fetches it, none reaches a worker.
+sub begin
+{
+	my ($target, $do) = @_;
+	my $one = $server->connect;
+	$one->send("GET $target HTTP/1.1\r\nHost: localhost\r\n"
+		. "X-Do: $do\r\n\r\n");
+	return $one;
+}
+sub run_of { return ($_[0]{body} =~ /^run (\d+)/)[0] }
+sub waited
+{
+	return $server->command_json('listener', 'cache')->{figures}{cache}
+		{waited};
+}
+
+$path = path();
+keep($path, 'allow=0');
+$server->command('listener', 'cache', 'flush', '--all');
+my $leader = begin($path, 'allow=0;wait');
+$server->await_request(qr/$path/);
+my $before = waited();
+my @others = map { begin($path, 'allow=0') } 1 .. 20;
+ok(await_condition(seconds(5), sub { waited() == $before + 20 }),
+	'twenty wait for one');
+undef $others[7]; # one leaves
+ask('/do', 'release');
+my $led = $leader->read_response;
+is(scalar(grep { $_->read_response->{body} eq $led->{body} }
+	grep { defined } @others), 19, 'and are answered with its response');
+# What turns out not to be kept lets them go, at once and at the same time.
+$server->command('listener', 'cache', 'flush', '--all');
+$leader = begin($path, 'wait');
+$server->await_request(qr/$path/);
+$before = waited();
+@others = map { begin($path, 'size=10') } 1 .. 10;
+ok(await_condition(seconds(5), sub { waited() == $before + 10 }),
+	'ten wait for one');
+ask('/do', 'release');
+my %runs = map { run_of($_->read_response) => 1 } $leader, @others;
+is(scalar keys %runs, 11, 'that is not kept: each has its own');
+$leader = begin($path, 'wait');
+$server->await_request(qr/$path/);
+$before = waited();
+isnt(run_of(ask($path)), undef, 'nobody waits for the next one');
+is(waited(), $before, 'since it is not known any more');
+ask('/do', 'release');
+$leader->read_response;
+# Nor for ever for one that takes long, or that fails.
+keep($path, 'allow=0');
+$server->command('listener', 'cache', 'flush', '--all');
+$leader = begin($path, 'allow=0;wait');
+$server->await_request(qr/$path/);
+is(ask($path, 'size=5')->{status}, 200, 'one that takes long is not waited for');
+$before = waited();
+is(ask($path, 'size=5')->{status}, 200, 'nor again');
+is(waited(), $before, 'by others');
+$before = waited();
+undef $leader; # its client leaves
+ok(await_condition(seconds(5), sub {
+	my $one = keep($path, 'allow=0');
+	return $one && waited() == $before;
+}), 'one whose client leaves is no leader');
+ask('/do', 'release');
+ok(await_condition(seconds(5), sub { !$server->requests }), 'it ends');
+
 # ---- what is said of it -----------------------------------------------------
 
 $path = path();
