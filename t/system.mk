@@ -66,6 +66,7 @@ t_activation_slow_end_LDFLAGS = -Wl,--wrap=log_writer_free
 EXTRA_DIST += \
 	t/lib/Portico/Control.pm \
 	t/lib/Portico/Http.pm \
+	t/lib/Portico/Http2.pm \
 	t/lib/Portico/Limits.pm \
 	t/lib/Portico/Mischief.pm \
 	t/lib/Portico/Server.pm \
@@ -106,6 +107,7 @@ SYSTEM_TESTS += \
 	t/listener/file-shares.t \
 	t/listener/hostile.t \
 	t/listener/http1.t \
+	t/listener/http2.t \
 	t/listener/log-trouble.t \
 	t/listener/lease-states.t \
 	t/listener/log-rotation.t \

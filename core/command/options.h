@@ -28,7 +28,7 @@ enum option_bit {
 	OPTION_BY_EVENT = 1 << 13,
 	OPTION_SINGLE_PROCESS = 1 << 9,
 	OPTION_SETTINGS = 1 << 10,
-	OPTION_ALL = 1 << 13,
+	OPTION_ALL = 1 << 14,
 };
 
 /* Texts are those of argv, or of the environment. */

@@ -46,6 +46,18 @@ struct settings_cache {
 	uint64_t entry_size; /* bytes of one body */
 };
 
+/* Rates are frames per second, with ten seconds' worth at once; 0: no limit. */
+struct settings_http2 {
+	bool enabled;
+	uint32_t max_concurrent_streams;
+	uint64_t initial_window; /* bytes, of a stream */
+	uint64_t connection_window; /* bytes, of all streams together */
+	uint32_t reset_rate;
+	uint32_t ping_rate;
+	uint32_t settings_rate;
+	uint32_t empty_frame_rate;
+};
+
 /* Times in nanoseconds; 0 = no limit unless said otherwise. */
 struct settings_listener {
 	uint32_t threads; /* loops; resolved, never 0 */
@@ -54,6 +66,7 @@ struct settings_listener {
 	uint64_t startup_time_limit; /* of a listener, to serve */
 	uint64_t shutdown_time_limit; /* of one that was replaced */
 	uint32_t backlog; /* of listen() */
+	struct settings_http2 http2;
 	struct settings_access_log access_log;
 	struct settings_error_log error_log;
 	struct settings_cache cache;

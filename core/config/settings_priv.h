@@ -55,6 +55,7 @@ struct raw_listener {
 	uint64_t startup_time_limit;
 	uint64_t shutdown_time_limit;
 	uint32_t backlog;
+	struct settings_http2 http2;
 	struct raw_access_log access_log;
 	struct raw_error_log error_log;
 	struct raw_cache cache;

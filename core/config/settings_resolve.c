@@ -153,6 +153,7 @@ resolve_listener(struct settings_resolver *resolver)
 		.startup_time_limit = raw->startup_time_limit,
 		.shutdown_time_limit = raw->shutdown_time_limit,
 		.backlog = raw->backlog,
+		.http2 = raw->http2,
 		.access_log = { .enabled = raw->access_log.enabled,
 				.file = raw->access_log.file,
 				.rotation = rotation_of(

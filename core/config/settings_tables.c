@@ -94,6 +94,45 @@ static const struct config_table cache_table = CONFIG_TABLE(
 	struct raw_cache, cache_fields,
 	"Responses that modules allow the listener to keep and to answer with.");
 
+static const struct config_field http2_fields[] = {
+	CONFIG_BOOL(struct settings_http2, enabled, "enabled",
+		    .fallback = "true",
+		    .prose = "Whether clients may speak HTTP/2."),
+	CONFIG_INTEGER(struct settings_http2, max_concurrent_streams,
+		       "maxConcurrentStreams", .fallback = "100", .min = 1,
+		       .max = 100000,
+		       .prose = "Most requests at once on one connection."),
+	CONFIG_SIZE(struct settings_http2, initial_window, "initialWindow",
+		    .fallback = "64KiB", .min = 1024, .max = 16 << 20,
+		    .prose = "What a client may send of a request's body "
+			     "before it is wanted."),
+	CONFIG_SIZE(struct settings_http2, connection_window,
+		    "connectionWindow", .fallback = "1MiB", .min = 65535,
+		    .max = 1 << 30,
+		    .prose = "The same of all requests of a connection "
+			     "together: what its bodies may take of memory."),
+	CONFIG_INTEGER(struct settings_http2, reset_rate, "resetRate",
+		       .fallback = "30", .min = 0, .max = 1000000,
+		       .prose = "Requests per second that a client may take "
+				"back, or break, on one connection; ten times "
+				"as many at once. 0: no limit."),
+	CONFIG_INTEGER(struct settings_http2, ping_rate, "pingRate",
+		       .fallback = "20", .min = 0, .max = 1000000,
+		       .prose = "PING frames per second, in the same way."),
+	CONFIG_INTEGER(struct settings_http2, settings_rate, "settingsRate",
+		       .fallback = "5", .min = 0, .max = 1000000,
+		       .prose = "SETTINGS frames per second, in the same way."),
+	CONFIG_INTEGER(struct settings_http2, empty_frame_rate,
+		       "emptyFrameRate", .fallback = "50", .min = 0,
+		       .max = 1000000,
+		       .prose = "Frames per second that carry nothing (empty "
+				"ones, priorities, unknown ones), in the same "
+				"way."),
+};
+static const struct config_table http2_table =
+	CONFIG_TABLE(struct settings_http2, http2_fields,
+		     "HTTP/2, and what a connection of it may do.");
+
 static const struct config_field listener_fields[] = {
 	CONFIG_SOURCE(struct raw_listener, source),
 	CONFIG_INTEGER(struct raw_listener, threads, "threads", .fallback = "0",
@@ -121,6 +160,8 @@ static const struct config_field listener_fields[] = {
 		       .fallback = "511", .min = 1, .max = 65535,
 		       .prose = "Connections that the kernel keeps until they "
 				"are accepted, per socket."),
+	CONFIG_OBJECT(struct raw_listener, http2, "http2", &http2_table,
+		      .prose = "HTTP/2."),
 	CONFIG_OBJECT(struct raw_listener, access_log, "accessLog",
 		      &access_log_table, .prose = "The access log."),
 	CONFIG_OBJECT(struct raw_listener, error_log, "errorLog",

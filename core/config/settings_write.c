@@ -87,6 +87,22 @@ write_rotation(json_t *json, const struct settings_log_rotation *rotation)
 }
 
 static json_t *
+write_http2(const struct settings_http2 *http2)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "enabled", json_boolean(http2->enabled));
+	put_number(json, "maxConcurrentStreams", http2->max_concurrent_streams);
+	put_number(json, "initialWindow", http2->initial_window);
+	put_number(json, "connectionWindow", http2->connection_window);
+	put_number(json, "resetRate", http2->reset_rate);
+	put_number(json, "pingRate", http2->ping_rate);
+	put_number(json, "settingsRate", http2->settings_rate);
+	put_number(json, "emptyFrameRate", http2->empty_frame_rate);
+	return json;
+}
+
+static json_t *
 write_listener(const struct settings_listener *listener)
 {
 	json_t *json = json_object(), *fields = json_array(), *log;
@@ -99,6 +115,7 @@ write_listener(const struct settings_listener *listener)
 	settings_put_duration(json, "shutdownTimeLimit",
 			      listener->shutdown_time_limit);
 	put_number(json, "backlog", listener->backlog);
+	json_object_set_new(json, "http2", write_http2(&listener->http2));
 	for (size_t i = 0; i < listener->access_log.field_count; i++)
 		json_array_append_new(fields,
 				      json_string(settings_log_field_name(

@@ -12,6 +12,8 @@ core_http_libhttp_la_SOURCES = \
 	core/http/date.h \
 	core/http/form.c \
 	core/http/form.h \
+	core/http/head_build.c \
+	core/http/head_build.h \
 	core/http/header_id.c \
 	core/http/header_id.h \
 	core/http/header_id_table.h \

@@ -2,7 +2,7 @@
  *
  * Why a request ended in the listener: the vocabulary of the error log.
  * The names are HTTP.sys's, so tools that read its HTTPERR log read ours; it
- * has no word for Timer_ResponseIdle.
+ * has no word for Timer_ResponseIdle and for HTTP/2.
  */
 #ifndef CORE_HTTP_REASON_H
 #define CORE_HTTP_REASON_H
@@ -54,7 +54,13 @@
 	X(TIMER_MIN_BYTES_PER_SECOND, "Timer_MinBytesPerSecond", 0)            \
 	X(TIMER_SSL_RENEGOTIATION, "Timer_SslRenegotiation", 0)                \
 	X(TIMER_RESPONSE, "Timer_Response", 504)                               \
-	X(TIMER_RESPONSE_IDLE, "Timer_ResponseIdle", 504)
+	X(TIMER_RESPONSE_IDLE, "Timer_ResponseIdle", 504)                      \
+	X(HTTP2_PROTOCOL, "Http2_Protocol", 0)                                 \
+	X(HTTP2_HEADERS, "Http2_Headers", 0)                                   \
+	X(HTTP2_RESETS, "Http2_Resets", 0)                                     \
+	X(HTTP2_PINGS, "Http2_Pings", 0)                                       \
+	X(HTTP2_SETTINGS, "Http2_Settings", 0)                                 \
+	X(HTTP2_EMPTY_FRAMES, "Http2_EmptyFrames", 0)
 
 enum http_reason {
 	HTTP_REASON_NONE = 0,

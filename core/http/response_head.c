@@ -301,6 +301,28 @@ choose_framing(const struct http_emit_options *options,
 	}
 }
 
+int
+http_response_head_check(const void *copy, size_t size,
+			 const struct http_emit_options *options,
+			 struct http_response_info *info_r)
+{
+	struct http_emit_options unframed = *options;
+	struct http_response_cursor cursor = { 0 };
+	struct http_response_slice field;
+	int fault = http_response_head_open(copy, size, options->allow_upgrade,
+					    info_r);
+
+	if (fault != 0)
+		return fault;
+	do
+		fault = http_response_head_next(copy, &cursor, &field);
+	while (fault == 1);
+	unframed.minor = 0;
+	if (fault == 0)
+		choose_framing(&unframed, info_r);
+	return fault;
+}
+
 /* A 204 has none (RFC 9110 section 8.6); in a 304 it would be that of the
  * 200, which a worker that says 0 does not mean. */
 static bool

@@ -187,6 +187,15 @@ ssize_t http_response_head_emit_h1(const void *copy, size_t size,
 				   char *out, size_t capacity,
 				   struct http_response_info *info_r);
 
+/*
+ * The same without emitting, for those who frame in another way: every field
+ * is checked, and a body of unknown length has HTTP_FRAMING_CLOSE.  Returns 0
+ * or a fault.
+ */
+int http_response_head_check(const void *copy, size_t size,
+			     const struct http_emit_options *options,
+			     struct http_response_info *info_r);
+
 /* Room with which emitting a head of `size` bytes never fails for ROOM. */
 size_t http_response_head_emit_bound(size_t size,
 				     const struct http_emit_options *options);

@@ -147,8 +147,7 @@ fill(const struct listener_request *request, struct access_log_entry *entry)
 		.method =
 			request_text(request, head->start, head->method_length),
 		.user = slice_from(request->user),
-		.protocol = head->minor == 0 ? PORTICO_SLICE("HTTP/1.0") :
-					       PORTICO_SLICE("HTTP/1.1"),
+		.protocol = request_protocol(request),
 		.host = request_text(request, head->host_offset,
 				     head->host_length),
 		.user_agent = field_value(request, HTTP_HEADER_USER_AGENT),

@@ -23,6 +23,7 @@
 #include "core/listener/drain.h"
 #include "core/listener/error_log.h"
 #include "core/listener/half_close.h"
+#include "core/listener/http2.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
@@ -106,6 +107,7 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 	}
 	connection->magic = LISTENER_CONNECTION_MAGIC;
 	connection->loop = loop;
+	connection->carrier = connection;
 	connection->transport.fd = fd;
 	connection->tls = acceptor->tls;
 	connection->route_port = acceptor->route_port;
@@ -167,6 +169,11 @@ close_now(struct listener_connection *connection, enum http_reason reason,
 	site_leave(connection);
 	proxied_end(connection);
 	connection->request = NULL;
+	/* Its requests say it, if there are any. */
+	if (state == CONNECTION_HTTP2 &&
+	    (http2_end(connection, reason) ||
+	     reason == HTTP_REASON_CONNECTION_DROPPED))
+		reason = HTTP_REASON_NONE;
 	if (request != NULL && state == CONNECTION_REQUEST)
 		request_client_gone(request, reason);
 	else {
@@ -218,8 +225,8 @@ connection_reset(struct listener_connection *connection,
  * destroy the answer on its way (RFC 9112 section 9.6): say that we are done
  * and read on for a while.
  */
-static void
-start_linger(struct listener_connection *connection)
+void
+connection_linger(struct listener_connection *connection)
 {
 	struct listener_loop *loop = connection->loop;
 
@@ -323,6 +330,34 @@ connection_process(struct listener_connection *connection)
 	connection->processing = false;
 }
 
+/* The first bytes may be those of another version (RFC 9113 section 3.4).
+ * True: they are, or may be, and are not for the parser. */
+static bool
+is_http2(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+	struct listener_loop *loop = connection->loop;
+	const struct request_input *input = &request->input;
+
+	switch (http2_preface(connection, input->data, input->end)) {
+	case HTTP2_PREFACE_NO:
+		return false;
+	case HTTP2_PREFACE_MAYBE:
+		if (connection->state == CONNECTION_HEAD)
+			return true;
+		connection->state = CONNECTION_HEAD;
+		timers_set(&loop->timers, &connection->timer, TIMER_HEADER,
+			   loop_now(loop));
+		return true;
+	case HTTP2_PREFACE_YES:
+		break;
+	}
+	connection->request = NULL;
+	http2_begin(connection, input->data, input->end);
+	request_drop(request);
+	return true;
+}
+
 static void
 read_head(struct listener_connection *connection)
 {
@@ -342,6 +377,9 @@ read_head(struct listener_connection *connection)
 		if (input->end == 0)
 			request->first_byte = connection->received;
 		input->end += (uint32_t)got;
+		if (connection->requests == 0 && input->data[0] == 'P' &&
+		    is_http2(connection))
+			return;
 		connection_process(connection);
 		return;
 	}
@@ -417,6 +455,9 @@ connection_readable(struct listener_connection *connection)
 	case CONNECTION_REQUEST:
 		on_request_readable(connection);
 		break;
+	case CONNECTION_HTTP2:
+		http2_readable(connection);
+		break;
 	case CONNECTION_LINGER:
 		linger(connection);
 		break;
@@ -437,7 +478,9 @@ on_poll(uv_poll_t *poll, int status, int events)
 	/* Urgent data has no meaning in HTTP, and would be there for ever. */
 	if (status < 0 || (events & UV_PRIORITIZED) != 0) {
 		connection_close(connection,
-				 connection->state == CONNECTION_REQUEST ?
+				 connection->state == CONNECTION_REQUEST ||
+						 connection->state ==
+							 CONNECTION_HTTP2 ?
 					 HTTP_REASON_CONNECTION_DROPPED :
 					 HTTP_REASON_NONE);
 		return;
@@ -445,6 +488,9 @@ on_poll(uv_poll_t *poll, int status, int events)
 	if ((events & UV_WRITABLE) != 0 &&
 	    connection->state == CONNECTION_REQUEST)
 		response_writable(connection->request);
+	else if ((events & UV_WRITABLE) != 0 &&
+		 connection->state == CONNECTION_HTTP2)
+		http2_writable(connection);
 	if ((events & UV_READABLE) != 0)
 		connection_readable(connection);
 	else if ((events & UV_DISCONNECT) != 0 &&
@@ -516,7 +562,7 @@ connection_request_done(struct listener_connection *connection, bool keep_alive,
 	}
 	request_wire_done(request);
 	if (linger_first || (loop->draining && drain_may_follow(connection)))
-		start_linger(connection);
+		connection_linger(connection);
 	else
 		connection_close(connection, HTTP_REASON_NONE);
 }

@@ -22,6 +22,7 @@
 
 struct acceptor;
 struct listener_connection;
+struct http2_session;
 struct listener_loop;
 struct listener_request;
 struct listener_site;
@@ -31,6 +32,7 @@ enum connection_state {
 	CONNECTION_IDLE,
 	CONNECTION_HEAD, /* a request line has begun */
 	CONNECTION_REQUEST, /* a request is in progress */
+	CONNECTION_HTTP2, /* its streams carry the requests */
 	CONNECTION_LINGER, /* we are done; the client may still send */
 	CONNECTION_CLOSED,
 	CONNECTION_PROXIED, /* who it is for is still to be told (proxied.h) */
@@ -65,11 +67,13 @@ struct listener_connection {
 	bool asked;
 	const struct connection_methods *methods; /* NULL: a socket */
 	uint32_t stream_id; /* HTTP/2, with methods; else 0 */
+	struct listener_connection *carrier; /* the socket's; itself if it is */
 	struct transport transport;
 	uint16_t route_port; /* as configured */
 	uint32_t lingered; /* bytes thrown away */
 	struct listener_loop *loop;
 	struct listener_request *request; /* NULL while idle */
+	struct http2_session *http2; /* CONNECTION_HTTP2; else NULL */
 	struct list link; /* in loop.connections */
 	struct list blocked_link; /* in loop.blocked */
 	struct list unread_link; /* in loop.unread */
@@ -108,6 +112,9 @@ void connection_close(struct listener_connection *connection,
 /* The same by reset, so that the client sees that its answer is cut. */
 void connection_reset(struct listener_connection *connection,
 		      enum http_reason reason);
+
+/* We are done, and have said so: close when the client has seen it. */
+void connection_linger(struct listener_connection *connection);
 
 /* The request on it is served: what comes next. */
 void connection_request_done(struct listener_connection *connection,

@@ -21,6 +21,7 @@
 #include "core/control/messages.h"
 #include "core/listener/accept.h"
 #include "core/listener/connection.h"
+#include "core/listener/http2.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
@@ -67,14 +68,17 @@ drain_keep(struct listener_loop *loop)
 void
 drain_tick(struct listener_loop *loop)
 {
+	bool over = loop_now(loop) >= loop->drain_idle_until;
+
 	CHECK(loop, LISTENER_LOOP_MAGIC);
-	if (loop_now(loop) < loop->drain_idle_until)
-		return;
 	LIST_FOREACH_SAFE(struct listener_connection, link, connection,
 			  &loop->connections) {
-		if ((connection->state == CONNECTION_IDLE ||
-		     connection->state == CONNECTION_PROXIED) &&
-		    !has_unread(connection))
+		if (connection->state == CONNECTION_HTTP2)
+			http2_drain(connection);
+		else if (over &&
+			 (connection->state == CONNECTION_IDLE ||
+			  connection->state == CONNECTION_PROXIED) &&
+			 !has_unread(connection))
 			connection_close(connection, HTTP_REASON_NONE);
 	}
 }
@@ -99,23 +103,25 @@ run_drain(struct task *base, void *owner)
 }
 
 /* It gets 503 if its answer has not begun; half an answer is cut. */
-static bool
+static unsigned
 cut(struct listener_connection *connection)
 {
 	struct listener_request *request = connection->request;
 
+	if (connection->state == CONNECTION_HTTP2)
+		return http2_cut(connection);
 	if (connection->state != CONNECTION_REQUEST || request->drain) {
 		connection_close(connection, HTTP_REASON_NONE);
-		return false;
+		return 0;
 	}
 	if (request->response_seen) {
 		connection_reset(connection, HTTP_REASON_APP_SHUTDOWN);
-		return true;
+		return 1;
 	}
 	request_fail(request, HTTP_REASON_APP_SHUTDOWN, 0, NULL);
 	/* The page is on its way, or nothing helps. */
 	connection_close(connection, HTTP_REASON_NONE);
-	return true;
+	return 1;
 }
 
 static void

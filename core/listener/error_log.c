@@ -88,10 +88,7 @@ add_head(struct log_text *text, const struct listener_request *request)
 		add_raw(text, request);
 		return;
 	}
-	if (head->minor == 0)
-		add_text(text, PORTICO_SLICE("HTTP/1.0"), 8);
-	else
-		add_text(text, PORTICO_SLICE("HTTP/1.1"), 8);
+	add_text(text, request_protocol(request), 8);
 	add_text(text, request_text(request, head->start, head->method_length),
 		 METHOD_MAX);
 	add_text(text,

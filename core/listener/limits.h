@@ -150,6 +150,24 @@
 /* A head that is kept. */
 #define CACHE_HEAD_BYTES_MAX (16 * 1024)
 
+/* HTTP/2: of a session and turn, read and gathered; and sent in a turn. */
+#define HTTP2_INPUT_BYTES (64 * 1024)
+#define HTTP2_BATCH_BYTES (64 * 1024)
+#define HTTP2_TURN_BYTES (1024 * 1024)
+#define HTTP2_FLUSH_ROUNDS 4
+#define HTTP2_FRAME_HEAD_BYTES 9
+/* Frames that wait for a client who does not read: it is not read either. */
+#define HTTP2_QUEUE_MAX 256
+/* Rates of frames: so much of them may come at once. */
+#define HTTP2_FLOOD_SPAN_NS (10 * CLOCK_NS_PER_S)
+/* A head beyond its limit is read so many times as far, to be answered. */
+#define HTTP2_HEAD_PATIENCE 4
+/* Between the two GOAWAY frames of a drain. */
+#define HTTP2_DRAIN_DISTANCE_NS (200 * CLOCK_NS_PER_MS)
+/* Fields of a response, and the text of those that are made here. */
+#define HTTP2_RESPONSE_FIELDS_MAX HTTP_RESPONSE_FIELDS_MAX
+#define HTTP2_RESPONSE_TEXT_BYTES 64
+
 /* Told to clients that are turned away, in seconds. */
 #define RETRY_AFTER_SECONDS "1"
 

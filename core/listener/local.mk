@@ -35,6 +35,13 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/error_page.h \
 	core/listener/half_close.c \
 	core/listener/half_close.h \
+	core/listener/http2.h \
+	core/listener/http2_guard.c \
+	core/listener/http2_priv.h \
+	core/listener/http2_receive.c \
+	core/listener/http2_send.c \
+	core/listener/http2_session.c \
+	core/listener/http2_stream.c \
 	core/listener/limits.h \
 	core/listener/listener.c \
 	core/listener/listener.h \
@@ -98,7 +105,7 @@ core_listener_liblistener_la_SOURCES = \
 
 LISTENER_LIBS = core/listener/liblistener.la core/channel/libchannel.la \
 	core/http/libhttp.la core/control/libcontrol.la $(CONFIG_LIBS) \
-	$(UV_LIBS)
+	$(NGHTTP2_LIBS) $(UV_LIBS)
 
 pkglibexec_PROGRAMS += portico-listener
 portico_listener_SOURCES = core/listener/main.c

@@ -20,6 +20,7 @@
 #include "core/listener/deadline.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/drain.h"
+#include "core/listener/http2.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/request.h"
@@ -45,6 +46,8 @@ on_prepare(uv_prepare_t *handle)
 		cache_wait_release(loop);
 	if (!list_empty(&loop->written))
 		response_flush_all(loop);
+	if (!list_empty(&loop->http2_ready))
+		http2_flush_all(loop);
 	loop->now = 0;
 }
 
@@ -248,6 +251,7 @@ loop_new(struct listener *listener, unsigned index)
 	list_init(&loop->lost_channels);
 	timers_init(&loop->timers);
 	cache_init(&loop->cache);
+	http2_loop_init(loop);
 	loop->output = mem_alloc(LOOP_OUTPUT_BYTES);
 	loop->discard = mem_alloc(LOOP_DISCARD_BYTES);
 	loop->access_log.log = LISTENER_LOG_ACCESS;
@@ -329,6 +333,7 @@ loop_free(struct listener_loop *loop)
 	loop_snapshot_unref(&loop->snapshot);
 	for (unsigned i = 0; i < loop->pool_count; i++)
 		loop_pool_free(loop->pools[i]);
+	http2_loop_fini(loop);
 	mem_free(loop->pools);
 	mem_free(loop->sites);
 	cache_fini(&loop->cache);

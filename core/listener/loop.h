@@ -79,6 +79,11 @@ struct listener_loop {
 	struct list worker_channels;
 	struct list lost_channels; /* ended; requests still send from them */
 	uint32_t request_count; /* that exist */
+	struct list http2_ready; /* sessions that have something to send */
+	struct nghttp2_session_callbacks *http2_callbacks;
+	struct nghttp2_option *http2_options;
+	char *http2_batch; /* HTTP2_BATCH_BYTES: frames on their way */
+	char *http2_input; /* HTTP2_INPUT_BYTES */
 	struct timers timers;
 	bool draining; /* no new connections, none kept */
 	uint64_t drain_idle_until; /* ns; idle ones are closed then */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/uio.h>
 
 #include "core/base/check.h"
@@ -382,6 +383,90 @@ output_send_head(struct output *output, struct transport *transport,
 		output->head_borrowed = false;
 	}
 	return result;
+}
+
+uint64_t
+output_waiting(const struct output *output, uint64_t most)
+{
+	uint64_t total = 0;
+
+	if (output->head != NULL)
+		total = output->head_length - output->head_sent;
+	for (uint32_t i = 0; i < output->count && total < most; i++) {
+		uint32_t at = (output->first + i) % output->capacity;
+		const struct output_item *item = &output->items[at];
+
+		total += item->kind == OUTPUT_FILE ? item->left :
+						     item_rest(item).length;
+	}
+	return total;
+}
+
+/* False: the file has fewer bytes. */
+static bool
+copy_file(struct output *output, char *to, size_t size, struct channel *channel,
+	  uint32_t *window_r)
+{
+	struct output_item *item = item_at(output, 0);
+	size_t got = 0;
+
+	while (got < size) {
+		ssize_t count = pread(channel_file_fd(item->file), to + got,
+				      size - got,
+				      (off_t)(item->position + got));
+
+		if (count <= 0)
+			return false;
+		got += (size_t)count;
+	}
+	item->position += size;
+	item->left -= size;
+	output->sent += size;
+	output->file_sent += size;
+	if (item->left == 0)
+		item_drop_first(output, channel, window_r);
+	return true;
+}
+
+bool
+output_copy(struct output *output, char *to, size_t size,
+	    struct channel *channel, uint32_t *window_r)
+{
+	while (size > 0) {
+		struct portico_slice rest;
+		size_t part;
+
+		ASSERT(!output_empty(output));
+		if (output->head != NULL) {
+			rest = (struct portico_slice){
+				output->head + output->head_sent,
+				output->head_length - output->head_sent
+			};
+		} else if (item_at(output, 0)->kind == OUTPUT_FILE) {
+			uint64_t left = item_at(output, 0)->left;
+
+			part = left < size ? (size_t)left : size;
+			if (!copy_file(output, to, part, channel, window_r))
+				return false;
+			to += part;
+			size -= part;
+			continue;
+		} else {
+			rest = item_rest(item_at(output, 0));
+		}
+		part = rest.length < size ? rest.length : size;
+		memcpy(to, rest.data, part);
+		consume(output, part, channel, window_r);
+		to += part;
+		size -= part;
+	}
+	return true;
+}
+
+void
+output_head_taken(struct output *output)
+{
+	drop_head(output);
 }
 
 void

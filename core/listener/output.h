@@ -111,6 +111,17 @@ enum output_result output_send_head(struct output *output,
 				    size_t head_length, struct channel *channel,
 				    uint32_t *window_r);
 
+/* Bytes that wait, head included, as far as `most` is exceeded. */
+uint64_t output_waiting(const struct output *output, uint64_t most);
+
+/* For those who frame the bytes themselves: `size` bytes that wait go to `to`,
+ * as if sent.  False: a file ended before its span. */
+bool output_copy(struct output *output, char *to, size_t size,
+		 struct channel *channel, uint32_t *window_r);
+
+/* All of the head was used in another way. */
+void output_head_taken(struct output *output);
+
 /* Throw everything away: blocks and files are released. */
 void output_discard(struct output *output, struct channel *channel,
 		    uint32_t *window_r);

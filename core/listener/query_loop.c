@@ -243,6 +243,8 @@ client_state(const struct listener_connection *connection)
 				       connection->request->drain ?
 			       "drain" :
 			       "request";
+	case CONNECTION_HTTP2:
+		return "http2";
 	case CONNECTION_LINGER:
 		return "closing";
 	case CONNECTION_CLOSED:

@@ -204,6 +204,16 @@ request_text(const struct listener_request *request, uint32_t offset,
 	return (struct portico_slice){ request->input.data + offset, length };
 }
 
+/* As the logs name it. */
+static inline struct portico_slice
+request_protocol(const struct listener_request *request)
+{
+	if (request->stream_id != 0)
+		return PORTICO_SLICE("HTTP/2.0");
+	return request->head.minor == 0 ? PORTICO_SLICE("HTTP/1.0") :
+					  PORTICO_SLICE("HTTP/1.1");
+}
+
 /* Answered with 101: bytes pass both ways (tunnel.h). */
 static inline bool
 request_is_tunnel(const struct listener_request *request)

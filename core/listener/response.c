@@ -390,6 +390,22 @@ emit_options(struct listener_request *request, bool upgrade,
 	};
 }
 
+/* What is no text on the wire waits as the worker has written it. */
+static ssize_t
+check_head(struct listener_request *request, size_t size,
+	   const struct http_emit_options *options,
+	   struct http_response_info *info)
+{
+	struct listener_loop *loop = request->loop;
+	int fault =
+		http_response_head_check(loop->discard, size, options, info);
+
+	if (fault != 0)
+		return fault;
+	memcpy(loop->output, loop->discard, info->size);
+	return (ssize_t)info->size;
+}
+
 /* Emit into the loop's scratch; the head's size there, 0 for a lie. */
 static inline size_t
 emit(struct listener_request *request,
@@ -407,9 +423,14 @@ emit(struct listener_request *request,
 				  descriptor->refs[0]),
 	       descriptor->extra);
 	emit_options(request, upgrade, &options);
-	length = http_response_head_emit_h1(loop->discard, descriptor->extra,
-					    &options, loop->output,
-					    LOOP_OUTPUT_BYTES, &info);
+	if (connection_is_socket(request->connection))
+		length = http_response_head_emit_h1(loop->discard,
+						    descriptor->extra, &options,
+						    loop->output,
+						    LOOP_OUTPUT_BYTES, &info);
+	else
+		length =
+			check_head(request, descriptor->extra, &options, &info);
 	if (length < 0) {
 		*lie_r = http_response_fault_text((int)length);
 		return 0;

@@ -83,9 +83,12 @@ line_length(const struct listener_request *request)
 	const struct http_parsed_head *head = &request->head;
 	const char *data = request->input.data;
 	uint32_t target_end = head->target_offset + head->target_length;
-	const char *end =
-		memchr(data + target_end, '\n', head->length - target_end);
+	const char *end;
 
+	if (request->stream_id != 0)
+		return head->method_length + head->target_length +
+		       sizeof("  HTTP/2.0\r\n") - 1;
+	end = memchr(data + target_end, '\n', head->length - target_end);
 	ASSERT(end != NULL);
 	return (size_t)(end + 1 - (data + head->start));
 }
@@ -175,7 +178,7 @@ enter(struct listener_connection *connection, const struct snapshot_site *site)
 bool
 site_admit(struct listener_request *request, struct portico_slice path)
 {
-	struct listener_connection *connection = request->connection;
+	struct listener_connection *connection = request->connection->carrier;
 	const struct snapshot_site *site = site_of_request(request);
 	const struct settings_limits *limits = &site->limits->request;
 	enum http_reason reason = HTTP_REASON_NONE;

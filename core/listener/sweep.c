@@ -8,6 +8,7 @@
 #include "core/base/check.h"
 #include "core/listener/connection.h"
 #include "core/listener/half_close.h"
+#include "core/listener/http2.h"
 #include "core/listener/limits.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
@@ -53,7 +54,12 @@ acknowledged(const struct listener_connection *connection)
 static void
 check_rate(struct listener_connection *connection, uint64_t now)
 {
-	uint64_t rate = site_limits(connection->request)->min_send_rate;
+	const struct settings_limits *limits =
+		connection->request != NULL ?
+			site_limits(connection->request) :
+			&connection->loop->snapshot->shared->settings->listener
+				 .limits;
+	uint64_t rate = limits->min_send_rate;
 	uint64_t acked;
 
 	if (rate == 0)
@@ -148,12 +154,21 @@ expire(struct listener_connection *connection, enum timer_kind kind)
 {
 	switch (kind) {
 	case TIMER_IDLE:
-		connection_close(connection, HTTP_REASON_TIMER_CONNECTION_IDLE);
+		if (connection->state == CONNECTION_HTTP2)
+			http2_expire(connection,
+				     HTTP_REASON_TIMER_CONNECTION_IDLE);
+		else
+			connection_close(connection,
+					 HTTP_REASON_TIMER_CONNECTION_IDLE);
 		break;
 	case TIMER_HEADER:
 		if (connection->state == CONNECTION_PROXIED) {
 			connection_close(connection,
 					 HTTP_REASON_TIMER_HEADER_WAIT);
+			break;
+		}
+		if (connection->state == CONNECTION_HTTP2) {
+			http2_expire(connection, HTTP_REASON_TIMER_HEADER_WAIT);
 			break;
 		}
 		/* From here on it is a request, one that failed. */

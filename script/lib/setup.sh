@@ -9,9 +9,10 @@ export PORTICO_SRCDIR
 # What a build needs, and what its tests need besides.
 build_packages="gcc make autoconf automake libtool pkg-config perl
 	libuv1-dev libjansson-dev libpcre2-dev libcurl4-openssl-dev
+	libnghttp2-dev
 	libc6-dev"
 test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps gdb
-	openssl
+	openssl nghttp2-client
 	python3.11-doc"
 
 say() {
@@ -93,7 +94,7 @@ configure_in() {
 	shift
 	# cmocka decides what there is to build, and may have come since.
 	wanted="$PORTICO_SRCDIR $* $(pkg-config --modversion libuv jansson \
-		libpcre2-8 libcurl cmocka 2>/dev/null | tr '\n' ' ' || true)"
+		libpcre2-8 libnghttp2 libcurl cmocka 2>/dev/null | tr '\n' ' ' || true)"
 
 	prepare_configure
 	mkdir -p "$dir"

@@ -27,8 +27,9 @@ static const char whole[] =
 	"  \"moduleDirectory\": \"modules\",\n"
 	"  \"runtimeDirectory\": \"/run/p\",\n"
 	"  \"listener\": { \"threads\": 2, \"maxRequestBytes\": \"8KiB\", "
-	"\"minReceiveRate\": 99,\n"
-	"    \"accessLog\": { \"fields\": [\"date\", \"cs(Referer)\"] } },\n"
+	"\"minReceiveRate\": 99,\n    "
+	"\"http2\": { \"maxConcurrentStreams\": 7, \"pingRate\": 3 }, "
+	"\"accessLog\": { \"fields\": [\"date\", \"cs(Referer)\"] } },\n"
 	"  \"poolDefaults\": { \"queueLength\": 77 },\n"
 	"  \"pools\": { \"shop\": { \"workers\": 3, \"startMode\": "
 	"\"AlwaysRunning\",\n"
@@ -161,6 +162,9 @@ test_defaults(void **state)
 	assert_int_equal(settings->listener.backlog, 511);
 	assert_true(settings->listener.limits.min_send_rate == 240);
 	assert_true(settings->listener.limits.min_receive_rate == 240);
+	assert_true(settings->listener.http2.enabled);
+	assert_true(settings->listener.http2.max_concurrent_streams == 100);
+	assert_true(settings->listener.http2.initial_window == 65536);
 	assert_int_equal(settings->listener.access_log.field_count, 17);
 	settings_unref(&settings);
 }
@@ -215,6 +219,9 @@ test_hand_on(void **state)
 	assert_int_equal(copy->sites[0].applications[1].section_count, 0);
 	assert_true(copy->listener.limits.max_request_bytes == 8192);
 	assert_true(copy->listener.limits.min_receive_rate == 99);
+	assert_true(copy->listener.http2.max_concurrent_streams == 7);
+	assert_true(copy->listener.http2.ping_rate == 3);
+	assert_true(copy->listener.http2.connection_window == 1 << 20);
 	assert_true(copy->pools[0].queue_timeout == 7000000000ull);
 	assert_true(copy->pools[0].revoke_after == 70000000ull);
 	assert_true(copy->pools[0].response_idle_timeout == 0);

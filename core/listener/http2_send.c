@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From responses to frames.  The head of a response waits in the output as the
+ * worker has written it, checked, until it goes to nghttp2: before that it can
+ * be forgotten, and another worker asked.  The body is copied once, from the
+ * worker's block or the file into the batch that the socket gets.
+ */
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/http/date.h"
+#include "core/listener/error_log.h"
+#include "core/listener/http2_priv.h"
+#include "core/listener/limits.h"
+#include "core/listener/listener.h"
+#include "core/listener/loop.h"
+#include "core/listener/request.h"
+#include "core/listener/response.h"
+#include "core/listener/worker_channel.h"
+
+/* ---- heads -------------------------------------------------------------------- */
+
+/* How a head begins that is text; that of a worker has another magic. */
+static const char text_start[] = "HTTP/1.1 ";
+
+/* Fields for nghttp2, and text for those that have to be made. */
+struct fields {
+	nghttp2_nv list[HTTP2_RESPONSE_FIELDS_MAX + 8];
+	size_t count;
+	char text[HTTP2_RESPONSE_TEXT_BYTES];
+	size_t used;
+};
+
+static void
+add(struct fields *fields, struct portico_slice name,
+    struct portico_slice value)
+{
+	ASSERT(fields->count < HTTP2_RESPONSE_FIELDS_MAX + 8);
+	fields->list[fields->count++] = (nghttp2_nv){
+		.name = (uint8_t *)(uintptr_t)name.data,
+		.value = (uint8_t *)(uintptr_t)value.data,
+		.namelen = name.length,
+		.valuelen = value.length,
+	};
+}
+
+static void
+add_number(struct fields *fields, struct portico_slice name, uint64_t number)
+{
+	char *end = fields->text + sizeof(fields->text), *at = end;
+
+	end -= fields->used;
+	at = end;
+	do {
+		*--at = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	fields->used += (size_t)(end - at);
+	add(fields, name, (struct portico_slice){ at, (size_t)(end - at) });
+}
+
+static void
+add_fields(struct fields *fields, const char *copy, bool *date_r,
+	   bool *server_r)
+{
+	struct http_response_cursor cursor = { 0 };
+	struct http_response_slice field;
+
+	*date_r = *server_r = false;
+	while (http_response_head_next(copy, &cursor, &field) == 1) {
+		/* nghttp2 makes names lower case. */
+		struct portico_slice name = field.name;
+
+		if (field.id != HTTP_HEADER_UNKNOWN) {
+			const char *text = http_header_name(field.id);
+
+			name = (struct portico_slice){ text, strlen(text) };
+		}
+		*date_r |= field.id == HTTP_HEADER_DATE;
+		*server_r |= field.id == HTTP_HEADER_SERVER;
+		add(fields, name, field.value);
+	}
+}
+
+/* As in HTTP/1: see has_content_length() there. */
+static bool
+has_length(const struct http_response_info *info)
+{
+	if (info->status == 304)
+		return info->content_length > 0;
+	return info->content_length >= 0 && info->status != 204 &&
+	       info->status != 205;
+}
+
+/* Of HTTP/1 alone (RFC 9113 section 8.2.2). */
+static bool
+is_of_connection(struct portico_slice name)
+{
+	switch (http_header_find(name.data, name.length)) {
+	case HTTP_HEADER_CONNECTION:
+	case HTTP_HEADER_KEEP_ALIVE:
+	case HTTP_HEADER_TRANSFER_ENCODING:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A head that we have made ourselves, as HTTP/1 has it: a page of the
+ * listener's, or what the cache keeps. */
+static void
+build_from_text(struct listener_request *request, struct fields *fields)
+{
+	struct output *output = &request->output;
+	const char *at = output->head, *end = at + output->head_length;
+	const char *line_end = memchr(at, '\r', output->head_length);
+
+	ASSERT(line_end != NULL);
+	add(fields, PORTICO_SLICE(":status"),
+	    (struct portico_slice){ at + sizeof(text_start) - 1, 3 });
+	for (at = line_end + 2; *at != '\r'; at = line_end + 2) {
+		const char *colon = memchr(at, ':', (size_t)(end - at));
+		struct portico_slice name, value;
+
+		ASSERT(colon != NULL);
+		line_end = memchr(colon, '\r', (size_t)(end - colon));
+		ASSERT(line_end != NULL);
+		name = (struct portico_slice){ at, (size_t)(colon - at) };
+		value = (struct portico_slice){
+			colon + 2, (size_t)(line_end - colon - 2)
+		};
+		if (!is_of_connection(name))
+			add(fields, name, value);
+	}
+	output->head_sent = (uint32_t)(at + 2 - output->head);
+}
+
+static void
+build_from_worker(struct listener_request *request, struct fields *fields)
+{
+	struct listener_loop *loop = request->loop;
+	const char *copy = request->output.head;
+	struct http_response_info info;
+	bool date, server;
+
+	if (http_response_head_open(copy, request->output.head_length, false,
+				    &info) != 0)
+		UNREACHABLE();
+	add_number(fields, PORTICO_SLICE(":status"), info.status);
+	add_fields(fields, copy, &date, &server);
+	if (!date)
+		add(fields, PORTICO_SLICE("date"),
+		    (struct portico_slice){
+			    http_date_cached(&loop->date,
+					     (int64_t)(loop_realtime(loop) /
+						       CLOCK_NS_PER_S)),
+			    HTTP_DATE_LENGTH });
+	if (!server && (info.flags & HTTP_RESPONSE_NO_SERVER) == 0)
+		add(fields, PORTICO_SLICE("server"),
+		    PORTICO_SLICE(LISTENER_SERVER_NAME));
+	if (has_length(&info))
+		add_number(fields, PORTICO_SLICE("content-length"),
+			   (uint64_t)info.content_length);
+	request->output.head_sent = info.size;
+}
+
+static void
+build(struct listener_request *request, struct fields *fields)
+{
+	struct output *output = &request->output;
+
+	fields->count = fields->used = 0;
+	if (output->head_length >= sizeof(text_start) - 1 &&
+	    memcmp(output->head, text_start, sizeof(text_start) - 1) == 0)
+		build_from_text(request, fields);
+	else
+		build_from_worker(request, fields);
+	output->sent += HTTP2_FRAME_HEAD_BYTES;
+}
+
+/* ---- bodies --------------------------------------------------------------------- */
+
+/* Its site has had its bandwidth, for this turn or for a while. */
+static bool
+is_throttled(const struct listener_request *request)
+{
+	return list_linked(&request->throttled_link) ||
+	       (request->output.turn != 0 &&
+		request->output.sent - request->charged >=
+			request->output.turn);
+}
+
+static ssize_t
+on_read(nghttp2_session *from, int32_t id, uint8_t *buffer, size_t length,
+	uint32_t *flags, nghttp2_data_source *source, void *arg)
+{
+	struct http2_stream *stream = source->ptr;
+	struct listener_request *request = stream->connection.request;
+	uint64_t waiting;
+
+	(void)from;
+	(void)id;
+	(void)buffer;
+	(void)arg;
+	CHECK(stream, HTTP2_STREAM_MAGIC);
+	if (request == NULL)
+		return NGHTTP2_ERR_DEFERRED;
+	waiting = output_waiting(&request->output, length + 1);
+	if (waiting == 0 && !request->response_last) {
+		stream->deferred = true;
+		return NGHTTP2_ERR_DEFERRED;
+	}
+	if (is_throttled(request)) {
+		stream->deferred = true;
+		http2_stream_touch(stream);
+		return NGHTTP2_ERR_DEFERRED;
+	}
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (waiting > length)
+		return (ssize_t)length;
+	if (request->response_last)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)waiting;
+}
+
+static int
+on_send_data(nghttp2_session *from, nghttp2_frame *frame,
+	     const uint8_t *frame_head, size_t length,
+	     nghttp2_data_source *source, void *arg)
+{
+	struct http2_session *session = arg;
+	struct http2_stream *stream = source->ptr;
+	struct listener_request *request = stream->connection.request;
+	char *batch = session->connection->loop->http2_batch + session->batched;
+
+	(void)from;
+	(void)frame;
+	CHECK(session, HTTP2_SESSION_MAGIC);
+	/* Reset meanwhile. */
+	if (request == NULL)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (HTTP2_BATCH_BYTES - session->batched <
+	    HTTP2_FRAME_HEAD_BYTES + length) {
+		session->full = true;
+		return NGHTTP2_ERR_WOULDBLOCK;
+	}
+	memcpy(batch, frame_head, HTTP2_FRAME_HEAD_BYTES);
+	if (!output_copy(&request->output, batch + HTTP2_FRAME_HEAD_BYTES,
+			 length, worker_channel_get(request->channel),
+			 &request->window_due)) {
+		stream->cut = true;
+		http2_stream_touch(stream);
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
+	session->batched += HTTP2_FRAME_HEAD_BYTES + length;
+	request->output.sent += HTTP2_FRAME_HEAD_BYTES;
+	http2_stream_touch(stream);
+	return 0;
+}
+
+/* ---- frames ----------------------------------------------------------------------- */
+
+static void
+submit(struct http2_stream *stream)
+{
+	struct listener_request *request = stream->connection.request;
+	nghttp2_data_provider provider = { .source.ptr = stream,
+					   .read_callback = on_read };
+	struct fields fields;
+	bool more;
+
+	build(request, &fields);
+	if (request->output.head_sent == request->output.head_length)
+		output_head_taken(&request->output);
+	more = !output_empty(&request->output) || !request->response_last;
+	stream->submitted = true;
+	(void)nghttp2_submit_response(stream->session->session, stream->id,
+				      fields.list, fields.count,
+				      more ? &provider : NULL);
+}
+
+void
+http2_send(struct http2_stream *stream)
+{
+	struct listener_request *request = stream->connection.request;
+
+	CHECK(stream, HTTP2_STREAM_MAGIC);
+	if (!stream->open || request == NULL)
+		return;
+	if (!stream->submitted) {
+		submit(stream);
+	} else if (stream->deferred) {
+		stream->deferred = false;
+		(void)nghttp2_session_resume_data(stream->session->session,
+						  stream->id);
+	}
+	http2_schedule(stream->session);
+}
+
+static void
+log_goaway(struct http2_session *session)
+{
+	if (session->logged)
+		return;
+	session->logged = true;
+	error_log_connection(session->connection,
+			     session->fault != HTTP_REASON_NONE ?
+				     (enum http_reason)session->fault :
+				     HTTP_REASON_HTTP2_PROTOCOL);
+}
+
+static int
+on_frame_sent(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
+{
+	struct http2_session *session = arg;
+	struct http2_stream *stream =
+		frame->hd.stream_id == 0 ?
+			NULL :
+			http2_stream_find(from, frame->hd.stream_id);
+
+	CHECK(session, HTTP2_SESSION_MAGIC);
+	if (frame->hd.type == NGHTTP2_GOAWAY &&
+	    frame->goaway.error_code != NGHTTP2_NO_ERROR)
+		log_goaway(session);
+	/* Not one that we wanted: the client has broken its stream. */
+	if (frame->hd.type == NGHTTP2_RST_STREAM &&
+	    (stream == NULL || !stream->reset))
+		(void)http2_guard_count(session, HTTP2_FLOOD_RESETS);
+	if (stream == NULL || (frame->hd.type != NGHTTP2_HEADERS &&
+			       frame->hd.type != NGHTTP2_DATA))
+		return 0;
+	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+		stream->ended = true;
+	if (frame->hd.type == NGHTTP2_HEADERS &&
+	    stream->connection.request != NULL)
+		stream->connection.request->output.sent += frame->hd.length;
+	http2_stream_touch(stream);
+	return 0;
+}
+
+void
+http2_send_init(nghttp2_session_callbacks *callbacks)
+{
+	nghttp2_session_callbacks_set_send_data_callback(callbacks,
+							 on_send_data);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks,
+							     on_frame_sent);
+}
