@@ -118,6 +118,8 @@ SYSTEM_TESTS += \
 	t/listener/site-limits.t \
 	t/listener/slow-reader.t \
 	t/listener/timers.t \
+	t/listener/tls.t \
+	t/listener/tls-clients.t \
 	t/worker/openat2.t \
 	t/worker/exhaustion.t \
 	t/worker/pipeline.t \

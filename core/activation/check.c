@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/activation/certificates.h"
 #include "core/activation/environment.h"
 #include "core/activation/events.h"
 #include "core/activation/identity.h"
@@ -86,6 +87,7 @@ read_settings(struct check *check)
 
 	if (settings != NULL) {
 		settings_check_world(settings, problems);
+		certificates_check(settings, problems);
 		check_identity(settings, NULL, problems);
 		for (size_t i = 0; i < settings->pool_count; i++)
 			if (settings->pools[i].user != NULL ||

@@ -52,6 +52,15 @@
 /* `portico-worker --check-config`, run by --check and before a reload. */
 #define CHECK_LIMIT_MS 30000
 
+/* One certificate with its chain, or a key; authorities of clients. */
+#define CERTIFICATE_FILE_BYTES_MAX (256u << 10)
+#define AUTHORITIES_FILE_BYTES_MAX (4u << 20)
+/* That a certificate expires is said so long before. */
+#define CERTIFICATE_SOON_S (14 * 86400)
+/* How often their files are looked at. */
+#define WATCH_MS_LEAST 500
+#define WATCH_MS_PER_FILE 5
+
 /* Commands connected at once. */
 #define COMMANDS_MAX 64
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/activation/certificates.h"
 #include "core/activation/environment.h"
 #include "core/activation/events.h"
 #include "core/activation/figures.h"
@@ -196,6 +197,33 @@ listener_process_ask(struct listener_process *listener, uint32_t id,
 			    NULL, 0) == PORTICO_OK;
 }
 
+/* Before the settings that need them. */
+static enum portico_status
+send_secrets(struct listener_process *listener, struct portico_error *err)
+{
+	struct manager *manager = listener->manager;
+	const struct control_configure secrets = {
+		.generation = manager->settings->generation,
+		.pool = "",
+	};
+	enum portico_status status;
+	int memory;
+
+	if (!certificates_wanted(manager->certificates))
+		return PORTICO_OK;
+	memory = certificates_to_memfd(manager->certificates, err);
+	if (memory < 0)
+		return (enum portico_status)memory;
+	status = control_send(listener->control,
+			      control_encode_secrets(&secrets), &memory, 1);
+	io_close(&memory);
+	if (status != PORTICO_OK)
+		return error_set(err, status,
+				 "passing certificates to the listener: %s",
+				 status_text(status));
+	return PORTICO_OK;
+}
+
 enum portico_status
 listener_process_configure(struct listener_process *listener, int memory,
 			   struct portico_error *err)
@@ -210,6 +238,9 @@ listener_process_configure(struct listener_process *listener, int memory,
 	if (listener->control == NULL)
 		return error_set(err, PORTICO_CLOSED,
 				 "configuring the listener: it has hung up");
+	status = send_secrets(listener, err);
+	if (status != PORTICO_OK)
+		return status;
 	status = control_send(listener->control,
 			      control_encode_configure(&configure), &memory, 1);
 	if (status != PORTICO_OK)

@@ -4,6 +4,8 @@ noinst_LTLIBRARIES += core/activation/libactivation.la
 core_activation_libactivation_la_SOURCES = \
 	core/activation/backoff.c \
 	core/activation/backoff.h \
+	core/activation/certificates.c \
+	core/activation/certificates.h \
 	core/activation/check.c \
 	core/activation/check.h \
 	core/activation/commands.c \
@@ -24,6 +26,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/listeners.h \
 	core/activation/manager.c \
 	core/activation/manager.h \
+	core/activation/pem.c \
+	core/activation/pem.h \
 	core/activation/pool.c \
 	core/activation/pool.h \
 	core/activation/process.c \
@@ -54,10 +58,10 @@ core_activation_libactivation_la_SOURCES = \
 sbin_PROGRAMS += porticod
 porticod_SOURCES = core/activation/main.c
 porticod_LDADD = core/activation/libactivation.la \
-	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS)
+	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS) $(SSL_LIBS)
 
 ACTIVATION_LIBS = core/activation/libactivation.la \
-	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS)
+	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS) $(SSL_LIBS)
 
 if HAVE_CMOCKA
 UNIT_TESTS += t/unit/activation/backoff-t

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/activation/certificates.h"
 #include "core/activation/commands.h"
 #include "core/activation/events.h"
 #include "core/activation/limits.h"
@@ -139,6 +140,9 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	status = runtime_open(settings, &manager->runtime, err);
 	if (status == PORTICO_OK)
 		status = sockets_open(&manager->sockets, settings, err);
+	if (status == PORTICO_OK)
+		status =
+			certificates_open(manager, &manager->certificates, err);
 	if (status == PORTICO_OK)
 		sockets_tell_unused(&manager->sockets);
 	if (status == PORTICO_OK)
@@ -333,6 +337,7 @@ finish_apply(struct manager *manager)
 	manager->next = NULL;
 	/* All are open: this says which are wanted. */
 	(void)sockets_open(&manager->sockets, manager->settings, NULL);
+	certificates_apply(manager->certificates);
 	listeners_configure(&manager->listeners, memory);
 	io_close(&memory);
 	sockets_sweep(&manager->sockets);
@@ -491,6 +496,7 @@ static void
 close_handles(struct manager *manager)
 {
 	commands_close(&manager->commands);
+	certificates_free(&manager->certificates);
 	LIST_FOREACH_SAFE(struct pool, link, pool, &manager->pools)
 		pool_free(pool);
 	listeners_fini(&manager->listeners);

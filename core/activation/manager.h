@@ -17,6 +17,7 @@
 #include "core/activation/sockets.h"
 #include "core/base/list.h"
 
+struct certificates;
 struct commands;
 struct runtime;
 struct settings;
@@ -57,6 +58,7 @@ struct manager {
 	uint32_t next_worker;
 	struct runtime *runtime;
 	struct commands *commands;
+	struct certificates *certificates;
 	struct reload *reload; /* one that goes on, or NULL */
 	uv_signal_t on_term, on_int, on_hup;
 	bool waiting; /* `next` is, for descriptors; it was said */

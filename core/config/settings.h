@@ -22,6 +22,7 @@
 #include "core/config/settings_log.h"
 #include "core/config/settings_network.h"
 #include "core/config/settings_pool.h"
+#include "core/config/settings_tls.h"
 
 struct arena;
 struct config_problems;
@@ -67,6 +68,7 @@ struct settings_listener {
 	uint64_t shutdown_time_limit; /* of one that was replaced */
 	uint32_t backlog; /* of listen() */
 	struct settings_http2 http2;
+	uint64_t ticket_key_rotation; /* of TLS session tickets */
 	struct settings_access_log access_log;
 	struct settings_error_log error_log;
 	struct settings_cache cache;
@@ -96,6 +98,9 @@ struct settings_binding {
 	 * connect.  None: no such header. */
 	const struct settings_network *proxies;
 	size_t proxy_count;
+	enum settings_client_certificate client_certificate;
+	const char *client_authorities; /* file of CA certificates, absolute;
+					   NULL: no client certificates */
 };
 
 /* One row of the handler map, first match wins. */
@@ -190,6 +195,7 @@ struct settings_site {
 	struct settings_site_limits limits;
 	const struct settings_application *applications; /* longest path first */
 	size_t application_count;
+	struct settings_hsts hsts;
 	/* For a worker: paths of applications that other pools have. */
 	const char *const *elsewhere;
 	size_t elsewhere_count;
@@ -218,6 +224,9 @@ struct settings {
 	size_t pool_count;
 	struct settings_site *sites;
 	size_t site_count;
+	/* For porticod's eyes only. */
+	struct settings_certificate *certificates;
+	size_t certificate_count;
 	struct settings_module *modules; /* every module that is used */
 	size_t module_count;
 };

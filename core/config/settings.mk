@@ -5,7 +5,10 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings.h \
 	core/config/settings_log.h \
 	core/config/settings_pool.h \
+	core/config/settings_raw_tls.h \
+	core/config/settings_tls.h \
 	core/config/settings_binding.c \
+	core/config/settings_certificate.c \
 	core/config/settings_check.c \
 	core/config/settings_priv.h \
 	core/config/settings_recycling.c \

@@ -71,13 +71,6 @@ settings_check_world(const struct settings *settings,
 	for (size_t i = 0; i < settings->site_count; i++) {
 		const struct settings_site *site = &settings->sites[i];
 
-		for (size_t k = 0; k < site->binding_count; k++)
-			if (site->bindings[k].tls)
-				problem_at(problems, settings,
-					   &site->bindings[k].place, "binding",
-					   site->bindings[k].url,
-					   "cannot be served: this version has "
-					   "no TLS yet, only http is allowed");
 		for (size_t k = 0; k < site->application_count; k++)
 			check_root(settings, &site->applications[k], problems);
 	}

@@ -10,6 +10,7 @@
 
 #include "core/config/config.h"
 #include "core/config/settings.h"
+#include "core/config/settings_raw_tls.h"
 
 struct raw_log_rotation {
 	int period;
@@ -56,6 +57,7 @@ struct raw_listener {
 	uint64_t shutdown_time_limit;
 	uint32_t backlog;
 	struct settings_http2 http2;
+	uint64_t ticket_key_rotation;
 	struct raw_access_log access_log;
 	struct raw_error_log error_log;
 	struct raw_cache cache;
@@ -153,6 +155,8 @@ struct raw_binding {
 	const char *address;
 	const char *certificate;
 	struct config_strings proxies;
+	enum settings_client_certificate client_certificate;
+	const char *client_authorities;
 };
 
 struct raw_site {
@@ -163,6 +167,7 @@ struct raw_site {
 	struct config_strings elsewhere; /* handed on */
 	struct raw_site_limits limits;
 	struct raw_module_defaults module_defaults;
+	struct raw_hsts hsts;
 };
 
 struct raw_module {
@@ -184,6 +189,7 @@ struct raw_root {
 	struct config_map pools; /* of struct raw_pool */
 	struct raw_site_defaults site_defaults;
 	struct config_map sites; /* of struct raw_site */
+	struct config_map certificates; /* of struct raw_certificate */
 	struct config_map modules; /* of struct raw_module */
 	struct raw_module_defaults module_defaults;
 };
@@ -229,12 +235,13 @@ struct settings_resolver {
 	struct hash_table *bindings; /* text -> struct settings_binding */
 	struct hash_table *ports; /* address:port -> struct settings_binding */
 	struct hash_table *modules; /* name -> anything */
+	struct hash_table *certificates; /* name -> struct settings_certificate */
 	uint32_t next_application;
 	struct raw_site_limits site_limits; /* of a site that says nothing */
 };
 
 /* The steps, each in a file of its own: settings_resolve.c, settings_site.c,
- * settings_limits.c. */
+ * settings_limits.c, settings_certificate.c. */
 void settings_resolve(struct settings_resolver *resolver);
 /* Whether the site says anything that does not hold for all. */
 bool settings_limits_differ(const struct settings_site_limits *site,
@@ -245,6 +252,12 @@ void settings_resolve_limits(struct settings_resolver *resolver,
 			     struct settings_site *site);
 void settings_resolve_recycling(struct settings_recycling *recycling,
 				const struct raw_recycling *raw);
+/* Before the sites. */
+void settings_resolve_certificates(struct settings_resolver *resolver);
+/* What a binding says of them, when its url is known. */
+void settings_resolve_binding_tls(struct settings_resolver *resolver,
+				  const struct raw_binding *raw,
+				  struct settings_binding *binding);
 void settings_resolve_sites(struct settings_resolver *resolver);
 /* After the application's modules and sections. */
 void settings_resolve_locations(struct settings_resolver *resolver,

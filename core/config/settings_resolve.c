@@ -154,6 +154,7 @@ resolve_listener(struct settings_resolver *resolver)
 		.shutdown_time_limit = raw->shutdown_time_limit,
 		.backlog = raw->backlog,
 		.http2 = raw->http2,
+		.ticket_key_rotation = raw->ticket_key_rotation,
 		.access_log = { .enabled = raw->access_log.enabled,
 				.file = raw->access_log.file,
 				.rotation = rotation_of(
@@ -431,10 +432,12 @@ settings_resolve(struct settings_resolver *resolver)
 	resolver->bindings = hash_new("bindings", 0);
 	resolver->ports = hash_new("ports", 0);
 	resolver->modules = hash_new("modules", 0);
+	resolver->certificates = hash_new("certificates", 0);
 	resolve_directories(resolver);
 	resolve_listener(resolver);
 	settings_resolve_limit_defaults(resolver);
 	resolve_pools(resolver);
+	settings_resolve_certificates(resolver);
 	if (resolver->settings->pools != NULL)
 		settings_resolve_sites(resolver);
 	resolve_modules(resolver);
@@ -442,4 +445,5 @@ settings_resolve(struct settings_resolver *resolver)
 	hash_free(resolver->bindings);
 	hash_free(resolver->ports);
 	hash_free(resolver->modules);
+	hash_free(resolver->certificates);
 }

@@ -473,13 +473,13 @@ resolve_binding(struct settings_resolver *resolver,
 		return; /* said already */
 	problem = settings_parse_binding(resolver->arena, raw->url, binding);
 	binding->place = settings_place_of(raw->source);
-	binding->certificate = raw->certificate;
 	resolve_proxies(resolver, raw, binding);
 	if (problem != NULL) {
 		config_problem(resolver->problems, raw->source, "\"%s\": %s",
 			       raw->url, problem);
 		return;
 	}
+	settings_resolve_binding_tls(resolver, raw, binding);
 	if (raw->address != NULL) {
 		if (!settings_is_address(raw->address))
 			config_problem(resolver->problems, raw->source,
@@ -555,6 +555,13 @@ resolve_site(struct settings_resolver *resolver,
 	if (raw->elsewhere.count > 0 && !resolver->handed_on)
 		config_problem_at_key(resolver->problems,
 				      raw->elsewhere.values[0], "unknown key");
+	site->hsts = (struct settings_hsts){
+		.enabled = raw->hsts.enabled,
+		.max_age = raw->hsts.max_age / 1000000000u,
+		.include_subdomains = raw->hsts.include_subdomains,
+		.preload = raw->hsts.preload,
+		.redirect = raw->hsts.redirect,
+	};
 	site->elsewhere = raw->elsewhere.items;
 	site->elsewhere_count = raw->elsewhere.count;
 	check_module_defaults(resolver, &raw->module_defaults, site, 1);

@@ -156,6 +156,11 @@ static const struct config_field listener_fields[] = {
 			.prose = "How long a listener that was replaced may "
 				 "take to finish its requests before they are "
 				 "cut."),
+	CONFIG_DURATION(struct raw_listener, ticket_key_rotation,
+			"ticketKeyRotation", .fallback = "1h", .min = SECOND,
+			.max = 7 * DAY,
+			.prose = "How long a key encrypts TLS session tickets; "
+				 "so long twice over it still opens them."),
 	CONFIG_INTEGER(struct raw_listener, backlog, "backlog",
 		       .fallback = "511", .min = 1, .max = 65535,
 		       .prose = "Connections that the kernel keeps until they "
@@ -459,6 +464,9 @@ static const struct config_table application_table = CONFIG_TABLE(
 	struct raw_application, application_fields,
 	"An application: a part of a site's paths, run by a pool.");
 
+static const char *const client_certificates[] = { "none", "accept", "require",
+						   NULL };
+
 static const struct config_field binding_fields[] = {
 	CONFIG_SOURCE(struct raw_binding, source),
 	CONFIG_STRING(struct raw_binding, url, "url", .flags = CONFIG_REQUIRED,
@@ -470,7 +478,17 @@ static const struct config_field binding_fields[] = {
 		      .prose = "Address to listen on; without it that of the "
 			       "url, or all."),
 	CONFIG_STRING(struct raw_binding, certificate, "certificate", .min = 1,
-		      .max = 255, .prose = "Name of the certificate (https)."),
+		      .max = 255,
+		      .prose = "Name of the certificate, of those in "
+			       "\"certificates\" (https)."),
+	CONFIG_ENUM(struct raw_binding, client_certificate, "clientCertificate",
+		    .fallback = "none", .words = client_certificates,
+		    .prose = "Whether clients are asked for a certificate, and "
+			     "may do without one."),
+	CONFIG_STRING(struct raw_binding, client_authorities,
+		      "clientCertificateAuthorities", .min = 1, .max = 4095,
+		      .prose = "PEM file of the certificates that have to have "
+			       "issued the client's."),
 	CONFIG_STRINGS(struct raw_binding, proxies, "proxyProtocol", .min = 1,
 		       .max = 1000,
 		       .prose = "Addresses or networks of proxies whose "
@@ -481,6 +499,57 @@ static const struct config_field binding_fields[] = {
 static const struct config_table binding_table =
 	CONFIG_TABLE(struct raw_binding, binding_fields,
 		     "Where a site is reached.", .shorthand = "url");
+
+static const struct config_field hsts_fields[] = {
+	CONFIG_BOOL(struct raw_hsts, enabled, "enabled",
+		    .prose = "Tell browsers over https to use nothing else "
+			     "(Strict-Transport-Security)."),
+	CONFIG_DURATION(struct raw_hsts, max_age, "maxAge", .fallback = "0s",
+			.min = 0, .max = 10 * 366 * DAY,
+			.prose = "How long they remember it."),
+	CONFIG_BOOL(struct raw_hsts, include_subdomains, "includeSubDomains",
+		    .prose = "Of all names below the host's, too."),
+	CONFIG_BOOL(struct raw_hsts, preload, "preload",
+		    .prose = "The host may stand in the lists that browsers "
+			     "come with."),
+	CONFIG_BOOL(struct raw_hsts, redirect, "redirectHttpToHttps",
+		    .prose = "Answer what comes over http with a redirect to "
+			     "the same address over https."),
+};
+static const struct config_table hsts_table = CONFIG_TABLE(
+	struct raw_hsts, hsts_fields, "Transport security of a site.");
+
+static const struct config_field certificate_files_fields[] = {
+	CONFIG_SOURCE(struct raw_certificate_files, source),
+	CONFIG_STRING(struct raw_certificate_files, certificate, "certificate",
+		      .flags = CONFIG_REQUIRED, .min = 1, .max = 4095,
+		      .prose = "PEM file of the certificate, followed by those "
+			       "of its issuers."),
+	CONFIG_STRING(struct raw_certificate_files, key, "key",
+		      .flags = CONFIG_REQUIRED, .min = 1, .max = 4095,
+		      .prose = "PEM file of its private key."),
+};
+static const struct config_table certificate_files_table =
+	CONFIG_TABLE(struct raw_certificate_files, certificate_files_fields,
+		     "Another certificate for the same names.");
+
+static const struct config_field certificate_fields[] = {
+	CONFIG_SOURCE(struct raw_certificate, source),
+	CONFIG_STRING(struct raw_certificate, certificate, "certificate",
+		      .flags = CONFIG_REQUIRED, .min = 1, .max = 4095,
+		      .prose = "PEM file of the certificate, followed by those "
+			       "of its issuers."),
+	CONFIG_STRING(struct raw_certificate, key, "key",
+		      .flags = CONFIG_REQUIRED, .min = 1, .max = 4095,
+		      .prose = "PEM file of its private key."),
+	CONFIG_LIST(struct raw_certificate, alternatives, "alternatives",
+		    &certificate_files_table, .max = 4,
+		    .prose = "Certificates with other kinds of keys (ECDSA "
+			     "beside RSA); the client's abilities decide."),
+};
+static const struct config_table certificate_table = CONFIG_TABLE(
+	struct raw_certificate, certificate_fields,
+	"A certificate that bindings name; porticod alone reads its files.");
 
 static const struct config_field site_fields[] = {
 	CONFIG_SOURCE(struct raw_site, source),
@@ -508,6 +577,9 @@ static const struct config_field site_fields[] = {
 		      &module_defaults_table,
 		      .prose = "Settings of modules for all applications of "
 			       "the site."),
+	CONFIG_OBJECT(struct raw_site, hsts, "hsts", &hsts_table,
+		      .prose = "Transport security: browsers are told to use "
+			       "https alone."),
 };
 static const struct config_table site_table =
 	CONFIG_TABLE(struct raw_site, site_fields, "A site.");
@@ -572,6 +644,9 @@ static const struct config_field root_fields[] = {
 		      .prose = "What sites do not say themselves."),
 	CONFIG_MAP(struct raw_root, sites, "sites", &site_table, .max = 100000,
 		   .prose = "Sites by name."),
+	CONFIG_MAP(struct raw_root, certificates, "certificates",
+		   &certificate_table, .max = 100000,
+		   .prose = "Certificates by name."),
 	CONFIG_MAP(struct raw_root, modules, "modules", &module_table,
 		   .max = 1000, .prose = "Modules by name."),
 	CONFIG_OBJECT(struct raw_root, module_defaults, "moduleDefaults",

@@ -116,6 +116,8 @@ write_listener(const struct settings_listener *listener)
 			      listener->shutdown_time_limit);
 	put_number(json, "backlog", listener->backlog);
 	json_object_set_new(json, "http2", write_http2(&listener->http2));
+	settings_put_duration(json, "ticketKeyRotation",
+			      listener->ticket_key_rotation);
 	for (size_t i = 0; i < listener->access_log.field_count; i++)
 		json_array_append_new(fields,
 				      json_string(settings_log_field_name(
@@ -192,13 +194,57 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 	return json;
 }
 
-static json_t *
-write_binding(const struct settings_binding *binding)
+static bool
+is_of_one_pool(const struct writer *writer)
 {
+	return writer->audience == SETTINGS_FOR_WORKER ||
+	       writer->audience == SETTINGS_FOR_COMPARISON;
+}
+
+static json_t *
+write_hsts(const struct settings_hsts *hsts)
+{
+	json_t *json = json_pack("{s:b, s:b, s:b, s:b}", "enabled",
+				 hsts->enabled, "includeSubDomains",
+				 hsts->include_subdomains, "preload",
+				 hsts->preload, "redirectHttpToHttps",
+				 hsts->redirect);
+
+	settings_put_duration(json, "maxAge", hsts->max_age * 1000000000u);
+	return json;
+}
+
+static json_t *
+write_certificate(const struct settings_certificate *certificate)
+{
+	json_t *json = json_object(), *others = json_array();
+
+	for (size_t i = 0; i < certificate->file_count; i++) {
+		json_t *files = i == 0 ? json : json_object();
+
+		put_text(files, "certificate",
+			 certificate->files[i].certificate);
+		put_text(files, "key", certificate->files[i].key);
+		if (i > 0)
+			json_array_append_new(others, files);
+	}
+	json_object_set_new(json, "alternatives", others);
+	return json;
+}
+
+static json_t *
+write_binding(const struct writer *writer,
+	      const struct settings_binding *binding)
+{
+	static const char *const client_certificates[] = { "none", "accept",
+							   "require" };
 	json_t *json = json_object();
 
 	put_text(json, "url", binding->url);
 	put_text(json, "address", binding->address);
+	/* No concern of workers: they need not be replaced for it. */
+	if (is_of_one_pool(writer))
+		return json;
 	put_text(json, "certificate", binding->certificate);
 	if (binding->proxy_count > 0) {
 		json_t *proxies = json_array();
@@ -208,6 +254,10 @@ write_binding(const struct settings_binding *binding)
 				proxies, json_string(binding->proxies[i].text));
 		json_object_set_new(json, "proxyProtocol", proxies);
 	}
+	put_text(json, "clientCertificate",
+		 client_certificates[binding->client_certificate]);
+	put_text(json, "clientCertificateAuthorities",
+		 binding->client_authorities);
 	return json;
 }
 
@@ -347,13 +397,6 @@ write_application(const struct writer *writer,
 }
 
 static bool
-is_of_one_pool(const struct writer *writer)
-{
-	return writer->audience == SETTINGS_FOR_WORKER ||
-	       writer->audience == SETTINGS_FOR_COMPARISON;
-}
-
-static bool
 is_meant(const struct writer *writer, const struct settings_pool *pool)
 {
 	return !is_of_one_pool(writer) || pool == writer->pool;
@@ -397,8 +440,8 @@ write_site(const struct writer *writer, const struct settings_site *site)
 							      application));
 	}
 	for (size_t i = 0; i < site->binding_count; i++)
-		json_array_append_new(bindings,
-				      write_binding(&site->bindings[i]));
+		json_array_append_new(
+			bindings, write_binding(writer, &site->bindings[i]));
 	put_number(json, "id", site->id);
 	/* Not for comparison: a worker need not be replaced because another
 	 * pool gets an application. */
@@ -412,6 +455,8 @@ write_site(const struct writer *writer, const struct settings_site *site)
 		json_object_set_new(json, "limits",
 				    write_site_limits(&site->limits));
 	json_object_set_new(json, "bindings", bindings);
+	if (!is_of_one_pool(writer))
+		json_object_set_new(json, "hsts", write_hsts(&site->hsts));
 	json_object_set_new(json, "applications", applications);
 	return json;
 }
@@ -471,6 +516,15 @@ write_root(const struct writer *writer)
 					    write_site(writer, site));
 	}
 	json_object_set_new(json, "sites", sites);
+	if (writer->audience == SETTINGS_FOR_ALL) {
+		json_t *certificates = json_object();
+
+		for (size_t i = 0; i < settings->certificate_count; i++)
+			json_object_set_new(
+				certificates, settings->certificates[i].name,
+				write_certificate(&settings->certificates[i]));
+		json_object_set_new(json, "certificates", certificates);
+	}
 	for (size_t i = 0; i < settings->module_count; i++) {
 		const struct settings_module *module = &settings->modules[i];
 

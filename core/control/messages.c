@@ -49,6 +49,10 @@ static const struct member members_configure[] = {
 	M(struct control_configure, "generation", U32, generation),
 	O(struct control_configure, "pool", TEXT, pool), END
 };
+static const struct member members_secrets[] = {
+	M(struct control_configure, "generation", U32, generation),
+	O(struct control_configure, "pool", TEXT, pool), END
+};
 static const struct member members_socket[] = {
 	M(struct control_socket, "address", TEXT, address),
 	M(struct control_socket, "port", U16, port),

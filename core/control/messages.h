@@ -28,7 +28,8 @@
 /*
  * manager -> listener, manager -> worker, with fd 0 = sealed memfd of
  * settings (settings_read_memfd); a worker gets fd 1 = the memory that its
- * pool shares, if there is some.  The first message of all.
+ * pool shares, if there is some.  The first message of all, but for `secrets`: to
+ * a listener, with fd 0 = certificates and keys (activation/certificates.c).
  */
 struct control_configure {
 	uint32_t generation; /* of the settings */
@@ -234,6 +235,7 @@ struct control_refused {
 /* X(name of functions and struct, type text) */
 #define CONTROL_MESSAGES(X)                                                    \
 	X(configure, "configure", struct control_configure)                    \
+	X(secrets, "secrets", struct control_configure)                        \
 	X(socket, "socket", struct control_socket)                             \
 	X(sockets_done, "sockets-done", struct control_sockets_done)           \
 	X(worker, "worker", struct control_worker)                             \

@@ -2,7 +2,7 @@
  *
  * Why a request ended in the listener: the vocabulary of the error log.
  * The names are HTTP.sys's, so tools that read its HTTPERR log read ours; it
- * has no word for Timer_ResponseIdle and for HTTP/2.
+ * has no word for Timer_ResponseIdle, TlsHandshake, Misdirected and HTTP/2.
  */
 #ifndef CORE_HTTP_REASON_H
 #define CORE_HTTP_REASON_H
@@ -60,7 +60,9 @@
 	X(HTTP2_RESETS, "Http2_Resets", 0)                                     \
 	X(HTTP2_PINGS, "Http2_Pings", 0)                                       \
 	X(HTTP2_SETTINGS, "Http2_Settings", 0)                                 \
-	X(HTTP2_EMPTY_FRAMES, "Http2_EmptyFrames", 0)
+	X(HTTP2_EMPTY_FRAMES, "Http2_EmptyFrames", 0)                          \
+	X(TLS_HANDSHAKE, "TlsHandshake", 0)                                    \
+	X(MISDIRECTED, "Misdirected", 421)
 
 enum http_reason {
 	HTTP_REASON_NONE = 0,

@@ -14,6 +14,7 @@ struct layout {
 	size_t raw_length;
 	size_t path;
 	size_t host;
+	size_t tls;
 	size_t size;
 };
 
@@ -27,7 +28,8 @@ layout_compute(const struct http_request_source *source, struct layout *l)
 	l->raw_length = parsed->length - parsed->start;
 	l->path = l->raw + l->raw_length;
 	l->host = l->path + source->path.length + 1;
-	l->size = l->host + parsed->host_length + 1;
+	l->tls = l->host + parsed->host_length + 1;
+	l->size = l->tls + source->tls.length + (source->tls.length > 0);
 }
 
 static struct http_reference
@@ -114,7 +116,7 @@ write_raw(struct http_request_head *head,
 	head->method_name = reference(l->raw, parsed->method_length);
 	head->target = reference(target, parsed->target_length);
 	head->query = reference(query, query_length);
-	head->user = reference(end, 0);
+	head->tls = reference(end, 0);
 }
 
 static void
@@ -162,6 +164,11 @@ write_path_and_host(struct http_request_head *head,
 	out[i] = '\0';
 	head->path = reference(l->path, source->path.length);
 	head->host = reference(l->host, parsed->host_length);
+	if (source->tls.length == 0)
+		return;
+	memcpy((char *)head + l->tls, source->tls.data, source->tls.length);
+	((char *)head)[l->tls + source->tls.length] = '\0';
+	head->tls = reference(l->tls, source->tls.length);
 }
 
 size_t
@@ -179,6 +186,26 @@ http_request_head_write(const struct http_request_source *source, void *block,
 	write_fields(head, source, &layout);
 	write_path_and_host(head, source, &layout);
 	return layout.size;
+}
+
+struct portico_slice
+http_request_head_tls(const struct http_request_head *head, enum http_tls which)
+{
+	struct portico_slice rest = http_request_head_slice(head, head->tls);
+
+	for (unsigned i = 0; rest.length > 0; i++) {
+		const char *end = memchr(rest.data, '\0', rest.length);
+		size_t length = end == NULL ? rest.length :
+					      (size_t)(end - rest.data);
+
+		if (i == (unsigned)which && length > 0)
+			return (struct portico_slice){ rest.data, length };
+		if (i == (unsigned)which || end == NULL)
+			break;
+		rest.data += length + 1;
+		rest.length -= length + 1;
+	}
+	return (struct portico_slice){ NULL, 0 };
 }
 
 static bool
@@ -213,7 +240,7 @@ http_request_head_is_valid(const void *block, size_t size)
 	    !reference_is_valid(head, head->path) ||
 	    !reference_is_valid(head, head->query) ||
 	    !reference_is_valid(head, head->host) ||
-	    !reference_is_valid(head, head->user))
+	    !reference_is_valid(head, head->tls))
 		return false;
 	for (i = 0; i < HTTP_HEADER_ID_LIMIT; i++)
 		if (head->index[i] != HTTP_NO_FIELD &&

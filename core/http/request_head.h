@@ -8,7 +8,8 @@
  *   struct http_field fields[]   field_count of them
  *   strings                      a copy of the raw head, in which the byte
  *                                after each method, target, name and value
- *                                is NUL; then the cooked path and the host
+ *                                is NUL; then the cooked path, the host and
+ *                                what is known of TLS
  *
  * All offsets count from the start of the block.  Every string is followed by
  * a NUL that its length does not count.  Workers trust the listener, so the
@@ -74,6 +75,23 @@ enum http_deadline {
 #define HTTP_REQUEST_WARMUP 0x0400u /* made by the server itself */
 /* Upper half: free for the listener's callers. */
 
+/* What the reference `tls` holds: these texts in this order, with a NUL between
+ * them; append only, and a reader takes what it finds.  They are printable
+ * UTF-8.  Those of the client's certificate are there if it has been verified. */
+enum http_tls {
+	HTTP_TLS_PROTOCOL, /* "TLSv1.3" */
+	HTTP_TLS_CIPHER, /* OpenSSL's name */
+	HTTP_TLS_SERVER_NAME, /* that the client asked for (SNI) */
+	HTTP_TLS_CLIENT_SUBJECT, /* RFC 2253 */
+	HTTP_TLS_CLIENT_ISSUER,
+	HTTP_TLS_CLIENT_SERIAL, /* hexadecimal */
+	HTTP_TLS_CLIENT_FINGERPRINT, /* SHA-256 of the certificate */
+	HTTP_TLS_COUNT
+};
+
+/* All together, with what is between. */
+#define HTTP_TLS_BYTES_MAX 2048
+
 enum http_family {
 	HTTP_FAMILY_NONE = 0,
 	HTTP_FAMILY_UNIX = 1, /* no address, no port */
@@ -124,7 +142,7 @@ struct http_request_head {
 	struct http_reference path; /* cooked, begins with '/' */
 	struct http_reference query; /* raw, without '?' */
 	struct http_reference host; /* lower case, without port */
-	struct http_reference user; /* client certificate's subject, later */
+	struct http_reference tls; /* see enum http_tls; empty: none */
 	uint64_t deadlines[HTTP_DEADLINE_COUNT]; /* enum http_deadline */
 	uint64_t times[HTTP_TIME_COUNT]; /* enum http_time */
 	/* First field of each well-known id, or HTTP_NO_FIELD. */
@@ -159,6 +177,7 @@ struct http_request_source {
 	const char *raw;
 	const struct http_parsed_head *parsed;
 	struct portico_slice path; /* cooked */
+	struct portico_slice tls; /* HTTP_TLS_BYTES_MAX at most */
 	const struct http_url *url; /* of the same cooking; NULL for "*" */
 	const struct http_address *client;
 	const struct http_address *server;
@@ -215,6 +234,10 @@ http_request_head_value(const struct http_request_head *head,
 	return (struct portico_slice){ (const char *)head + field->value_offset,
 				       field->value_length };
 }
+
+/* {NULL, 0} where it is not known or does not apply. */
+struct portico_slice http_request_head_tls(const struct http_request_head *head,
+					   enum http_tls which);
 
 /* The first field with a well-known id, or NULL. */
 static inline const struct http_field *

@@ -23,6 +23,7 @@
 #include "core/listener/drain.h"
 #include "core/listener/error_log.h"
 #include "core/listener/half_close.h"
+#include "core/listener/handshake.h"
 #include "core/listener/http2.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
@@ -127,11 +128,25 @@ connection_open(struct listener_loop *loop, const struct acceptor *acceptor,
 	loop->counters.accepted++;
 	connection->idle_timeout = loop->timers.durations[TIMER_IDLE];
 	connection->header_timeout = loop->timers.durations[TIMER_HEADER];
+	if (acceptor->proxy_count > 0)
+		proxied_begin(connection);
+	else
+		connection_begin(connection);
+}
+
+void
+connection_begin(struct listener_connection *connection)
+{
+	struct listener_loop *loop = connection->loop;
+
+	connection->state = CONNECTION_IDLE;
+	if (connection->tls) {
+		handshake_begin(connection);
+		return;
+	}
 	timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
 		   loop_now(loop));
 	connection_watch_input(connection, true);
-	if (acceptor->proxy_count > 0)
-		proxied_begin(connection);
 }
 
 static void
@@ -230,6 +245,7 @@ connection_linger(struct listener_connection *connection)
 {
 	struct listener_loop *loop = connection->loop;
 
+	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	if (!transport_shutdown(&connection->transport)) {
 		connection_close(connection, HTTP_REASON_NONE);
 		return;
@@ -448,6 +464,9 @@ connection_readable(struct listener_connection *connection)
 	case CONNECTION_PROXIED:
 		proxied_readable(connection);
 		return;
+	case CONNECTION_HANDSHAKE:
+		handshake_go_on(connection);
+		break;
 	case CONNECTION_IDLE:
 	case CONNECTION_HEAD:
 		read_head(connection);
@@ -485,12 +504,14 @@ on_poll(uv_poll_t *poll, int status, int events)
 					 HTTP_REASON_NONE);
 		return;
 	}
-	if ((events & UV_WRITABLE) != 0 &&
-	    connection->state == CONNECTION_REQUEST)
-		response_writable(connection->request);
-	else if ((events & UV_WRITABLE) != 0 &&
-		 connection->state == CONNECTION_HTTP2)
-		http2_writable(connection);
+	if ((events & UV_WRITABLE) != 0) {
+		if (connection->state == CONNECTION_REQUEST)
+			response_writable(connection->request);
+		else if (connection->state == CONNECTION_HTTP2)
+			http2_writable(connection);
+		else if (connection->state == CONNECTION_HANDSHAKE)
+			handshake_go_on(connection);
+	}
 	if ((events & UV_READABLE) != 0)
 		connection_readable(connection);
 	else if ((events & UV_DISCONNECT) != 0 &&

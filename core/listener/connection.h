@@ -3,7 +3,8 @@
  * A client's connection.  It lives on one loop and is small while it idles:
  * input buffer and request are borrowed from the loop when bytes come.
  *
- *   (PROXIED ->) IDLE -> HEAD -> REQUEST -> (DRAIN ->) IDLE ... -> LINGER -> CLOSED
+ *   (PROXIED ->) (HANDSHAKE ->) IDLE -> HEAD -> REQUEST -> (DRAIN ->) IDLE ...
+ *	-> LINGER -> CLOSED
  *
  * A stream of HTTP/2 is one, too: without a socket, for one request, and with
  * `methods` where that makes a difference (http2.h).
@@ -27,9 +28,11 @@ struct listener_loop;
 struct listener_request;
 struct listener_site;
 struct proxied;
+struct tls_stream;
 
 enum connection_state {
 	CONNECTION_IDLE,
+	CONNECTION_HANDSHAKE, /* of TLS: before the first request */
 	CONNECTION_HEAD, /* a request line has begun */
 	CONNECTION_REQUEST, /* a request is in progress */
 	CONNECTION_HTTP2, /* its streams carry the requests */
@@ -69,6 +72,8 @@ struct listener_connection {
 	uint32_t stream_id; /* HTTP/2, with methods; else 0 */
 	struct listener_connection *carrier; /* the socket's; itself if it is */
 	struct transport transport;
+	/* Of what carries it; NULL: no TLS, or none yet. */
+	struct tls_stream *tls_stream;
 	uint16_t route_port; /* as configured */
 	uint32_t lingered; /* bytes thrown away */
 	struct listener_loop *loop;
@@ -80,6 +85,7 @@ struct listener_connection {
 	struct timer_entry timer;
 	uint64_t id;
 	uint64_t accepted; /* ns */
+	uint64_t tls_done; /* ns */
 	uint32_t requests; /* begun so far */
 	/* For the minimum send rate, while blocked. */
 	uint64_t rate_since; /* ns */
@@ -104,6 +110,9 @@ void connection_open(struct listener_loop *loop,
 		     const struct acceptor *acceptor, int fd,
 		     const struct http_address *client);
 
+/* It is known whose it is: the client's own bytes come from here on. */
+void connection_begin(struct listener_connection *connection);
+
 /* Close at once; a request on it is told that the client is gone, for
  * `reason` (HTTP_REASON_NONE: nothing for the error log). */
 void connection_close(struct listener_connection *connection,
@@ -122,6 +131,10 @@ void connection_request_done(struct listener_connection *connection,
 
 /* Bytes may have come, or lie in the transport. */
 void connection_readable(struct listener_connection *connection);
+
+/* All is said: nothing more is sent, and what comes is thrown away for a while,
+ * since closing while the client sends could destroy the answer on its way. */
+void connection_linger(struct listener_connection *connection);
 
 /* Parse what is in the input, until a request is in progress. */
 void connection_process(struct listener_connection *connection);

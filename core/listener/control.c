@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "core/base/check.h"
 #include "core/base/error.h"
@@ -24,6 +25,7 @@
 #include "core/listener/query.h"
 #include "core/listener/snapshot.h"
 #include "core/listener/site.h"
+#include "core/listener/tls_material.h"
 #include "core/listener/worker_link.h"
 
 /* The first of the message's descriptors; -1: there was none. */
@@ -84,6 +86,39 @@ on_configure(struct listener *listener, json_t *json, int *fds, size_t nfds,
 	/* Without loops it can do nothing; another may be able to. */
 	if (status != PORTICO_CONFIG)
 		listener_end(listener);
+	return PORTICO_OK;
+}
+
+/* ---- certificates ----------------------------------------------------------------- */
+
+/* From now on no other process of our user may look into this one, and the
+ * system writes none of it into a core file.  (LeakSanitizer could not, either.) */
+static void
+keep_secret(void)
+{
+#ifndef PORTICO_ASAN
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+static enum portico_status
+on_secrets(struct listener *listener, int *fds, size_t nfds,
+	   struct portico_error *err)
+{
+	struct tls_material *material;
+	int fd = take_fd(fds, nfds);
+
+	if (fd < 0)
+		return error_set(err, PORTICO_PROTOCOL,
+				 "certificates without a descriptor");
+	keep_secret();
+	material = tls_material_read(fd, err);
+	io_close(&fd);
+	/* The old ones serve on. */
+	if (material == NULL)
+		return err->status;
+	tls_material_unref(&listener->tls);
+	listener->tls = material;
 	return PORTICO_OK;
 }
 
@@ -353,6 +388,8 @@ handle(struct listener *listener, const char *type, json_t *json, int *fds,
 	switch (control_type_find(type)) {
 	case CONTROL_TYPE_configure:
 		return on_configure(listener, json, fds, nfds, err);
+	case CONTROL_TYPE_secrets:
+		return on_secrets(listener, fds, nfds, err);
 	case CONTROL_TYPE_socket:
 		return on_socket(listener, json, fds, nfds, err);
 	case CONTROL_TYPE_sockets_done:

@@ -131,9 +131,10 @@ error_log_request(const struct listener_request *request)
 	end_line(loop, &text, line);
 }
 
-void
-error_log_client(struct listener_loop *loop, const struct http_address *client,
-		 const struct http_address *server, enum http_reason reason)
+static void
+log_client(struct listener_loop *loop, const struct http_address *client,
+	   const struct http_address *server, enum http_reason reason,
+	   const char *detail)
 {
 	struct log_text text;
 	char *line;
@@ -143,8 +144,24 @@ error_log_client(struct listener_loop *loop, const struct http_address *client,
 	line = begin_line(loop, &text, client, server);
 	log_text_raw(&text, "- - - - - ", 10);
 	add_text(&text, slice_from(http_reason_name(reason)), 64);
-	log_text_raw(&text, "- -", 3);
+	log_text_raw(&text, "- ", 2);
+	log_text_value(&text, slice_from(detail), 255);
 	end_line(loop, &text, line);
+}
+
+void
+error_log_client(struct listener_loop *loop, const struct http_address *client,
+		 const struct http_address *server, enum http_reason reason)
+{
+	log_client(loop, client, server, reason, NULL);
+}
+
+void
+error_log_detail(const struct listener_connection *connection,
+		 enum http_reason reason, const char *detail)
+{
+	log_client(connection->loop, &connection->client, &connection->server,
+		   reason, detail);
 }
 
 void

@@ -25,6 +25,10 @@ void error_log_request(const struct listener_request *request);
 void error_log_connection(const struct listener_connection *connection,
 			  enum http_reason reason);
 
+/* The same with what is known besides; `detail` may be NULL. */
+void error_log_detail(const struct listener_connection *connection,
+		      enum http_reason reason, const char *detail);
+
 /* A client that did not even get a connection. */
 void error_log_client(struct listener_loop *loop,
 		      const struct http_address *client,

@@ -40,8 +40,8 @@
 /* A connection borrows this while it has bytes; most heads fit. */
 #define INPUT_SMALL_BYTES 4096
 /* Raw head and cooked path together; the rest of a block of 64 KiB is for the
- * fixed part and the fields. */
-#define HEAD_AND_PATH_BYTES_MAX (60 * 1024)
+ * fixed part, the fields and what is known of TLS. */
+#define HEAD_AND_PATH_BYTES_MAX (58 * 1024)
 /* Room that a chunked body needs behind the head for its framing. */
 #define INPUT_FRAMING_BYTES 1024
 /* Free buffers and requests that a loop keeps; a burst's rest is freed at
@@ -65,6 +65,14 @@
 #define OUTPUT_FILE_TURN_BYTES (2 * 1024 * 1024)
 /* Pieces that wait for one slow client; a worker never gets near. */
 #define OUTPUT_ITEMS_MAX 65536
+
+/* Certificates as porticod hands them over. */
+#define TLS_MATERIAL_BYTES_MAX (256 * 1024 * 1024)
+/* Names and number of a client's certificate: what is longer is not told. */
+#define TLS_NAME_BYTES_MAX 700
+#define TLS_SERIAL_BYTES_MAX 64
+/* What is encrypted at once: the most that a record of TLS can have. */
+#define TLS_RECORD_BYTES 16384
 
 /* What is read and thrown away after a response, to keep a connection. */
 #define DRAIN_BYTES_MAX (64 * 1024)

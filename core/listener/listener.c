@@ -22,6 +22,7 @@
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
 #include "core/listener/site.h"
+#include "core/listener/tls_material.h"
 #include "core/listener/worker_link.h"
 
 /* ---- life ------------------------------------------------------------------- */
@@ -57,6 +58,7 @@ listener_fini(struct listener *listener)
 	for (unsigned i = 0; i < LISTENER_LOGS; i++)
 		log_writer_free(listener->logs[i]);
 	snapshot_unref(&listener->snapshot);
+	tls_material_unref(&listener->tls);
 	for (unsigned i = 0; i < listener->pool_count; i++) {
 		mem_free(listener->pools[i]->name);
 		mem_free(listener->pools[i]);
@@ -228,6 +230,11 @@ listener_configure(struct listener *listener, struct settings *settings,
 				listener->sites, err);
 	if (snapshot == NULL)
 		return PORTICO_CONFIG;
+	if (listener->tls != NULL &&
+	    snapshot_set_tls(snapshot, listener->tls, err) != PORTICO_OK) {
+		snapshot_unref(&snapshot);
+		return PORTICO_CONFIG;
+	}
 	snapshot_unref(&listener->snapshot);
 	listener->snapshot = snapshot;
 	set_known(listener, settings);

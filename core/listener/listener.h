@@ -27,6 +27,7 @@ struct hash_table;
 struct listener_loop;
 struct listener_snapshot;
 struct log_writer;
+struct tls_material;
 
 enum listener_log {
 	LISTENER_LOG_ACCESS,
@@ -40,6 +41,7 @@ struct listener {
 	struct mailbox mailbox; /* of the main thread */
 	struct control_connection *control;
 	struct listener_snapshot *snapshot; /* NULL until configured */
+	struct tls_material *tls; /* NULL: none was given */
 	struct listener_loop **loops;
 	unsigned loop_count;
 	struct listener_pool **pools; /* by number; only ever added */

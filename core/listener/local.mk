@@ -42,6 +42,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/http2_send.c \
 	core/listener/http2_session.c \
 	core/listener/http2_stream.c \
+	core/listener/handshake.c \
+	core/listener/handshake.h \
 	core/listener/limits.h \
 	core/listener/listener.c \
 	core/listener/listener.h \
@@ -89,6 +91,14 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/snapshot.h \
 	core/listener/spare.h \
 	core/listener/sweep.c \
+	core/listener/tls.c \
+	core/listener/tls.h \
+	core/listener/tls_context.c \
+	core/listener/tls_context.h \
+	core/listener/tls_material.c \
+	core/listener/tls_material.h \
+	core/listener/tls_store.c \
+	core/listener/tls_store.h \
 	core/listener/transport.h \
 	core/listener/tunnel.c \
 	core/listener/tunnel.h \
@@ -105,7 +115,7 @@ core_listener_liblistener_la_SOURCES = \
 
 LISTENER_LIBS = core/listener/liblistener.la core/channel/libchannel.la \
 	core/http/libhttp.la core/control/libcontrol.la $(CONFIG_LIBS) \
-	$(NGHTTP2_LIBS) $(UV_LIBS)
+	$(NGHTTP2_LIBS) $(UV_LIBS) $(SSL_LIBS)
 
 pkglibexec_PROGRAMS += portico-listener
 portico_listener_SOURCES = core/listener/main.c
@@ -176,6 +186,9 @@ t_unit_listener_logs_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/routes-t
 t_unit_listener_routes_t_SOURCES = t/unit/listener/routes-t.c
 t_unit_listener_routes_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/listener/tls_store-t
+t_unit_listener_tls_store_t_SOURCES = t/unit/listener/tls_store-t.c
+t_unit_listener_tls_store_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/listener/timers-t
 t_unit_listener_timers_t_SOURCES = t/unit/listener/timers-t.c
 t_unit_listener_timers_t_LDADD = $(LISTENER_LIBS) $(CMOCKA_LIBS)

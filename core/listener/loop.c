@@ -340,6 +340,7 @@ loop_free(struct listener_loop *loop)
 	mem_free(loop->output);
 	mem_free(loop->discard);
 	mem_free(loop->path);
+	mem_free(loop->record);
 	loop->spare_buffers.least = loop->spare_requests.least = UINT_MAX;
 	spare_trim(&loop->spare_buffers, 0);
 	spare_trim(&loop->spare_requests, 0);

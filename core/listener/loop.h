@@ -97,6 +97,7 @@ struct listener_loop {
 	char *output; /* LOOP_OUTPUT_BYTES: heads and small bodies */
 	char *discard; /* LOOP_DISCARD_BYTES: bytes for nobody; also heads that
 			  were copied from a worker */
+	char *record; /* TLS_RECORD_BYTES: what is encrypted now; or NULL */
 	char *path; /* a cooked URL */
 	size_t path_size;
 

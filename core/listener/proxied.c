@@ -31,6 +31,7 @@ proxied_begin(struct listener_connection *connection)
 	connection->proxied->length = 0;
 	timers_set(&loop->timers, &connection->timer, TIMER_HEADER,
 		   loop_now(loop));
+	connection_watch_input(connection, true);
 }
 
 void
@@ -57,14 +58,10 @@ static void
 finish(struct listener_connection *connection,
        const struct proxy_protocol *header)
 {
-	struct listener_loop *loop = connection->loop;
-
 	if (header->known)
 		connection->client = header->source;
 	proxied_end(connection);
-	connection->state = CONNECTION_IDLE;
-	timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
-		   loop_now(loop));
+	connection_begin(connection);
 	/* What lies behind it makes the socket readable once more. */
 }
 

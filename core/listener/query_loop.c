@@ -236,6 +236,8 @@ client_state(const struct listener_connection *connection)
 		return "proxied";
 	case CONNECTION_IDLE:
 		return connection->requests == 0 ? "new" : "idle";
+	case CONNECTION_HANDSHAKE:
+		return "handshake";
 	case CONNECTION_HEAD:
 		return "head";
 	case CONNECTION_REQUEST:

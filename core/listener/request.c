@@ -23,11 +23,12 @@
 #include "core/listener/pool_queue.h"
 #include "core/listener/response.h"
 #include "core/listener/site.h"
+#include "core/listener/tls.h"
 #include "core/listener/worker_channel.h"
 
 _Static_assert(sizeof(struct http_request_head) +
 			       HTTP_FIELDS_MAX * sizeof(struct http_field) +
-			       HTTP_HOST_LENGTH_MAX + 2 +
+			       HTTP_HOST_LENGTH_MAX + 3 + HTTP_TLS_BYTES_MAX +
 			       HEAD_AND_PATH_BYTES_MAX <=
 		       65536,
 	       "a request head fits the largest block");
@@ -237,22 +238,42 @@ stamp(struct listener_request *request)
 	loop->counters.requests++;
 }
 
+static struct portico_slice
+request_host(const struct listener_request *request)
+{
+	return request_text(request, request->head.host_offset,
+			    request->head.host_length);
+}
+
+/* OPTIONS * is for the server; the root application answers it. */
+static struct portico_slice
+route_path(const struct listener_request *request, struct portico_slice path)
+{
+	if (request->head.target_form == HTTP_TARGET_ASTERISK)
+		return PORTICO_SLICE("/");
+	return path;
+}
+
 static const struct route_application *
 find_route(const struct listener_request *request, struct portico_slice path)
 {
 	const struct listener_connection *connection = request->connection;
-	const struct http_parsed_head *head = &request->head;
 	char address[ADDRESS_TEXT_SIZE];
 	size_t length = address_format(&request->server, address);
 
-	/* OPTIONS * is for the server; the root application answers it. */
-	if (head->target_form == HTTP_TARGET_ASTERISK)
-		path = PORTICO_SLICE("/");
 	return routes_find(request->snapshot->shared->routes, connection->tls,
 			   connection->route_port, slice_make(address, length),
-			   request_text(request, head->host_offset,
-					head->host_length),
-			   path);
+			   request_host(request), route_path(request, path));
+}
+
+/* Over TLS that was made for another host, with other demands. */
+static bool
+is_misdirected(const struct listener_request *request,
+	       struct portico_slice path)
+{
+	return request->connection->tls &&
+	       !tls_serves(request->connection, request_host(request),
+			   route_path(request, path));
 }
 
 /* Raw head and cooked path go into one block for the worker.  A head of the
@@ -286,6 +307,11 @@ request_begin(struct listener_request *request)
 	if (request->application == NULL) {
 		request->keep_alive = false;
 		request_fail(request, HTTP_REASON_HOSTNAME, 0, NULL);
+		return;
+	}
+	if (is_misdirected(request, path)) {
+		request->keep_alive = false;
+		request_fail(request, HTTP_REASON_MISDIRECTED, 0, NULL);
 		return;
 	}
 	ASSERT(request->application->pool < loop->pool_count);

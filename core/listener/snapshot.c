@@ -8,7 +8,10 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/memory.h"
+#include "core/base/clock.h"
 #include "core/listener/limits.h"
+#include "core/listener/tls_context.h"
+#include "core/listener/tls_store.h"
 
 #define SNAPSHOT_MAGIC 0x5a9547a1u
 
@@ -16,8 +19,8 @@
  * and the cooked path that are added to it. */
 #define HEAD_BYTES_MAX (48u * 1024)
 
-static enum route_host
-host_kind(enum settings_host_kind kind)
+enum route_host
+snapshot_host_kind(enum settings_host_kind kind)
 {
 	switch (kind) {
 	case SETTINGS_HOST_STRONG:
@@ -59,10 +62,10 @@ add_site(struct listener_snapshot *snapshot, unsigned number,
 	for (size_t i = 0; i < from->binding_count; i++) {
 		const struct settings_binding *binding = &from->bindings[i];
 
-		status = routes_add_binding(snapshot->routes, binding->tls,
-					    binding->port,
-					    host_kind(binding->host_kind),
-					    binding->host, binding->path, site);
+		status = routes_add_binding(
+			snapshot->routes, binding->tls, binding->port,
+			snapshot_host_kind(binding->host_kind), binding->host,
+			binding->path, site);
 		if (status != PORTICO_OK)
 			return error_set(err, status,
 					 "site %s: adding binding %s",
@@ -154,6 +157,22 @@ snapshot_new(struct settings *settings, snapshot_pool_fn *pool_number,
 	return snapshot;
 }
 
+/* Sessions go on as long as their ticket can be opened at least. */
+enum portico_status
+snapshot_set_tls(struct listener_snapshot *snapshot,
+		 struct tls_material *material, struct portico_error *err)
+{
+	uint64_t rotation = snapshot->settings->listener.ticket_key_rotation;
+
+	CHECK(snapshot, SNAPSHOT_MAGIC);
+	snapshot->tls_context =
+		tls_context_new(2 * rotation / CLOCK_NS_PER_S, err);
+	if (snapshot->tls_context == NULL)
+		return err->status;
+	snapshot->tls = tls_store_new(snapshot->settings, material);
+	return PORTICO_OK;
+}
+
 struct listener_snapshot *
 snapshot_ref(struct listener_snapshot *snapshot)
 {
@@ -176,6 +195,8 @@ snapshot_unref(struct listener_snapshot **snapshot_p)
 		return;
 	snapshot->magic = 0;
 	routes_free(snapshot->routes);
+	tls_store_free(&snapshot->tls);
+	SSL_CTX_free(snapshot->tls_context);
 	settings_unref(&snapshot->settings);
 	mem_free(snapshot->pools);
 	mem_free(snapshot->sites);

@@ -11,6 +11,7 @@
 #ifndef CORE_LISTENER_SNAPSHOT_H
 #define CORE_LISTENER_SNAPSHOT_H
 
+#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -22,11 +23,16 @@
 #include "core/listener/routes.h"
 #include "core/listener/site.h"
 
+struct tls_material;
+struct tls_store;
+
 struct listener_snapshot {
 	unsigned magic;
 	atomic_uint refs;
 	struct settings *settings;
 	struct routes *routes;
+	struct tls_store *tls; /* NULL: no certificates */
+	SSL_CTX *tls_context; /* with it */
 	/* The listener's number for each of settings->pools. */
 	unsigned *pools;
 	struct snapshot_site *sites; /* by the same numbers as settings->sites */
@@ -47,6 +53,13 @@ struct listener_snapshot *snapshot_new(struct settings *settings,
 				       snapshot_pool_fn *pool_number, void *arg,
 				       struct hash_table *sites,
 				       struct portico_error *err);
+
+/* Before it is given to anybody: certificates for its bindings. */
+enum portico_status snapshot_set_tls(struct listener_snapshot *snapshot,
+				     struct tls_material *material,
+				     struct portico_error *err);
+
+enum route_host snapshot_host_kind(enum settings_host_kind kind);
 
 /* Any thread. */
 struct listener_snapshot *snapshot_ref(struct listener_snapshot *snapshot);

@@ -8,6 +8,7 @@
 #include "core/base/check.h"
 #include "core/listener/connection.h"
 #include "core/listener/half_close.h"
+#include "core/listener/handshake.h"
 #include "core/listener/http2.h"
 #include "core/listener/limits.h"
 #include "core/listener/loop.h"
@@ -169,6 +170,10 @@ expire(struct listener_connection *connection, enum timer_kind kind)
 		}
 		if (connection->state == CONNECTION_HTTP2) {
 			http2_expire(connection, HTTP_REASON_TIMER_HEADER_WAIT);
+			break;
+		}
+		if (connection->state == CONNECTION_HANDSHAKE) {
+			handshake_expired(connection);
 			break;
 		}
 		/* From here on it is a request, one that failed. */

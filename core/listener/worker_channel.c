@@ -24,6 +24,7 @@
 #include "core/listener/request.h"
 #include "core/listener/response.h"
 #include "core/listener/revoke.h"
+#include "core/listener/tls.h"
 #include "core/listener/tunnel.h"
 
 #define GENERATION_MAX 0xffffffu
@@ -209,7 +210,10 @@ fill_source(const struct worker_channel *channel,
 		.stream_id = request->stream_id,
 		.major = request->stream_id != 0 ? 2 : 1,
 	};
+	if (connection->tls)
+		source->tls = tls_details(connection);
 	source->times[HTTP_TIME_ACCEPTED] = connection->accepted;
+	source->times[HTTP_TIME_TLS_DONE] = connection->tls_done;
 	source->times[HTTP_TIME_FIRST_BYTE] = request->first_byte;
 	source->times[HTTP_TIME_HEAD_COMPLETE] = request->head_complete;
 	source->times[HTTP_TIME_QUEUED] = request->queued;

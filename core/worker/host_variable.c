@@ -20,6 +20,7 @@ enum kind {
 	KIND_TEXT, /* an enum portico_text */
 	KIND_FIELD, /* a field of the request */
 	KIND_CONSTANT,
+	KIND_TLS, /* an enum http_tls */
 	KIND_FLAG, /* "on"/"off", "1"/"0" or nothing */
 	KIND_USER, /* of an authenticated request */
 	KIND_APPLICATION, /* "" for the root application */
@@ -41,6 +42,7 @@ enum flag {
 	FLAG_HTTPS,
 	FLAG_SECURE,
 	FLAG_WARMUP,
+	FLAG_CERTIFICATE,
 };
 
 /* Sorted as strcasecmp() does: '_' comes before the letters. */
@@ -50,6 +52,10 @@ static const struct known known[] = {
 	{ "APPL_PHYSICAL_PATH", KIND_FILE, 0, "/" },
 	{ "AUTH_TYPE", KIND_TEXT, PORTICO_TEXT_AUTHENTICATION, NULL },
 	{ "AUTH_USER", KIND_USER, 0, NULL },
+	{ "CERT_FLAGS", KIND_FLAG, FLAG_CERTIFICATE, NULL },
+	{ "CERT_ISSUER", KIND_TLS, HTTP_TLS_CLIENT_ISSUER, NULL },
+	{ "CERT_SERIALNUMBER", KIND_TLS, HTTP_TLS_CLIENT_SERIAL, NULL },
+	{ "CERT_SUBJECT", KIND_TLS, HTTP_TLS_CLIENT_SUBJECT, NULL },
 	{ "CONTENT_LENGTH", KIND_FIELD, 0, "Content-Length" },
 	{ "CONTENT_TYPE", KIND_FIELD, 0, "Content-Type" },
 	{ "DOCUMENT_ROOT", KIND_TEXT, PORTICO_TEXT_ROOT, NULL },
@@ -79,6 +85,11 @@ static const struct known known[] = {
 	{ "SERVER_PORT_SECURE", KIND_FLAG, FLAG_SECURE, NULL },
 	{ "SERVER_PROTOCOL", KIND_VERSION, 0, NULL },
 	{ "SERVER_SOFTWARE", KIND_CONSTANT, 0, "Portico/" PORTICO_VERSION },
+	{ "SSL_CIPHER", KIND_TLS, HTTP_TLS_CIPHER, NULL },
+	{ "SSL_CLIENT_FINGERPRINT", KIND_TLS, HTTP_TLS_CLIENT_FINGERPRINT,
+	  NULL },
+	{ "SSL_PROTOCOL", KIND_TLS, HTTP_TLS_PROTOCOL, NULL },
+	{ "SSL_SERVER_NAME", KIND_TLS, HTTP_TLS_SERVER_NAME, NULL },
 	{ "UNENCODED_URL", KIND_TEXT, PORTICO_TEXT_TARGET, NULL },
 	{ "URL", KIND_TEXT, PORTICO_TEXT_PATH, NULL },
 };
@@ -187,6 +198,7 @@ written(struct portico_request *request, const struct known *entry)
 		return write_file(request, entry);
 	case KIND_VERSION:
 		return write_version(request, entry);
+	case KIND_TLS:
 	case KIND_TEXT:
 	case KIND_FIELD:
 	case KIND_CONSTANT:
@@ -212,6 +224,12 @@ flag(const struct portico_request *request, enum flag which)
 		return secure ? PORTICO_SLICE("1") : PORTICO_SLICE("0");
 	case FLAG_WARMUP:
 		if ((request->head->flags & HTTP_REQUEST_WARMUP) != 0)
+			return PORTICO_SLICE("1");
+		break;
+	case FLAG_CERTIFICATE:
+		if (http_request_head_tls(request->head,
+					  HTTP_TLS_CLIENT_FINGERPRINT)
+			    .length > 0)
 			return PORTICO_SLICE("1");
 		break;
 	}
@@ -245,6 +263,9 @@ value_of(struct portico_request *request, const struct known *entry)
 		return entry->detail == PORTICO_TEXT_AUTHENTICATION ?
 			       text_or_none(text) :
 			       text;
+	case KIND_TLS:
+		return http_request_head_tls(request->head,
+					     (enum http_tls)entry->detail);
 	case KIND_FIELD:
 		return field(request, slice_from(entry->text));
 	case KIND_CONSTANT:

@@ -12,6 +12,10 @@
  *   AUTH_USER, LOGON_USER, REMOTE_USER   the authenticated user's name
  *   CONTENT_LENGTH, CONTENT_TYPE         the request's fields
  *   DOCUMENT_ROOT        root of the application
+ *   CERT_FLAGS           "1" if the client has shown a certificate that was
+ *                        verified; else no value, as the other CERT_...
+ *   CERT_ISSUER, CERT_SUBJECT            names of it (RFC 2253)
+ *   CERT_SERIALNUMBER    hexadecimal
  *   GATEWAY_INTERFACE    "CGI/1.1"
  *   HTTPS                "on" or "off"
  *   HTTP_METHOD, REQUEST_METHOD          "GET"
@@ -33,6 +37,10 @@
  *   SERVER_PORT          of SERVER_ADDR
  *   SERVER_PORT_SECURE   "1" or "0"
  *   SERVER_SOFTWARE      "Portico/1.2"
+ *   SSL_CIPHER, SSL_PROTOCOL             of TLS: OpenSSL's name, "TLSv1.3"
+ *   SSL_CLIENT_FINGERPRINT               SHA-256 of the client's certificate,
+ *                        hexadecimal; the thing to compare
+ *   SSL_SERVER_NAME      the name that the client asked for (SNI)
  *   URL                  the cooked path
  *
  * Threads: as request.h.

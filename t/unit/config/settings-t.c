@@ -410,18 +410,100 @@ test_world(void **state)
 		arena,
 		"{\"moduleDirectory\": \"%s\", \"modules\": {\"m\": "
 		"\"/bin/sh\"}, \"sites\": {\"s\": {\"bindings\": "
-		"[\"http://*:1\", \"https://*:2\"],\n\"applications\": "
+		"[\"http://*:1\"],\n\"applications\": "
 		"{\"/\": {\"root\": \"%s\", \"modules\": \"m\"},\n\"/a\": "
 		"{\"root\": \"/nonexistent\", \"modules\": \"m\"},\n\"/b\": "
 		"{\"root\": \"/bin/sh\", \"modules\": \"m\"}}}}}",
 		directory, directory);
 	settings = read_good(text);
 	settings_check_world(settings, problems);
-	/* https, two roots, static.so */
-	assert_int_equal(config_problem_count(problems), 4);
+	/* Two roots, static.so. */
+	assert_int_equal(config_problem_count(problems), 3);
 	settings_unref(&settings);
 	arena_free(arena);
 	rmdir(directory);
+}
+
+/* What bindings say of certificates, and that only porticod keeps the files. */
+static void
+test_certificates(void **state)
+{
+	struct settings *settings = read_good(
+		"{\"certificates\": {\"c\": {\"certificate\": \"c.pem\", "
+		"\"key\": \"/k\", \"alternatives\": [{\"certificate\": "
+		"\"d.pem\", \"key\": \"d.key\"}]}}, \"sites\": {\"s\": "
+		"{\"hsts\": {\"enabled\": true, \"maxAge\": \"1d\"}, "
+		"\"bindings\": [{\"url\": \"https://*:1\", "
+		"\"certificate\": \"c\", \"clientCertificate\": \"accept\", "
+		"\"clientCertificateAuthorities\": \"/ca\"}], "
+		"\"applications\": {\"/\": {}}}}}");
+	const struct settings_certificate *certificate =
+		&settings->certificates[0];
+	struct settings *copy;
+	struct portico_error err;
+	char *text;
+	size_t length;
+	int fd;
+
+	(void)state;
+	assert_int_equal(certificate->file_count, 2);
+	assert_string_equal(certificate->files[0].key, "/k");
+	assert_string_equal(settings->sites[0].bindings[0].certificate, "c");
+	assert_int_equal(settings->sites[0].hsts.max_age, 86400);
+	fd = settings_to_memfd(settings, SETTINGS_FOR_LISTENER, NULL, &err);
+	copy = settings_read_memfd(fd, &err);
+	assert_non_null(copy);
+	close(fd);
+	assert_int_equal(copy->certificate_count, 0);
+	assert_int_equal(copy->sites[0].bindings[0].client_certificate,
+			 SETTINGS_CLIENT_CERTIFICATE_ACCEPT);
+	assert_string_equal(copy->sites[0].bindings[0].client_authorities,
+			    "/ca");
+	assert_true(copy->sites[0].hsts.enabled);
+	settings_unref(&copy);
+	text = settings_to_text(settings, SETTINGS_FOR_WORKER,
+				&settings->pools[0], &length);
+	assert_null(strstr(text, "/ca"));
+	assert_null(strstr(text, "\"/k\""));
+	mem_free(text);
+	settings_unref(&settings);
+}
+
+static void
+test_certificate_problems(void **state)
+{
+	static const struct {
+		const char *binding, *problem;
+	} rows[] = {
+		{ "\"https://*:1\"", "needs a certificate" },
+		{ "{\"url\": \"https://*:1\", \"certificate\": \"x\"}",
+		  "certificate \"x\" is not in" },
+		{ "{\"url\": \"http://*:1\", \"certificate\": \"c\"}",
+		  "is no https" },
+		{ "{\"url\": \"https://*:1\", \"certificate\": \"c\", "
+		  "\"clientCertificate\": \"require\"}",
+		  "needs clientCertificateAuthorities" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct arena *arena = arena_new("test", 0);
+		struct config_problems *problems = config_problems_new(arena);
+		const char *text = arena_printf(
+			arena,
+			"{\"certificates\": {\"c\": {\"certificate\": \"c\", "
+			"\"key\": \"k\"}}, \"sites\": {\"s\": "
+			"{\"bindings\": [%s], \"applications\": {\"/\": "
+			"{}}}}}",
+			rows[i].binding);
+
+		assert_null(settings_read_text(text, strlen(text), "test",
+					       problems));
+		assert_int_equal(config_problem_count(problems), 1);
+		assert_non_null(strstr(config_problem_text(problems, 0),
+				       rows[i].problem));
+		arena_free(arena);
+	}
 }
 
 static void
@@ -468,6 +550,8 @@ main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_world),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_certificate_problems),
 		cmocka_unit_test(test_memfd_is_checked),
 	};
 

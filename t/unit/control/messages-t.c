@@ -90,6 +90,17 @@ test_configure(void **state)
 }
 
 static void
+test_secrets(void **state)
+{
+	const struct control_configure value = { .generation = 7, .pool = "" };
+	struct control_configure result;
+
+	(void)state;
+	PASS(secrets, value, result);
+	assert_int_equal(result.generation, 7);
+}
+
+static void
 test_socket(void **state)
 {
 	const struct control_socket value = { .address = "::1",
@@ -388,6 +399,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_that_is_not_utf8),
 		cmocka_unit_test_teardown(test_configure, drop),
+		cmocka_unit_test_teardown(test_secrets, drop),
 		cmocka_unit_test_teardown(test_socket, drop),
 		cmocka_unit_test_teardown(test_worker, drop),
 		cmocka_unit_test_teardown(test_pool_state, drop),

@@ -111,6 +111,33 @@ assert_string(struct portico_slice slice, const char *wanted)
 	assert_string_equal(slice.data, wanted);
 }
 
+/* Texts of TLS lie behind all others; what a reader asks for and is not there
+ * has no value. */
+static void
+tells_of_tls(void **unused)
+{
+	static const char text[] = "TLSv1.3\0cipher\0\0CN=x\0CN=y";
+	struct http_request_head *head;
+	struct made m;
+
+	(void)unused;
+	make(&m, request);
+	m.source.tls = (struct portico_slice){ text, sizeof(text) - 1 };
+	head = write_and_move(&m);
+	assert_string(http_request_head_tls(head, HTTP_TLS_PROTOCOL),
+		      "TLSv1.3");
+	assert_string(http_request_head_tls(head, HTTP_TLS_CIPHER), "cipher");
+	assert_null(http_request_head_tls(head, HTTP_TLS_SERVER_NAME).data);
+	assert_string(http_request_head_tls(head, HTTP_TLS_CLIENT_SUBJECT),
+		      "CN=x");
+	assert_string(http_request_head_tls(head, HTTP_TLS_CLIENT_ISSUER),
+		      "CN=y");
+	assert_null(http_request_head_tls(head, HTTP_TLS_CLIENT_SERIAL).data);
+	assert_string(http_request_head_slice(head, head->host),
+		      "shop.example.com");
+	mem_free(head);
+}
+
 static void
 gives_back_what_was_parsed(void **unused)
 {
@@ -127,7 +154,7 @@ gives_back_what_was_parsed(void **unused)
 	assert_string(http_request_head_slice(head, head->query), "q=1");
 	assert_string(http_request_head_slice(head, head->host),
 		      "shop.example.com");
-	assert_string(http_request_head_slice(head, head->user), "");
+	assert_string(http_request_head_slice(head, head->tls), "");
 	assert_int_equal(head->host_port, 8080);
 	assert_int_equal(head->method, HTTP_METHOD_POST);
 	assert_int_equal(head->minor, 1);
@@ -384,6 +411,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_back_what_was_parsed),
+		cmocka_unit_test(tells_of_tls),
 		cmocka_unit_test(gives_back_the_facts),
 		cmocka_unit_test(finds_fields),
 		cmocka_unit_test(flags_follow_the_request),

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Certificates of clients and what modules are told of them; sessions that go
+# on, in later listeners too; certificates that change while the server runs.
+
+use strict;
+use warnings;
+use File::Copy qw(copy);
+use File::Temp ();
+use Portico::Server;
+use Portico::Tls;
+use Portico::Wait qw(await_condition seconds);
+use Test::More;
+
+plan skip_all => 'the programs are not built' unless Portico::Server::is_built();
+
+my $directory = File::Temp->newdir;
+chmod 0755, "$directory";
+my $tls = Portico::Tls->new("$directory/tls");
+my %certificates = map {
+	$_ => $tls->issue($_, names => ["$_.example"])
+} qw(open may must old);
+my $client = $tls->issue('client', subject => "/O=Line, \x01 Corp/CN=Mallory");
+my $stranger = do {
+	$tls->authority('strangers');
+	$tls->issue('stranger', authority => 'strangers');
+};
+my ($port, $other_port) = map { Portico::Server::free_port() } 1 .. 2;
+my @asking = (clientCertificateAuthorities => $tls->file('ca.pem'));
+my $server = Portico::Server->new(
+	applications => { '/' => { modules => ['changes'], handlers =>
+		[{ path => '*', module => 'changes', handler => 'show' }] } },
+	bindings => [
+		{ url => "https://open.example:$port", certificate => 'open' },
+		{ url => "https://may.example:$port", certificate => 'may',
+			clientCertificate => 'accept', @asking },
+		{ url => "https://must.example:$port", certificate => 'must',
+			clientCertificate => 'require', @asking },
+		{ url => "https://*:$other_port", certificate => 'old' },
+	],
+	top => { certificates => \%certificates },
+	allow => [qr{P5240\]}],
+)->start;
+
+my @names = qw(CERT_FLAGS CERT_SUBJECT CERT_ISSUER CERT_SERIALNUMBER
+	SSL_CLIENT_FINGERPRINT SSL_PROTOCOL SSL_CIPHER SSL_SERVER_NAME HTTPS);
+my $query = '/?' . join '&', map { "show=variable:$_" } @names;
+my @with = ('--cert', $tls->file('client.pem'), '--key',
+	$tls->file('client.key'));
+
+sub seen
+{
+	my ($host, @arguments) = @_;
+	my $answer = $tls->curl($host, $port, $query, @arguments);
+	return { status => $answer->{status}, exit => $answer->{exit},
+		$answer->{body} =~ /^variable (\S+): (.*)$/mg };
+}
+
+subtest 'who is asked for a certificate' => sub {
+	my $none = seen('open.example', @with);
+	is($none->{CERT_FLAGS}, '-', 'nobody at a binding that does not ask');
+	is($none->{HTTPS}, 'on', 'HTTPS');
+	is($none->{SSL_PROTOCOL}, 'TLSv1.3', 'the protocol is known');
+	like($none->{SSL_CIPHER}, qr/^TLS_[A-Z0-9_]+$/, '... the cipher');
+	is($none->{SSL_SERVER_NAME}, 'open.example', '... and the name');
+	is(seen('may.example')->{CERT_FLAGS}, '-', 'who may have one need not');
+	is(seen('must.example')->{status}, '000', 'who must, does');
+	for my $host (qw(may.example must.example)) {
+		my $seen = seen($host, @with);
+		is($seen->{CERT_FLAGS}, '1', "$host: it is seen");
+		is($seen->{CERT_SUBJECT}, 'CN=Mallory,O=Line\, \01 Corp',
+			'... its owner, of whom no byte can forge anything');
+		is($seen->{CERT_ISSUER}, 'CN=Test Authority', '... its issuer');
+		is($seen->{CERT_SERIALNUMBER}, sprintf('%04X', 1005),
+			'... its number');
+		my $fingerprint = lc $tls->run('x509', '-in',
+			$tls->file('client.pem'), '-noout', '-fingerprint',
+			'-sha256') =~ s/.*=|[:\s]//gr;
+		is($seen->{SSL_CLIENT_FINGERPRINT}, $fingerprint,
+			'... its fingerprint');
+		is(seen($host, '--cert', $tls->file('stranger.pem'), '--key',
+			$tls->file('stranger.key'))->{status}, '000',
+			'... and one of a stranger is refused');
+	}
+	ok($server->await_error_log(
+		qr/ TlsHandshake - peer[+]did[+]not[+]return[+]a[+]certificate$/),
+		'why is in the error log');
+	ok($server->await_error_log(
+		qr/ TlsHandshake - unable[+]to[+]get[+]local[+]issuer/),
+		'... of the stranger, too');
+};
+
+# A request for another host than the one that TLS was told.
+sub crossed
+{
+	my ($name, $host) = @_;
+	return $tls->client($port, { send => "GET $query HTTP/1.1\r\n"
+		. "Host: $host\r\nConnection: close\r\n\r\n" },
+		'-servername', $name) =~ /^HTTP\/1\.1 (\d+)/m ? $1 : '';
+}
+
+subtest 'nobody gets round it' => sub {
+	is(crossed('open.example', 'must.example'), 421,
+		'by asking for another host than TLS was told');
+	is(crossed('may.example', 'must.example'), 421, '... with less asked');
+	is(crossed('open.example', 'open.example'), 200, 'the same host is good');
+	my $session = $tls->file('open.session');
+	for my $version (qw(-tls1_2 -tls1_3)) {
+		unlink $session;
+		$tls->client($port, $version, '-servername', 'open.example',
+			'-sess_out', $session);
+		ok(-s $session, "$version: a session is kept");
+		my $text = $tls->client($port, $version, '-servername',
+			'must.example', '-sess_in', $session);
+		unlike($text, qr/^Reused/m, '... it does not go on elsewhere');
+		unlike($text, qr/^HTTP\/1\.1 /m, '... nor is anything served');
+	}
+};
+
+# "Reused" or "New", of a session that was kept before.
+sub again
+{
+	my ($session, @arguments) = @_;
+	return $tls->client($port, '-servername', 'open.example',
+		'-sess_in', $session, @arguments) =~ /^(Reused|New), /m ? $1
+		: 'nothing';
+}
+
+subtest 'sessions go on' => sub {
+	my %session = map { $_ => $tls->file("session$_") } qw(-tls1_2 -tls1_3);
+	for my $version (sort keys %session) {
+		$tls->client($port, $version, '-servername', 'open.example',
+			'-sess_out', $session{$version});
+		is(again($session{$version}, $version), 'Reused', $version);
+	}
+	my $listener = $server->pid_of('listener');
+	kill 'KILL', $listener;
+	push @{ $server->{allow} }, qr{P5201\]};
+	ok(await_condition(seconds(10), sub {
+		my $now = $server->pid_of('listener') // 0;
+		return $now && $now != $listener
+			&& seen('open.example')->{status} eq '200';
+	}), 'another listener serves');
+	is(again($session{$_}, $_), 'Reused', "$_: in another listener")
+		for sort keys %session;
+	is(seen('must.example', @with)->{CERT_FLAGS}, '1',
+		'it asks for certificates as the first one did');
+};
+
+sub shown { return $tls->shown($other_port, '-noservername') }
+
+subtest 'a certificate changes' => sub {
+	is(shown(), 'old', 'the first one');
+	$tls->issue('new');
+	copy($tls->file("new.$_"), $tls->file("old.$_")) for qw(pem key);
+	ok(await_condition(seconds(10), sub { shown() eq 'new' }),
+		'its files are read again when they have changed');
+	my $position = $server->log_position;
+	copy($tls->file('open.key'), $tls->file('old.key'));
+	like($server->await_log(qr{P5240\]}, 10, $position),
+		qr/old\.key: the key is not that of the certificate/,
+		'what does not fit is told');
+	is(shown(), 'new', '... and the old one serves on');
+	my ($status, $text) = $tls->command([
+		Portico::Server::program('porticod'), '--config',
+		$server->configuration_file, '--check'], '');
+	isnt($status, 0, 'porticod --check finds it');
+	like($text, qr/portico\.json:\d+:\d+: certificate old: .*old\.key/,
+		'... with its place in the configuration');
+	$tls->issue('newer');
+	copy($tls->file("newer.$_"), $tls->file("old.$_")) for qw(pem key);
+	ok(await_condition(seconds(10), sub { shown() eq 'newer' }),
+		'the next good one is taken');
+};
+
+$server->stop;
+done_testing;
