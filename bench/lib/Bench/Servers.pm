@@ -189,7 +189,9 @@ sub start_portico
 				? JSON::PP::true : JSON::PP::false } },
 		pools => { main => { threads => 1, offloadThreads => 1 } },
 		applications => {
-			'/' => { root => $self->{root} },
+			'/' => { root => $self->{root}, static =>
+				{ listenerCache => JSON::PP::false } },
+			'/kept' => { root => "$self->{root}/kept" },
 			'/hello' => { modules => ['hello'], handlers =>
 				[ { path => '*', module => 'hello' } ] },
 		},
