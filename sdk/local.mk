@@ -160,6 +160,7 @@ dist_doc_DATA += \
 	docs/sdk/cookbook/background-job.md \
 	docs/sdk/cookbook/child-process.md \
 	docs/sdk/cookbook/http-call.md \
+	docs/sdk/cookbook/kept-responses.md \
 	docs/sdk/cookbook/shared-counter.md \
 	docs/sdk/testing.md \
 	docs/sdk/tutorial.md \
