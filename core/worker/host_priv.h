@@ -150,6 +150,20 @@ extern const struct portico_host_global worker_host_global;
 /* host_metric.c */
 extern const struct portico_host_metric worker_host_metric;
 
+/* cache_policy.c */
+enum portico_status host_cache_allow(struct portico_request *request,
+				     uint64_t ttl_ns, uint32_t flags);
+enum portico_status host_cache_deny(struct portico_request *request);
+enum portico_status host_cache_vary_field(struct portico_request *request,
+					  struct portico_slice name);
+enum portico_status host_cache_vary_query(struct portico_request *request,
+					  struct portico_slice more);
+enum portico_status host_cache_add_key(struct portico_request *request,
+				       struct portico_slice name,
+				       struct portico_slice value);
+enum portico_status host_cache_key(struct portico_request *request,
+				   struct portico_slice *key_r);
+
 /* host_cache.c */
 extern const struct portico_host_cache worker_host_cache;
 

@@ -34,6 +34,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_child.c \
 	core/worker/host_background.c \
 	core/worker/host_background.h \
+	core/worker/cache_policy.c \
 	core/worker/host_cache.c \
 	core/worker/host_client.c \
 	core/worker/host_event.c \

@@ -47,7 +47,7 @@ struct response {
 	bool file_blocked; /* the channel's socket is full, a timer runs */
 	bool tunnel; /* answered with 101 */
 	bool file_full; /* a span was refused since too many bytes wait */
-	bool cache_allowed, cache_denied; /* by modules (host_cache.c) */
+	bool cache_allowed, cache_denied; /* by modules (cache_policy.c) */
 	bool cache_while_worker;
 	bool cache_query_named; /* only parameters in cache_query matter */
 	uint32_t cache_ttl; /* seconds; 0: until flushed */
@@ -98,7 +98,7 @@ enum portico_status response_set_id(struct portico_request *request,
 void response_remove_id(struct portico_request *request,
 			enum http_header_id id);
 
-/* host_cache.c: the listener may keep it, as far as the worker can tell. */
+/* cache_policy.c: the listener may keep it, as far as the worker can tell. */
 bool response_is_cacheable(const struct portico_request *request);
 
 /* ---- response_front.c -------------------------------------------------------- */

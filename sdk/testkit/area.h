@@ -15,6 +15,7 @@ extern const struct portico_host_metric kit_host_metric;
 extern const struct portico_host_shared kit_host_shared;
 extern const struct portico_host_trailer kit_host_trailer;
 extern const struct portico_host_tunnel kit_host_tunnel;
+extern const struct portico_host_cache kit_host_cache;
 
 /* Something is told; false: there is no news. */
 bool kit_client_turn(void);
@@ -26,5 +27,6 @@ void kit_background_close(void);
 void kit_child_close(void);
 void kit_client_close(void);
 void kit_shared_close(void);
+void kit_cache_close(void);
 
 #endif

@@ -652,5 +652,5 @@ const struct portico_host worker_host = {
 	.regex = &worker_host_regex,
 	.tunnel = &kit_host_tunnel,
 	.metric = &kit_host_metric,
-	.cache = &kit_host_cache.table,
+	.cache = &kit_host_cache,
 };

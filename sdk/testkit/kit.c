@@ -315,6 +315,7 @@ static void
 close_areas(void)
 {
 	kit_background_close();
+	kit_cache_close();
 	kit_child_close();
 	kit_client_close();
 	kit_shared_close();

@@ -141,6 +141,8 @@ struct kit_request {
 	unsigned file_count;
 	bool aborted, cut;
 	unsigned status, substatus;
+	bool cache_allowed;
+	uint64_t cache_ttl; /* ns */
 	int64_t length;
 	struct kit_field *response_fields;
 	const char *reason, *user_name, *rewritten; /* in texts */

@@ -14,6 +14,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/background.c \
 	sdk/testkit/body.c \
 	sdk/testkit/child.c \
+	sdk/testkit/cache.c \
 	sdk/testkit/client.c \
 	sdk/testkit/clock.c \
 	sdk/testkit/clock.h \
@@ -40,6 +41,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/tunnel.h \
 	core/base/arena.c \
 	core/worker/application.c \
+	core/worker/cache_policy.c \
 	core/worker/calls.c \
 	core/worker/child_head.c \
 	core/worker/fields.c \

@@ -41,7 +41,6 @@ MISSING(global)
 MISSING(change)
 MISSING(process)
 MISSING(resolve)
-MISSING(cache)
 
 void
 kit_missing_fill(void)
@@ -50,5 +49,4 @@ kit_missing_fill(void)
 	FILL(change);
 	FILL(process);
 	FILL(resolve);
-	FILL(cache);
 }

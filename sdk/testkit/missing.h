@@ -18,7 +18,6 @@ MISSING_TABLE(global);
 MISSING_TABLE(change);
 MISSING_TABLE(process);
 MISSING_TABLE(resolve);
-MISSING_TABLE(cache);
 
 /* Once, before the first module is loaded. */
 void kit_missing_fill(void);

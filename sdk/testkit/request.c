@@ -12,6 +12,7 @@
 #include "core/http/parser.h"
 #include "core/http/request_head.h"
 #include "core/http/url.h"
+#include "core/base/clock.h"
 #include "core/worker/changes.h"
 #include "core/worker/file.h"
 #include "core/worker/host_priv.h"
@@ -431,6 +432,8 @@ remember(struct kit_request *request)
 	struct portico_request *inner = &request->request;
 
 	request->status = host_response_status(inner);
+	request->cache_allowed = response_is_cacheable(inner);
+	request->cache_ttl = inner->response.cache_ttl * CLOCK_NS_PER_S;
 	request->substatus = host_response_substatus(inner);
 	request->aborted = inner->aborted;
 	request->cut = inner->response.cut || inner->failed;

@@ -5,6 +5,8 @@
  */
 #include "t/unit/sdk/puppet.h"
 
+#include <portico/testkit_cache.h>
+
 #define SECOND UINT64_C(1000000000)
 
 static const struct portico_slice key = { "key", 3 };
@@ -143,6 +145,63 @@ deny(struct portico_request *request)
 	return PORTICO_NEXT;
 }
 
+static enum portico_verdict
+keep_it(struct portico_request *request)
+{
+	struct portico_slice key_now;
+
+	assert_int_equal(portico_cache_vary_field(request,
+						  PORTICO_SLICE("X-Kind")),
+			 PORTICO_OK);
+	assert_int_equal(portico_cache_vary_query(request, PORTICO_SLICE("a")),
+			 PORTICO_OK);
+	assert_int_equal(portico_cache_key(request, &key_now), PORTICO_OK);
+	assert_true(key_now.length > 0);
+	assert_int_equal(
+		portico_cache_flush(portico_request_application(request),
+				    PORTICO_SLICE("/x/"), PORTICO_CACHE_BELOW),
+		PORTICO_OK);
+	assert_int_equal(portico_cache_allow(request, 3 * SECOND / 2, 0),
+			 PORTICO_OK);
+	portico_response_set_status(request, 200, 0);
+	return PORTICO_DONE;
+}
+
+static enum portico_verdict
+deny_it(struct portico_request *request)
+{
+	assert_int_equal(portico_cache_add_key(request, PORTICO_SLICE("g"),
+					       PORTICO_SLICE("1")),
+			 PORTICO_OK);
+	assert_int_equal(portico_cache_deny(request), PORTICO_OK);
+	assert_int_equal(portico_cache_allow(request, SECOND, 0),
+			 PORTICO_DENIED);
+	portico_response_set_status(request, 200, 0);
+	return PORTICO_DONE;
+}
+
+static void
+kept_responses(void **state)
+{
+	struct kit_request *request;
+	uint32_t flags = 0;
+
+	(void)state;
+	puppet.handler = keep_it;
+	request = kit_request(kit, "GET", "/x?a=1");
+	assert_int_equal(kit_run(request), KIT_ENDED);
+	assert_true(kit_cache_is_allowed(request));
+	assert_true(kit_cache_ttl(request) == 2 * SECOND);
+	assert_string_equal(kit_cache_flushed(kit, 0, &flags), "/x/");
+	assert_int_equal(flags, PORTICO_CACHE_BELOW);
+	assert_null(kit_cache_flushed(kit, 1, NULL));
+	puppet.handler = deny_it;
+	request = kit_request(kit, "GET", "/x");
+	assert_int_equal(kit_run(request), KIT_ENDED);
+	assert_false(kit_cache_is_allowed(request));
+	assert_clean();
+}
+
 static void
 use_what_is_missing(void)
 {
@@ -173,9 +232,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KIT_TEST(keys_and_values),
-		KIT_TEST(counters),
-		KIT_TEST(trailers),
+		KIT_TEST(keys_and_values), KIT_TEST(counters),
+		KIT_TEST(trailers),	   KIT_TEST(kept_responses),
 		KIT_TEST(missing_area),
 	};
 
