@@ -79,6 +79,7 @@ EXTRA_DIST += t/listener/conformance
 SYSTEM_TESTS += \
 	t/activation/bad-workers.t \
 	t/activation/configuration.t \
+	t/activation/health.t \
 	t/activation/identity.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \

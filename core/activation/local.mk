@@ -17,6 +17,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/figures.h \
 	core/activation/module_stats.c \
 	core/activation/module_stats.h \
+	core/activation/health.c \
+	core/activation/health.h \
 	core/activation/identity.c \
 	core/activation/identity.h \
 	core/activation/limits.h \

@@ -328,6 +328,12 @@ on_message(struct control_connection *connection, const char *type,
 	case CONTROL_TYPE_replace:
 		on_replace(worker, message);
 		return;
+	case CONTROL_TYPE_pong:
+		health_on_pong(worker, message);
+		return;
+	case CONTROL_TYPE_late:
+		health_on_late(worker, message);
+		return;
 	case CONTROL_TYPE_stopped:
 		if (control_decode_stopped(message, &stopped, NULL) ==
 		    PORTICO_OK)
@@ -391,7 +397,7 @@ on_line(struct process *process, const char *line, void *arg)
 /* ---- its end ------------------------------------------------------------- */
 
 static void
-on_timer_closed(uv_handle_t *handle)
+on_health_closed(uv_handle_t *handle)
 {
 	struct worker_process *worker = handle->data;
 
@@ -400,6 +406,12 @@ on_timer_closed(uv_handle_t *handle)
 	json_decref(worker->loaded);
 	worker->magic = 0;
 	mem_free(worker);
+}
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	health_close(handle->data, on_health_closed);
 }
 
 static void
@@ -561,6 +573,7 @@ worker_process_new(struct pool *pool, uint32_t replaces)
 	list_init(&worker->link);
 	uv_timer_init(&pool->manager->loop, &worker->timer);
 	worker->timer.data = worker;
+	health_init(worker);
 	return worker;
 }
 
@@ -664,6 +677,7 @@ worker_process_attached(struct worker_process *worker)
 		 "the worker (process %d) is ready after %.0f ms",
 		 (int)process_pid(worker->process),
 		 (double)(clock_monotonic_ns() - worker->started_ns) / 1e6);
+	health_begin(worker);
 	pool_worker_attached(worker->pool, worker);
 }
 

@@ -55,6 +55,9 @@ struct settings_pool {
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
+	bool pinging_enabled;
+	uint64_t ping_interval;
+	uint64_t ping_response_time;
 	struct settings_recycling recycling;
 	uint64_t max_request_body; /* bytes; 0 = no limit */
 	const char *user; /* NULL = the default user, or ourselves */

@@ -96,6 +96,9 @@ struct raw_pool {
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
+	bool pinging_enabled;
+	uint64_t ping_interval;
+	uint64_t ping_response_time;
 	struct raw_recycling recycling;
 	uint64_t max_request_body;
 	struct raw_identity identity;

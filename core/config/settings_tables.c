@@ -301,6 +301,19 @@ static const struct config_field pool_fields[] = {
 			"rapidFailProtectionInterval", .fallback = "5m",
 			.min = SECOND, .max = DAY,
 			.prose = "Time within which failures are counted."),
+	CONFIG_BOOL(struct raw_pool, pinging_enabled, "pingingEnabled",
+		    .fallback = "true",
+		    .prose = "Whether a worker that does not answer is "
+			     "replaced."),
+	CONFIG_DURATION(struct raw_pool, ping_interval, "pingInterval",
+			.fallback = "30s", .min = SECOND / 100, .max = DAY,
+			.prose = "How often a worker is asked whether all its "
+				 "loops still turn; its modules are told "
+				 "HEALTH each time."),
+	CONFIG_DURATION(struct raw_pool, ping_response_time, "pingResponseTime",
+			.fallback = "90s", .min = SECOND / 10, .max = DAY,
+			.prose = "How long a worker may take to answer. Then "
+				 "it is replaced, which counts as a failure."),
 	CONFIG_OBJECT(struct raw_pool, recycling, "recycling",
 		      &settings_recycling_table,
 		      .prose = "When its workers are replaced."),

@@ -177,6 +177,11 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 		   pool->rapid_fail_max_crashes);
 	settings_put_duration(json, "rapidFailProtectionInterval",
 			      pool->rapid_fail_interval);
+	json_object_set_new(json, "pingingEnabled",
+			    json_boolean(pool->pinging_enabled));
+	settings_put_duration(json, "pingInterval", pool->ping_interval);
+	settings_put_duration(json, "pingResponseTime",
+			      pool->ping_response_time);
 	json_object_set_new(json, "recycling",
 			    settings_write_recycling(&pool->recycling));
 	put_number(json, "maxRequestBody", pool->max_request_body);

@@ -146,6 +146,10 @@ static const struct member members_replace[] = {
 static const struct member members_ping[] = {
 	M(struct control_ping, "id", U32, id), END
 };
+static const struct member members_late[] = {
+	M(struct control_late, "id", U32, id),
+	O(struct control_late, "text", TEXT, text), END
+};
 static const struct member members_pong[] = {
 	M(struct control_pong, "id", U32, id), END
 };

@@ -71,9 +71,7 @@ struct control_worker_drain {
 	bool abort; /* and what it still has is aborted */
 };
 
-/*
- * listener -> manager: a draining worker has no request left.
- */
+/* listener -> manager: a draining worker has no request left. */
 struct control_worker_drained {
 	uint32_t worker;
 };
@@ -194,6 +192,12 @@ struct control_pong {
 	uint32_t id;
 };
 
+/* worker -> manager: instead of it; an earlier one is still under way. */
+struct control_late {
+	uint32_t id;
+	const char *text; /* what does not return */
+};
+
 /* worker -> manager, listener -> manager: cannot start; exits next. */
 struct control_failed {
 	const char *message;
@@ -257,6 +261,7 @@ struct control_refused {
 	X(replace, "replace", struct control_replace)                          \
 	X(ping, "ping", struct control_ping)                                   \
 	X(pong, "pong", struct control_pong)                                   \
+	X(late, "late", struct control_late)                                   \
 	X(failed, "failed", struct control_failed)                             \
 	X(stopped, "stopped", struct control_stopped)                          \
 	X(channel, "channel", struct control_channel)                          \

@@ -36,8 +36,8 @@ globals_is_main(const struct portico_worker *worker)
 
 /* ---- telling ------------------------------------------------------------------ */
 
-static const char *
-event_name(enum portico_global_event event)
+const char *
+globals_event_name(enum portico_global_event event)
 {
 	static const char *const names[PORTICO_GLOBAL_COUNT] = {
 		[PORTICO_GLOBAL_PRELOAD] = "PRELOAD",
@@ -62,6 +62,27 @@ complain(const struct module_record *record, const char *what)
 	log_warn(4090, &context, "%s", what);
 }
 
+static enum portico_verdict
+call(struct portico_worker *worker, const struct module_record *record,
+     const struct portico_global_subscription *row,
+     const struct portico_global *global)
+{
+	struct globals *globals = &worker->globals;
+	/* One may raise another. */
+	const struct module_record *outer = atomic_load(&globals->telling);
+	int outer_event = atomic_load(&globals->event);
+	enum portico_verdict verdict;
+
+	atomic_store(&globals->event, (int)global->event);
+	atomic_store(&globals->telling, record);
+	atomic_fetch_add(&globals->told, 1);
+	verdict = row->function(worker, global);
+	atomic_store(&globals->event, outer_event);
+	atomic_store(&globals->telling, outer);
+	atomic_fetch_add(&globals->told, 1);
+	return verdict;
+}
+
 /* The module's rows of this event; the verdict of the last one called. */
 static enum portico_verdict
 tell_module(struct portico_worker *worker, const struct module_record *record,
@@ -76,14 +97,14 @@ tell_module(struct portico_worker *worker, const struct module_record *record,
 		if (row->event != global->event ||
 		    (row->name != NULL && strcmp(row->name, global->name) != 0))
 			continue;
-		verdict = row->function(worker, global);
+		verdict = call(worker, record, row, global);
 		if ((unsigned)verdict > PORTICO_ERROR ||
 		    verdict == PORTICO_PENDING)
 			verdict = PORTICO_ERROR;
 		if (verdict == PORTICO_NEXT)
 			continue;
 		snprintf(text, sizeof(text), "global event %s failed",
-			 event_name(global->event));
+			 globals_event_name(global->event));
 		if (verdict == PORTICO_ERROR)
 			complain(record, text);
 		break;

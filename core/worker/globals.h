@@ -41,6 +41,11 @@ struct globals {
 	struct global_hold holds[GLOBAL_HOLDS_MAX];
 	struct list watches; /* of struct portico_change_watch */
 	uint32_t watch_count;
+	/* For the watchdog: whom the main thread tells what, and how many it
+	 * has told; NULL: nobody. */
+	_Atomic(const struct module_record *) telling;
+	_Atomic int event;
+	_Atomic uint64_t told;
 	_Atomic uint64_t reported; /* ns; the last time; 0: never */
 };
 
@@ -65,6 +70,8 @@ void globals_fini(struct portico_worker *worker);
 
 /* Is this the main thread, and is there one? */
 bool globals_is_main(const struct portico_worker *worker);
+
+const char *globals_event_name(enum portico_global_event event);
 
 /* CUSTOM. */
 enum portico_verdict globals_raise(struct portico_worker *worker,

@@ -29,6 +29,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/file.c \
 	core/worker/file.h \
 	core/worker/globals.c \
+	core/worker/health.c \
+	core/worker/health.h \
 	core/worker/globals.h \
 	core/worker/host.c \
 	core/worker/host_child.c \

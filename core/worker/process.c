@@ -24,6 +24,7 @@
 #include "core/worker/client_engine.h"
 #include "core/worker/calls.h"
 #include "core/worker/file.h"
+#include "core/worker/health.h"
 #include "core/worker/host_background.h"
 #include "core/worker/host_process.h"
 #include "core/worker/limits.h"
@@ -42,6 +43,7 @@ struct process {
 	struct portico_worker *worker; /* NULL until configured */
 	const char *pool;
 	uint64_t block_limit; /* ns: loopBlockLimit */
+	struct health health;
 	bool preloaded; /* it has said ready */
 	bool stopping, leaving;
 	uint64_t stop_deadline, quiet_since; /* ns */
@@ -351,43 +353,7 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 	globals_preload(process->worker);
 }
 
-/* ---- ping: every loop answers --------------------------------------------------------------- */
-
-struct ping {
-	struct loop_message message;
-	struct process *process;
-	struct portico_worker *worker;
-	uint32_t id, next_loop;
-};
-
-static void
-ping_answer(struct loop_message *message)
-{
-	struct ping *ping = CONTAINER_OF(message, struct ping, message);
-
-	if (ping->process->control != NULL)
-		control_send(ping->process->control,
-			     control_encode_pong(
-				     &(struct control_pong){ .id = ping->id }),
-			     NULL, 0);
-	mem_free(ping);
-}
-
-/* From loop to loop, then back to the main thread. */
-static void
-ping_pass(struct loop_message *message)
-{
-	struct ping *ping = CONTAINER_OF(message, struct ping, message);
-	/* The process may be letting go of it: loops end one after the other. */
-	struct portico_worker *worker = ping->worker;
-
-	if (ping->next_loop < worker->loop_count) {
-		loop_post(&worker->loops[ping->next_loop++], message);
-		return;
-	}
-	message->run = ping_answer;
-	mailbox_post(&ping->process->mailbox, message);
-}
+/* ---- queries ------------------------------------------------------------------------------- */
 
 static json_t *
 describe_sum(const struct calls_sum *sum)
@@ -467,23 +433,14 @@ receive_query(struct process *process, const json_t *message)
 static void
 receive_ping(struct process *process, const json_t *message)
 {
-	struct control_ping request;
-	struct ping *ping;
+	struct control_ping ping;
 
-	if (control_decode_ping(message, &request, NULL) != PORTICO_OK)
+	if (control_decode_ping(message, &ping, NULL) != PORTICO_OK)
 		return;
-	ping = mem_zalloc(sizeof(*ping));
-	ping->message.run = ping_pass;
-	ping->process = process;
-	ping->worker = process->worker;
-	ping->id = request.id;
-	if (process->worker == NULL) {
-		ping_answer(&ping->message);
-		return;
-	}
+	process->health.worker = process->worker;
 	if (process->preloaded)
 		globals_tell(process->worker, PORTICO_GLOBAL_HEALTH, "", 0);
-	ping_pass(&ping->message);
+	health_ping(&process->health, ping.id);
 }
 
 /* ---- notices: modules shall know ------------------------------------------------------------- */
@@ -632,6 +589,8 @@ process_run(int control_fd, const char *pool)
 	process.stop_timer.data = process.terminate.data = &process;
 	uv_signal_start(&process.terminate, on_terminate, SIGTERM);
 	mailbox_init(&process.mailbox, &process.uv);
+	process.health.mailbox = &process.mailbox;
+	process.health.control = &process.control;
 	main_loop_open(&process.uv, &process.mailbox);
 	process.control = control_connection_new(
 		&process.uv, control_fd, on_message, on_closed, &process);

@@ -52,7 +52,7 @@ struct sight {
 
 struct watched {
 	uint64_t activity, since; /* word, and when it was seen first */
-	bool told;
+	bool told; /* this and the next: under `lock` */
 	char who[128];
 };
 
@@ -61,7 +61,9 @@ struct watchdog {
 	struct portico_worker *worker;
 	uint64_t limit_ns;
 	pthread_t thread;
+	pthread_mutex_t lock;
 	sem_t stop;
+	struct watched main; /* its thread: global events only */
 	struct watched loops[];
 };
 
@@ -193,24 +195,49 @@ tell_blocked(struct watchdog *watchdog, struct worker_loop *loop,
 	/* It has returned just now. */
 	if (atomic_load(&loop->activity) != watched->activity)
 		return;
+	pthread_mutex_lock(&watchdog->lock);
 	watched->told = true;
-	if (!seen) {
+	if (seen)
+		snprintf(watched->who, sizeof(watched->who),
+			 "module \"%s\" (%s)",
+			 sight.self == NULL ? "" : sight.self->record->name,
+			 sight.event == NULL ? "" : sight.event);
+	else
 		snprintf(watched->who, sizeof(watched->who), "a module");
+	pthread_mutex_unlock(&watchdog->lock);
+	if (!seen) {
 		log_warn(4074, context_of(watchdog, &storage),
 			 "loop %u has been held up for %.1f s, and its thread "
 			 "does not take signals",
 			 loop->number, seconds);
 		return;
 	}
-	snprintf(watched->who, sizeof(watched->who), "module \"%s\" (%s)",
-		 sight.self == NULL ? "" : sight.self->record->name,
-		 sight.event == NULL ? "" : sight.event);
 	log_warn(4070, context_of(watchdog, &storage),
 		 "%s has held loop %u up for %.1f s%s%s%s%s; its stack follows",
 		 watched->who, loop->number, seconds,
 		 sight.has_request ? ": " : "", sight.method,
 		 sight.has_request ? " " : "", sight.target);
 	tell_stack(context_of(watchdog, &storage));
+}
+
+bool
+watchdog_describe(struct watchdog *watchdog, uint32_t loop, char *text,
+		  size_t size)
+{
+	const struct watched *watched;
+	bool told;
+
+	if (watchdog == NULL || loop >= watchdog->worker->loop_count)
+		return false;
+	watched = &watchdog->loops[loop];
+	pthread_mutex_lock(&watchdog->lock);
+	told = watched->told;
+	if (told)
+		snprintf(text, size, "%s has held loop %u up for %.1f s",
+			 watched->who, loop,
+			 (double)(clock_monotonic_ns() - watched->since) / 1e9);
+	pthread_mutex_unlock(&watchdog->lock);
+	return told;
 }
 
 /* Whether anything has happened on it since the last time. */
@@ -227,14 +254,49 @@ watch(struct watchdog *watchdog, struct worker_loop *loop)
 				 "%s goes on: loop %u was held up for %.1f s",
 				 watched->who, loop->number,
 				 (double)(now - watched->since) / 1e9);
+		pthread_mutex_lock(&watchdog->lock);
 		*watched =
 			(struct watched){ .activity = activity, .since = now };
+		pthread_mutex_unlock(&watchdog->lock);
 		return true;
 	}
 	if ((activity & 1) == 0)
 		return false;
 	if (!watched->told && now - watched->since >= watchdog->limit_ns)
 		tell_blocked(watchdog, loop, watched->since);
+	return true;
+}
+
+/*
+ * The main thread runs no requests, and what modules do there is not timed:
+ * only who it is that it waits for is seen.
+ */
+static bool
+watch_main(struct watchdog *watchdog)
+{
+	struct globals *globals = &watchdog->worker->globals;
+	const struct module_record *record = atomic_load(&globals->telling);
+	uint64_t activity = atomic_load(&globals->told);
+	uint64_t now = clock_monotonic_ns();
+	struct watched *watched = &watchdog->main;
+
+	if (activity != watched->activity) {
+		*watched =
+			(struct watched){ .activity = activity, .since = now };
+		return true;
+	}
+	if (record == NULL)
+		return false;
+	if (!watched->told && now - watched->since >= watchdog->limit_ns) {
+		watched->told = true;
+		log_warn(4075, NULL,
+			 "module \"%s\" has held the main thread up for "
+			 "%.1f s in global event %s",
+			 record->name, (double)(now - watched->since) / 1e9,
+			 globals_event_name(
+				 (enum portico_global_event)atomic_load(
+					 &globals->event)));
+	}
 	return true;
 }
 
@@ -247,7 +309,7 @@ run_thread(void *arg)
 
 	for (;;) {
 		struct timespec until;
-		bool busy = false;
+		bool busy = watch_main(watchdog);
 
 		for (uint32_t i = 0; i < worker->loop_count; i++)
 			busy = watch(watchdog, &worker->loops[i]) || busy;
@@ -297,6 +359,7 @@ watchdog_start(struct portico_worker *worker, uint64_t limit_ns,
 	watchdog->worker = worker;
 	watchdog->limit_ns = limit_ns;
 	sem_init(&watchdog->stop, 0, 0);
+	pthread_mutex_init(&watchdog->lock, NULL);
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -322,6 +385,7 @@ watchdog_stop(struct watchdog **watchdog_p)
 	sem_post(&watchdog->stop);
 	pthread_join(watchdog->thread, NULL);
 	sem_destroy(&watchdog->stop);
+	pthread_mutex_destroy(&watchdog->lock);
 	watchdog->magic = 0;
 	mem_free(watchdog);
 }

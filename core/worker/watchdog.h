@@ -20,6 +20,13 @@ enum portico_status watchdog_start(struct portico_worker *worker,
 				   struct watchdog **watchdog_r,
 				   struct portico_error *err);
 
+/*
+ * What holds that loop up now, as a sentence: module, event and for how long.
+ * False: it has not seen that, or `watchdog` is NULL.  Any thread.
+ */
+bool watchdog_describe(struct watchdog *watchdog, uint32_t loop, char *text,
+		       size_t size);
+
 /* Accepts NULL; *p = NULL. */
 void watchdog_stop(struct watchdog **watchdog_p);
 

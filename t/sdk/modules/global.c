@@ -15,11 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 struct configuration {
 	const char *preload; /* next, error, hold, late-error, never, twice */
 	const char *watch, *directory; /* paths, or "" */
 	bool sick; /* HEALTH says so */
+	const char *stuck; /* HEALTH waits while there is this file */
 };
 
 static const struct portico_directive directives[] = {
@@ -43,6 +45,11 @@ static const struct portico_directive directives[] = {
 	  .offset = offsetof(struct configuration, sick),
 	  .default_value = "false",
 	  .summary = "HEALTH is an error" },
+	{ .name = "stuck",
+	  .type = PORTICO_DIRECTIVE_STRING,
+	  .offset = offsetof(struct configuration, stuck),
+	  .default_value = "\"\"",
+	  .summary = "a file for which HEALTH waits to be gone" },
 	{ 0 }
 };
 
@@ -205,7 +212,12 @@ on_told(struct portico_worker *worker, const struct portico_global *global)
 		[PORTICO_GLOBAL_CLEANUP] = "CLEANUP (%s) %lld",
 	};
 
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
 	say(names[global->event], global->text, global->value);
+	while (global->event == PORTICO_GLOBAL_HEALTH &&
+	       access(settings->stuck, F_OK) == 0)
+		nanosleep(&pause, NULL);
 	if (global->event == PORTICO_GLOBAL_HEALTH && settings->sick)
 		return PORTICO_ERROR;
 	if (global->event == PORTICO_GLOBAL_CLEANUP)

@@ -317,6 +317,8 @@ test_notices(void **state)
 	const struct control_replace wanted = { .reason = "unhealthy",
 						.module = "shop",
 						.text = "leaks" };
+	const struct control_late late = { .id = 7, .text = "loop 1" };
+	struct control_late late_result;
 	struct control_notice told;
 	struct control_replace reported;
 
@@ -325,6 +327,10 @@ test_notices(void **state)
 	assert_string_equal(told.what, "configuration");
 	assert_string_equal(told.text, "why");
 	assert_int_equal(told.value, 1);
+	json_decref(kept);
+	PASS(late, late, late_result);
+	assert_int_equal(late_result.id, 7);
+	assert_string_equal(late_result.text, "loop 1");
 	json_decref(kept);
 	PASS(replace, wanted, reported);
 	assert_string_equal(reported.reason, "unhealthy");
