@@ -77,6 +77,7 @@ EXTRA_DIST += \
 EXTRA_DIST += t/listener/conformance
 
 SYSTEM_TESTS += \
+	t/activation/aging.t \
 	t/activation/bad-workers.t \
 	t/activation/configuration.t \
 	t/activation/health.t \

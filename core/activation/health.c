@@ -79,6 +79,11 @@ on_timer(uv_timer_t *timer)
 
 	if (worker->state != WORKER_PROCESS_ATTACHED || worker->escalation > 0)
 		return;
+	age_look(worker, now);
+	next = age_due(worker, now, next);
+	/* It may be draining by that. */
+	if (worker->state != WORKER_PROCESS_ATTACHED)
+		return;
 	if (!settings->pinging_enabled) {
 		health->asked_ns = 0;
 		look_in(worker, next);
@@ -117,8 +122,10 @@ health_on_pong(struct worker_process *worker, const json_t *json)
 		return;
 	health->asked_ns = 0;
 	health->late[0] = '\0';
+	age_on_pong(worker, &message);
 	if (worker->state == WORKER_PROCESS_ATTACHED)
-		look_in(worker, settings->ping_interval);
+		look_in(worker, age_due(worker, clock_monotonic_ns(),
+					settings->ping_interval));
 }
 
 void
@@ -135,7 +142,9 @@ health_on_late(struct worker_process *worker, const json_t *json)
 void
 health_begin(struct worker_process *worker)
 {
-	look_in(worker, worker->pool->settings->ping_interval);
+	age_begin(worker);
+	look_in(worker, age_due(worker, clock_monotonic_ns(),
+				worker->pool->settings->ping_interval));
 }
 
 void

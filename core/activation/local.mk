@@ -2,6 +2,8 @@
 
 noinst_LTLIBRARIES += core/activation/libactivation.la
 core_activation_libactivation_la_SOURCES = \
+	core/activation/age.c \
+	core/activation/age.h \
 	core/activation/backoff.c \
 	core/activation/backoff.h \
 	core/activation/certificates.c \

@@ -315,7 +315,11 @@ pool_ensure(struct pool *pool)
 		pool->wanted = true;
 	if (!pool->wanted)
 		return;
-	for (unsigned live = pool_count_live(pool);
+	/* One that has to be gone first keeps its place until then. */
+	for (unsigned live =
+		     pool->settings->recycling.disallow_overlapping_rotation ?
+			     pool->worker_count :
+			     pool_count_live(pool);
 	     live < pool->settings->workers; live++)
 		if (!start_one(pool, 0))
 			return;
@@ -383,6 +387,25 @@ pool_worker_unwell(struct pool *pool, struct worker_process *worker,
 	recycle_worker(worker, RECYCLE_UNHEALTHY, why);
 }
 
+void
+pool_sleep(struct pool *pool, const char *why)
+{
+	const struct log_context ctx = about(pool);
+
+	CHECK(pool, POOL_MAGIC);
+	if (log_enabled(LOG_LEVEL_INFO))
+		log_write(LOG_LEVEL_INFO, EVENT_IDLE, &ctx,
+			  "pool \"%s\" is %s: its workers are ended until "
+			  "the next request",
+			  pool->name, why);
+	pool->wanted = false;
+	recycle_end(pool);
+	snprintf(pool->recycling.text, sizeof pool->recycling.text, "%s", why);
+	pool_tell(pool, "cleanup", why, 0);
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_drain(worker);
+}
+
 const char *
 pool_drain_reason(const struct pool *pool, const struct worker_process *worker)
 {
@@ -421,6 +444,14 @@ replacement_failed(struct pool *pool, const struct worker_process *worker,
 	ensure_later(pool);
 }
 
+/* It had to go before the one that takes its place. */
+static bool
+is_replaced_alone(const struct pool *pool, const struct worker_process *worker)
+{
+	return worker->marked != RECYCLE_NONE &&
+	       pool->settings->recycling.disallow_overlapping_rotation;
+}
+
 void
 pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		  const char *how, bool failed_start, bool expected)
@@ -439,7 +470,8 @@ pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		count_failure(pool);
 	}
 	/* The next request asks again; a web garden is kept complete. */
-	if (pool_count_live(pool) == 0 && !pool->demand)
+	if (pool_count_live(pool) == 0 && !pool->demand &&
+	    !is_replaced_alone(pool, worker))
 		pool->wanted = false;
 	recycle_next(pool);
 	if (pool->removed && list_empty(&pool->workers)) {

@@ -100,6 +100,9 @@ void pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 void pool_worker_unwell(struct pool *pool, struct worker_process *worker,
 			const char *why, bool counts);
 
+/* Its workers are ended until somebody asks for one. */
+void pool_sleep(struct pool *pool, const char *why);
+
 /* Why it is drained now; "" if nobody said. */
 const char *pool_drain_reason(const struct pool *pool,
 			      const struct worker_process *worker);

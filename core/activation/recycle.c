@@ -168,7 +168,9 @@ next_to_replace(struct pool *pool, unsigned *left_r, unsigned *draining_r)
 static void
 replace(struct pool *pool, struct worker_process *old)
 {
-	if (!pool_start_replacement(pool, old)) {
+	bool alone = pool->settings->recycling.disallow_overlapping_rotation;
+
+	if (!alone && !pool_start_replacement(pool, old)) {
 		recycle_failed(pool, old, pool->degraded);
 		return;
 	}
@@ -178,6 +180,9 @@ replace(struct pool *pool, struct worker_process *old)
 		pool->recycling.unhealthy_ns = clock_monotonic_ns();
 	if (!pool->recycling.all)
 		pool->recycle_count++;
+	/* pool_worker_ended() starts the other. */
+	if (alone)
+		worker_process_drain(old);
 }
 
 void
@@ -203,6 +208,22 @@ recycle_next(struct pool *pool)
 }
 
 /* ---- who wants it -------------------------------------------------------- */
+
+static unsigned
+event_number(enum recycle_reason reason)
+{
+	static const unsigned numbers[] = {
+		[RECYCLE_ON_DEMAND] = EVENT_RECYCLE_ON_DEMAND,
+		[RECYCLE_CONFIG_CHANGE] = EVENT_RECYCLE_CONFIG_CHANGE,
+		[RECYCLE_UNHEALTHY] = EVENT_RECYCLE_UNHEALTHY,
+		[RECYCLE_TIME] = EVENT_RECYCLE_TIME,
+		[RECYCLE_REQUESTS] = EVENT_RECYCLE_REQUESTS,
+		[RECYCLE_MEMORY] = EVENT_RECYCLE_MEMORY,
+		[RECYCLE_PRIVATE_MEMORY] = EVENT_RECYCLE_PRIVATE_MEMORY,
+	};
+
+	return numbers[reason];
+}
 
 static void
 mark(struct worker_process *worker, enum recycle_reason reason,
@@ -231,7 +252,9 @@ recycle_pool(struct pool *pool, enum recycle_reason reason, const char *text,
 		pool->recycling.together = true;
 	pool->recycle_count++;
 	snprintf(pool->recycling.text, sizeof pool->recycling.text, "%s", text);
-	log_info(&ctx, "recycling pool \"%s\" (%s)", pool->name, text);
+	if (log_enabled(LOG_LEVEL_INFO))
+		log_write(LOG_LEVEL_INFO, event_number(reason), &ctx,
+			  "recycling pool \"%s\" (%s)", pool->name, text);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
 		if (worker->state < WORKER_PROCESS_DRAINING)
 			mark(worker, reason, text);
@@ -251,7 +274,9 @@ recycle_worker(struct worker_process *worker, enum recycle_reason reason,
 	    pool->state != CONTROL_POOL_STARTED)
 		return;
 	mark(worker, reason, text);
-	log_info(&ctx, "worker %u of pool \"%s\" is to be replaced (%s)",
-		 worker->id, pool->name, text);
+	if (log_enabled(LOG_LEVEL_INFO))
+		log_write(LOG_LEVEL_INFO, event_number(reason), &ctx,
+			  "worker %u of pool \"%s\" is to be replaced (%s)",
+			  worker->id, pool->name, text);
 	recycle_next(pool);
 }

@@ -6,7 +6,8 @@
  * is one way.  Marked workers are replaced one after the other, oldest first:
  * the new one is attached before the old one drains, and that has to be gone
  * before the next.  Only new settings replace all at once, since routes wait
- * for them.  A replacement that fails to start leaves the old worker where it
+ * for them.  Where disallowOverlappingRotation says so, the old one is gone
+ * before the new one starts.  A replacement that fails to start leaves the old worker where it
  * is.
  */
 #ifndef CORE_ACTIVATION_RECYCLE_H
@@ -28,6 +29,10 @@ enum recycle_reason {
 	/* A worker, or a module in it, says so, or it does not answer: not
 	 * more often than recycling.unhealthyInterval. */
 	RECYCLE_UNHEALTHY,
+	RECYCLE_TIME,
+	RECYCLE_REQUESTS,
+	RECYCLE_MEMORY, /* address space */
+	RECYCLE_PRIVATE_MEMORY,
 };
 
 /* Of a pool. */

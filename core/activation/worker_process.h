@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <uv.h>
 
+#include "core/activation/age.h"
 #include "core/activation/health.h"
 #include "core/activation/process.h"
 #include "core/activation/recycle.h"
@@ -47,6 +48,7 @@ struct worker_process {
 	bool terminated; /* TERM was sent */
 	uint64_t started_ns; /* monotonic */
 	struct health health;
+	struct age age;
 	enum recycle_reason marked; /* it is to be replaced */
 	char why_marked[320]; /* a sentence */
 	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */

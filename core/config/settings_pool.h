@@ -27,6 +27,11 @@ struct settings_pair {
 
 /* When workers of a pool are replaced. */
 struct settings_recycling {
+	uint64_t time; /* of a worker's life; jittered; 0 = never */
+	uint64_t requests; /* of a worker; 0 = any number */
+	uint64_t memory; /* bytes of address space; 0 = any */
+	uint64_t private_memory; /* bytes; 0 = any */
+	bool disallow_overlapping_rotation;
 	uint64_t unhealthy_interval; /* at least, between two that are */
 };
 
@@ -55,6 +60,7 @@ struct settings_pool {
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
+	uint64_t idle_timeout; /* 0 = its workers stay */
 	bool pinging_enabled;
 	uint64_t ping_interval;
 	uint64_t ping_response_time;

@@ -71,6 +71,11 @@ struct raw_identity {
 
 struct raw_recycling {
 	const struct config_value *source;
+	uint64_t time;
+	uint64_t requests;
+	uint64_t memory;
+	uint64_t private_memory;
+	bool disallow_overlapping_rotation;
 	uint64_t unhealthy_interval;
 };
 
@@ -96,6 +101,7 @@ struct raw_pool {
 	bool rapid_fail_protection;
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
+	uint64_t idle_timeout;
 	bool pinging_enabled;
 	uint64_t ping_interval;
 	uint64_t ping_response_time;

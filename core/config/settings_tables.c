@@ -301,6 +301,15 @@ static const struct config_field pool_fields[] = {
 			"rapidFailProtectionInterval", .fallback = "5m",
 			.min = SECOND, .max = DAY,
 			.prose = "Time within which failures are counted."),
+	CONFIG_DURATION(struct raw_pool, idle_timeout, "idleTimeout",
+			.fallback = "20m", .flags = CONFIG_ZERO,
+			.min = SECOND / 10, .max = 30 * DAY,
+			.prose = "How long a pool may be without requests "
+				 "until its workers are ended; the next "
+				 "request starts one. Looked at each "
+				 "pingInterval; not if startMode is "
+				 "AlwaysRunning, or without pingingEnabled. "
+				 "0: they stay."),
 	CONFIG_BOOL(struct raw_pool, pinging_enabled, "pingingEnabled",
 		    .fallback = "true",
 		    .prose = "Whether a worker that does not answer is "

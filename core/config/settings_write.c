@@ -177,6 +177,7 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 		   pool->rapid_fail_max_crashes);
 	settings_put_duration(json, "rapidFailProtectionInterval",
 			      pool->rapid_fail_interval);
+	settings_put_duration(json, "idleTimeout", pool->idle_timeout);
 	json_object_set_new(json, "pingingEnabled",
 			    json_boolean(pool->pinging_enabled));
 	settings_put_duration(json, "pingInterval", pool->ping_interval);

@@ -151,7 +151,9 @@ static const struct member members_late[] = {
 	O(struct control_late, "text", TEXT, text), END
 };
 static const struct member members_pong[] = {
-	M(struct control_pong, "id", U32, id), END
+	M(struct control_pong, "id", U32, id),
+	O(struct control_pong, "served", U32, served),
+	O(struct control_pong, "active", U32, active), END
 };
 static const struct member members_failed[] = {
 	M(struct control_failed, "message", TEXT, message),

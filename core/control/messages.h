@@ -190,6 +190,7 @@ struct control_ping {
 
 struct control_pong {
 	uint32_t id;
+	uint32_t served, active; /* requests: so far (mod 2^32), and now */
 };
 
 /* worker -> manager: instead of it; an earlier one is still under way. */

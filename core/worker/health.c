@@ -15,7 +15,12 @@
 static void
 answer(struct health *health, uint32_t id)
 {
-	const struct control_pong message = { .id = id };
+	struct control_pong message = { .id = id };
+
+	if (health->worker != NULL) {
+		message.served = (uint32_t)worker_served(health->worker);
+		message.active = (uint32_t)worker_active(health->worker);
+	}
 
 	if (*health->control != NULL)
 		control_send(*health->control, control_encode_pong(&message),

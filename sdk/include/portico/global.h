@@ -48,11 +48,14 @@ enum portico_global_event {
 	/* A file changed that some module of this worker watches (change.h).
 	 * text: what is watched.  After the watching function. */
 	PORTICO_GLOBAL_FILE_CHANGE,
-	/* The manager asks how the worker is; its loops are asked, too.  ERROR
-	 * is a report as by portico_worker_report_unhealthy. */
+	/* The manager asks how the worker is, each pingInterval; its loops are
+	 * asked, too.  ERROR is a report as by
+	 * portico_worker_report_unhealthy. */
 	PORTICO_GLOBAL_HEALTH,
 	/* Give back memory that is kept only to be faster; text: why.  By
-	 * `portico pool flush NAME`. */
+	 * `portico pool flush NAME`, when the worker has nine tenths of its
+	 * pool's recycling.privateMemory ("privateMemory"), and before its
+	 * pool is ended for idleTimeout ("idle for ..."). */
 	PORTICO_GLOBAL_CLEANUP,
 	PORTICO_GLOBAL_CUSTOM, /* raised by a module, by name */
 	PORTICO_GLOBAL_COUNT

@@ -155,6 +155,15 @@ test_defaults(void **state)
 	assert_true(pool->execution_timeout == 0);
 	assert_true(pool->response_idle_timeout == 120000000000ull);
 	assert_true(pool->revoke_after == 50000000ull);
+	assert_true(pool->idle_timeout == 1200000000000ull);
+	assert_true(pool->pinging_enabled);
+	assert_true(pool->ping_interval == 30000000000ull);
+	assert_true(pool->ping_response_time == 90000000000ull);
+	assert_true(pool->recycling.time == 29 * 3600 * 1000000000ull);
+	assert_true(pool->recycling.requests == 0);
+	assert_true(pool->recycling.private_memory == 0);
+	assert_false(pool->recycling.disallow_overlapping_rotation);
+	assert_true(pool->recycling.unhealthy_interval == 10000000000ull);
 	assert_true(pool->max_request_body == 30000000);
 	assert_true(pool->replay);
 	assert_null(pool->user);
