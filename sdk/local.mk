@@ -33,9 +33,11 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/shared.h \
 	sdk/include/portico/testkit.h \
 	sdk/include/portico/testkit_background.h \
+	sdk/include/portico/testkit_change.h \
 	sdk/include/portico/testkit_child.h \
 	sdk/include/portico/testkit_cache.h \
 	sdk/include/portico/testkit_client.h \
+	sdk/include/portico/testkit_global.h \
 	sdk/include/portico/testkit_metric.h \
 	sdk/include/portico/testkit_tunnel.h \
 	sdk/include/portico/global.h \

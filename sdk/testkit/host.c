@@ -641,8 +641,8 @@ const struct portico_host worker_host = {
 	.request_rewrites = guarded_request_rewrites,
 
 	.child = &kit_host_child,
-	.global = &kit_host_global.table,
-	.change = &kit_host_change.table,
+	.global = &kit_host_global,
+	.change = &kit_host_change,
 	.process = &kit_host_process.table,
 	.background = &kit_host_background,
 	.trailer = &kit_host_trailer,

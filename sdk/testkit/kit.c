@@ -316,8 +316,10 @@ close_areas(void)
 {
 	kit_background_close();
 	kit_cache_close();
+	kit_change_close();
 	kit_child_close();
 	kit_client_close();
+	kit_global_close();
 	kit_shared_close();
 }
 
@@ -368,6 +370,8 @@ make(const struct kit_options *given, struct portico_error *err)
 	kit->worker = worker_new(options->pool, options->loops, 1, err);
 	if (kit->worker == NULL)
 		free_all(kit);
+	else
+		kit_global_open(kit);
 	return kit_now;
 }
 
@@ -431,6 +435,7 @@ kit_close(struct kit *kit)
 
 	CHECK(kit, KIT_MAGIC);
 	kit->faults = NULL;
+	kit_global_stop(kit);
 	LIST_FOREACH(struct kit_request, link, request, &kit->requests)
 		if (!request->freed)
 			kit_free(request);

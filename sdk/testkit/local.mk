@@ -13,6 +13,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/async.c \
 	sdk/testkit/background.c \
 	sdk/testkit/body.c \
+	sdk/testkit/change.c \
 	sdk/testkit/child.c \
 	sdk/testkit/cache.c \
 	sdk/testkit/client.c \
@@ -21,6 +22,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/faults.c \
 	sdk/testkit/file.c \
 	sdk/testkit/file.h \
+	sdk/testkit/global.c \
 	sdk/testkit/guard.c \
 	sdk/testkit/guard.h \
 	sdk/testkit/host.c \
@@ -46,6 +48,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/worker/child_head.c \
 	core/worker/fields.c \
 	core/worker/file.c \
+	core/worker/globals.c \
 	core/worker/host_event.c \
 	core/worker/host_form.c \
 	core/worker/host_identity.c \
@@ -104,12 +107,18 @@ t_unit_sdk_testkit_areas_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_background-t
 t_unit_sdk_testkit_background_t_SOURCES = t/unit/sdk/testkit_background-t.c
 t_unit_sdk_testkit_background_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_change-t
+t_unit_sdk_testkit_change_t_SOURCES = t/unit/sdk/testkit_change-t.c
+t_unit_sdk_testkit_change_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_child-t
 t_unit_sdk_testkit_child_t_SOURCES = t/unit/sdk/testkit_child-t.c
 t_unit_sdk_testkit_child_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_client-t
 t_unit_sdk_testkit_client_t_SOURCES = t/unit/sdk/testkit_client-t.c
 t_unit_sdk_testkit_client_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_global-t
+t_unit_sdk_testkit_global_t_SOURCES = t/unit/sdk/testkit_global-t.c
+t_unit_sdk_testkit_global_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_metric-t
 t_unit_sdk_testkit_metric_t_SOURCES = t/unit/sdk/testkit_metric-t.c
 t_unit_sdk_testkit_metric_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

@@ -37,16 +37,12 @@ fill(missing_fn **functions, size_t count, missing_fn *function, uint32_t *size)
 	*size = (uint32_t)(count * sizeof(*functions));
 }
 
-MISSING(global)
-MISSING(change)
 MISSING(process)
 MISSING(resolve)
 
 void
 kit_missing_fill(void)
 {
-	FILL(global);
-	FILL(change);
 	FILL(process);
 	FILL(resolve);
 }

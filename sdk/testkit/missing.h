@@ -14,8 +14,6 @@
 				 sizeof(void (*)(void))])(void);               \
 	} kit_host_##area
 
-MISSING_TABLE(global);
-MISSING_TABLE(change);
 MISSING_TABLE(process);
 MISSING_TABLE(resolve);
 

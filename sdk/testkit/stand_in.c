@@ -129,25 +129,6 @@ children_close(struct portico_request *parent)
 	(void)parent;
 }
 
-/* Of a worker with a main thread. */
-/* There is nobody who could replace the test's worker. */
-enum portico_status
-globals_report(struct portico_worker *worker, const char *reason,
-	       const char *module, const char *text)
-{
-	(void)worker;
-	(void)reason;
-	(void)module;
-	(void)text;
-	return PORTICO_UNSUPPORTED;
-}
-
-void
-globals_fini(struct portico_worker *worker)
-{
-	(void)worker;
-}
-
 /* ---- what a pool shares: missing.c ------------------------------------------------- */
 
 struct shared *

@@ -24,6 +24,7 @@ static struct {
 					   struct portico_filter_stream *next);
 	enum portico_status (*worker_init)(struct portico_worker *worker,
 					   struct portico_error *err);
+	portico_global_fn *global; /* all events */
 	void (*worker_fini)(struct portico_worker *worker);
 	unsigned aborts, finis;
 	void (*on_abort)(struct portico_request *request);
@@ -113,6 +114,28 @@ static const struct portico_subscription puppet_subscriptions[] = {
 	{ 0 }
 };
 
+static enum portico_verdict
+puppet_global(struct portico_worker *worker,
+	      const struct portico_global *global)
+{
+	return puppet.global == NULL ? PORTICO_NEXT :
+				       puppet.global(worker, global);
+}
+
+static const struct portico_global_subscription puppet_globals[] = {
+	{ .event = PORTICO_GLOBAL_PRELOAD, .function = puppet_global },
+	{ .event = PORTICO_GLOBAL_START, .function = puppet_global },
+	{ .event = PORTICO_GLOBAL_STOP, .function = puppet_global },
+	{ .event = PORTICO_GLOBAL_CONFIGURATION, .function = puppet_global },
+	{ .event = PORTICO_GLOBAL_FILE_CHANGE, .function = puppet_global },
+	{ .event = PORTICO_GLOBAL_HEALTH, .function = puppet_global },
+	{ .event = PORTICO_GLOBAL_CLEANUP, .function = puppet_global },
+	{ .event = PORTICO_GLOBAL_CUSTOM,
+	  .function = puppet_global,
+	  .name = "other.news" },
+	{ 0 }
+};
+
 static const struct portico_handler puppet_handlers[] = {
 	{ .name = "first", .function = puppet_handler },
 	{ .name = "second", .function = puppet_second },
@@ -131,6 +154,7 @@ PORTICO_MODULE(.name = "puppet", .version = "1.0.0",
 	       .configuration_size = sizeof(struct puppet_settings),
 	       .request_size = 64, .subscriptions = puppet_subscriptions,
 	       .handlers = puppet_handlers, .filter = &puppet_filter,
+	       .global_subscriptions = puppet_globals,
 	       .worker_init = puppet_worker_init,
 	       .worker_fini = puppet_worker_fini, .on_abort = puppet_on_abort);
 
