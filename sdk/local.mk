@@ -40,6 +40,8 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/testkit_global.h \
 	sdk/include/portico/testkit_metric.h \
 	sdk/include/portico/testkit_tunnel.h \
+	sdk/include/portico/testkit_process.h \
+	sdk/include/portico/testkit_resolve.h \
 	sdk/include/portico/global.h \
 	sdk/include/portico/metric.h \
 	sdk/include/portico/change.h \

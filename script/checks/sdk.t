@@ -29,17 +29,15 @@ sub read_table {
 	my ($filled) = $worker =~ /^const struct $struct \w+ = \{\n(.*?)^\};/ms;
 
 	my ($faked) = $kit =~ /^const struct $struct \w+ = \{\n(.*?)^\};/ms;
-	# Or all of it says that the kit has no such area yet.
-	my $area = $prefix =~ s{->}{}r;
-	my $missing = $kit =~ /^MISSING\(\Q$area\E\)/m;
 	# Or it has the worker's own.
+	my $area = $prefix =~ s{->}{}r;
 	$faked = $filled if $kit =~ /&worker_host_\Q$area\E,/;
 
 	for my $entry ($table =~ /\(\*(\w+)\)\s*\(/g) {
 		$entries{$prefix . $entry} =
 			($filled // '') =~ /\.$entry = \w/;
 		push @not_in_kit, $prefix . $entry
-			unless $missing || ($faked // '') =~ /\.$entry = \w/;
+			unless ($faked // '') =~ /\.$entry = \w/;
 	}
 	read_table($1, "$2->")
 		while $table =~ /const struct (portico_host_\w+) \*(\w+);/g;

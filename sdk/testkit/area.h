@@ -16,6 +16,8 @@ extern const struct portico_host_child kit_host_child;
 extern const struct portico_host_client kit_host_client;
 extern const struct portico_host_global kit_host_global;
 extern const struct portico_host_metric kit_host_metric;
+extern const struct portico_host_process kit_host_process;
+extern const struct portico_host_resolve kit_host_resolve;
 extern const struct portico_host_shared kit_host_shared;
 extern const struct portico_host_trailer kit_host_trailer;
 extern const struct portico_host_tunnel kit_host_tunnel;
@@ -24,6 +26,7 @@ extern const struct portico_host_cache kit_host_cache;
 /* Something is told; false: there is no news. */
 bool kit_client_turn(void);
 bool kit_global_turn(void);
+bool kit_process_turn(void);
 bool kit_shared_turn(void);
 /* The worker begins, before its modules. */
 void kit_global_open(struct kit *kit);
@@ -31,12 +34,16 @@ void kit_global_open(struct kit *kit);
 void kit_global_stop(struct kit *kit);
 /* The worker ends: nothing of it runs any more. */
 void kit_background_stop(void);
+void kit_process_stop(void);
+void kit_resolve_stop(void);
 /* At kit_close: what is left of it. */
 void kit_background_close(void);
 void kit_change_close(void);
 void kit_child_close(void);
 void kit_client_close(void);
 void kit_global_close(void);
+void kit_process_close(void);
+void kit_resolve_close(void);
 void kit_shared_close(void);
 void kit_cache_close(void);
 

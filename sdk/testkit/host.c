@@ -12,7 +12,6 @@
 #include "sdk/testkit/area.h"
 #include "sdk/testkit/file.h"
 #include "sdk/testkit/guard.h"
-#include "sdk/testkit/missing.h"
 
 static const struct portico_slice nothing = { NULL, 0 };
 
@@ -643,12 +642,12 @@ const struct portico_host worker_host = {
 	.child = &kit_host_child,
 	.global = &kit_host_global,
 	.change = &kit_host_change,
-	.process = &kit_host_process.table,
+	.process = &kit_host_process,
 	.background = &kit_host_background,
 	.trailer = &kit_host_trailer,
 	.client = &kit_host_client,
 	.shared = &kit_host_shared,
-	.resolve = &kit_host_resolve.table,
+	.resolve = &kit_host_resolve,
 	.regex = &worker_host_regex,
 	.tunnel = &kit_host_tunnel,
 	.metric = &kit_host_metric,

@@ -17,7 +17,6 @@
 #include "core/worker/module_config.h"
 #include "sdk/testkit/area.h"
 #include "sdk/testkit/guard.h"
-#include "sdk/testkit/missing.h"
 
 struct kit *kit_now;
 
@@ -305,7 +304,9 @@ stop(struct kit *kit)
 	enum kit_place outer;
 
 	kit->faults = NULL;
+	kit_resolve_stop();
 	kit_background_stop();
+	kit_process_stop();
 	outer = kit_enter(KIT_PLACE_MAIN);
 	worker_free(&kit->worker);
 	kit_leave(outer);
@@ -320,6 +321,8 @@ close_areas(void)
 	kit_child_close();
 	kit_client_close();
 	kit_global_close();
+	kit_process_close();
+	kit_resolve_close();
 	kit_shared_close();
 }
 
@@ -387,7 +390,6 @@ kit_open(const struct kit_options *options, struct portico_error *err)
 	if (kit_now != NULL)
 		kit_fail("kit_open: another kit is open");
 	kit_tokens_reset();
-	kit_missing_fill();
 	kit = make(options, err);
 	if (kit == NULL || load(kit, err) == PORTICO_OK)
 		return kit;

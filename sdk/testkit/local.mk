@@ -30,10 +30,10 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	sdk/testkit/kit_priv.h \
 	sdk/testkit/look.c \
 	sdk/testkit/metric.c \
-	sdk/testkit/missing.c \
-	sdk/testkit/missing.h \
 	sdk/testkit/out.c \
+	sdk/testkit/process.c \
 	sdk/testkit/request.c \
+	sdk/testkit/resolve.c \
 	sdk/testkit/run.c \
 	sdk/testkit/stand_in.c \
 	sdk/testkit/shared.c \
@@ -55,6 +55,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/worker/host_parameters.c \
 	core/worker/host_regex.c \
 	core/worker/host_request.c \
+	core/worker/host_resolve.c \
 	core/worker/host_response.c \
 	core/worker/host_trailer.c \
 	core/worker/host_variable.c \
@@ -125,6 +126,12 @@ t_unit_sdk_testkit_metric_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_tunnel-t
 t_unit_sdk_testkit_tunnel_t_SOURCES = t/unit/sdk/testkit_tunnel-t.c
 t_unit_sdk_testkit_tunnel_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_process-t
+t_unit_sdk_testkit_process_t_SOURCES = t/unit/sdk/testkit_process-t.c
+t_unit_sdk_testkit_process_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/sdk/testkit_resolve-t
+t_unit_sdk_testkit_resolve_t_SOURCES = t/unit/sdk/testkit_resolve-t.c
+t_unit_sdk_testkit_resolve_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/testkit_world-t
 t_unit_sdk_testkit_world_t_SOURCES = t/unit/sdk/testkit_world-t.c
 t_unit_sdk_testkit_world_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)

@@ -277,7 +277,8 @@ kit_turn(struct kit *kit)
 			resume_one(LIST_FIRST(struct portico_request,
 					      ready_link, ready));
 		else if (!pump_one(kit) && !kit_client_turn() &&
-			 !kit_global_turn() && !kit_shared_turn())
+			 !kit_global_turn() && !kit_process_turn() &&
+			 !kit_shared_turn())
 			return;
 	}
 }

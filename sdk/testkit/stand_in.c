@@ -7,10 +7,13 @@
 
 #include "core/worker/child.h"
 #include "core/worker/file.h"
+#include "core/worker/link.h"
+#include "core/worker/main_loop.h"
 #include "core/worker/offload.h"
 #include "core/worker/shared.h"
 #include "core/worker/token.h"
 #include "core/worker/watchdog.h"
+#include "sdk/testkit/guard.h"
 #include "sdk/testkit/kit_priv.h"
 
 _Thread_local unsigned kit_offloaded;
@@ -71,7 +74,8 @@ struct worker_loop *
 loop_current(void)
 {
 	return kit_offloaded > 0 ||
-			       !pthread_equal(pthread_self(), kit_now->loop) ?
+			       !pthread_equal(pthread_self(), kit_now->loop) ||
+			       kit_place() == KIT_PLACE_MAIN ?
 		       NULL :
 		       &kit_now->worker->loops[0];
 }
@@ -104,6 +108,28 @@ watchdog_stop(struct watchdog **watchdog_p)
 	(void)watchdog_p;
 }
 
+/* ---- the main loop ------------------------------------------------------------------ */
+
+/* Asked for no more than whether there is one. */
+uv_loop_t *
+main_loop_uv(void)
+{
+	return kit_now->worker == NULL ? NULL : kit_now->worker->globals.uv;
+}
+
+bool
+main_loop_is_here(void)
+{
+	return kit_is_main();
+}
+
+bool
+main_loop_post(struct loop_message *message)
+{
+	mailbox_post(kit_now->worker->globals.mailbox, message);
+	return true;
+}
+
 /* ---- threads ------------------------------------------------------------------------ */
 
 struct offload_pool *
@@ -129,7 +155,7 @@ children_close(struct portico_request *parent)
 	(void)parent;
 }
 
-/* ---- what a pool shares: missing.c ------------------------------------------------- */
+/* ---- what a pool shares: shared.c   ------------------------------------------------- */
 
 struct shared *
 shared_open(int fd, struct portico_error *err)

@@ -25,11 +25,20 @@ declare(struct portico_worker *worker, struct portico_error *err)
 	return status;
 }
 
+/* The main thread has no cells of a loop. */
+static void
+count_at_the_end(struct portico_worker *worker)
+{
+	(void)worker;
+	portico_metric_add(hits, 1);
+}
+
 static void
 reopen(void)
 {
 	assert_clean();
 	puppet.worker_init = declare;
+	puppet.worker_fini = count_at_the_end;
 	puppet_open((struct kit_options){ 0 });
 }
 
