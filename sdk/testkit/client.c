@@ -16,6 +16,7 @@
 
 #define CALL_MAGIC 0x4b434c4cu
 #define CALL_FIELDS_MAX 128u
+#define CALL_NUMBERS (PORTICO_CLIENT_VERIFY + 1)
 #define CALL_BODY_BYTES_MAX (64u << 20)
 
 struct portico_client_call {
@@ -35,6 +36,7 @@ struct portico_client_call {
 	struct kit_piece *lent;
 	size_t window; /* bytes of upload */
 	uint64_t body_max;
+	int64_t numbers[CALL_NUMBERS]; /* as given; -1: not */
 	unsigned status;
 	enum portico_client_result result;
 	portico_client_fn *fn;
@@ -208,6 +210,8 @@ client_open(struct portico_request *request, struct portico_slice method,
 	call->result = PORTICO_CLIENT_UNFINISHED;
 	call->window = SIZE_MAX;
 	call->body_max = 1u << 20;
+	for (unsigned i = 0; i < CALL_NUMBERS; i++)
+		call->numbers[i] = -1;
 	call->finished = true;
 	buffer_init(&call->sent, CALL_BODY_BYTES_MAX);
 	buffer_init(&call->body, CALL_BODY_BYTES_MAX);
@@ -306,9 +310,14 @@ static enum portico_status
 client_set_number(struct portico_client_call *call,
 		  enum portico_client_number which, int64_t value)
 {
+	enum portico_status status;
+
 	if (!guard_call(call, "portico_client_set_number") || call->started)
 		return PORTICO_STATE;
-	return note(call, number_take(call, which, value));
+	status = number_take(call, which, value);
+	if (status == PORTICO_OK)
+		call->numbers[which] = value;
+	return note(call, status);
 }
 
 static enum portico_status
@@ -604,6 +613,17 @@ kit_call_body(const struct kit *kit, unsigned number)
 	if (call == NULL)
 		return PORTICO_SLICE("");
 	return slice_make(buffer_text(&call->sent), call->sent.length);
+}
+
+int64_t
+kit_call_number(const struct kit *kit, unsigned number,
+		enum portico_client_number which)
+{
+	const struct portico_client_call *call = find(kit, number);
+
+	return call == NULL || (unsigned)which >= CALL_NUMBERS ?
+		       -1 :
+		       call->numbers[which];
 }
 
 bool

@@ -34,6 +34,9 @@ const char *kit_call_field(const struct kit *kit, unsigned number,
 			   const char *name);
 /* What was sent so far, followed by a NUL. */
 struct portico_slice kit_call_body(const struct kit *kit, unsigned number);
+/* A number that the module has set (a time, a bound); -1: it has not. */
+int64_t kit_call_number(const struct kit *kit, unsigned number,
+			enum portico_client_number which);
 /* It waits for an answer: not ended, cancelled or freed. */
 bool kit_call_is_open(const struct kit *kit, unsigned number);
 /* The module has said that its upload is complete, or has none. */

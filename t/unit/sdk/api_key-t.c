@@ -1,122 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The example api-key on the test kit, with a service that answers when the
- * test says so: the kit has no calls yet, so the module gets a table of this
- * file in their place.
+ * test says so.
  */
 #include "sdk/examples/api-key/api-key.c"
 
-#include <portico/testkit.h>
+#include <portico/testkit_client.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-/* ---- calls ------------------------------------------------------------------- */
-
-struct portico_client_call {
-	portico_client_fn *fn;
-	void *arg;
-	enum portico_client_result result;
-	unsigned status;
-	const char *body;
-	char key[KEY_BYTES_MAX + 1];
-	bool freed;
-};
-
-static struct portico_client_call calls[16];
-static unsigned call_count;
-static enum portico_status open_status, start_status;
-
-static enum portico_status
-fake_open(struct portico_request *request, struct portico_slice method,
-	  struct portico_slice url, struct portico_client_call **call_r)
-{
-	assert_null(request);
-	assert_string_equal(method.data, "GET");
-	assert_string_equal(url.data, "http://keys/check");
-	if (open_status != PORTICO_OK)
-		return open_status;
-	assert_true(call_count < 16);
-	*call_r = &calls[call_count++];
-	**call_r = (struct portico_client_call){ .fn = NULL };
-	return PORTICO_OK;
-}
-
-static void
-fake_free(struct portico_client_call *call)
-{
-	assert_false(call->freed);
-	call->freed = true;
-}
-
-static enum portico_status
-fake_set_number(struct portico_client_call *call,
-		enum portico_client_number which, int64_t value)
-{
-	(void)call;
-	if (which == PORTICO_CLIENT_TOTAL_NS)
-		assert_int_equal(value, 2000000000);
-	return PORTICO_OK;
-}
-
-static enum portico_status
-fake_add_field(struct portico_client_call *call, struct portico_slice name,
-	       struct portico_slice value)
-{
-	assert_string_equal(name.data, "X-API-Key");
-	memcpy(call->key, value.data, value.length);
-	return PORTICO_OK;
-}
-
-static enum portico_status
-fake_start(struct portico_client_call *call, portico_client_fn *fn, void *arg)
-{
-	call->fn = fn;
-	call->arg = arg;
-	return start_status;
-}
-
-static enum portico_client_result
-fake_result(struct portico_client_call *call)
-{
-	return call->result;
-}
-
-static const char *
-fake_message(struct portico_client_call *call)
-{
-	(void)call;
-	return "it is dark";
-}
-
-static unsigned
-fake_status(struct portico_client_call *call)
-{
-	return call->status;
-}
-
-static struct portico_slice
-fake_body(struct portico_client_call *call)
-{
-	return (struct portico_slice){ call->body, strlen(call->body) };
-}
-
-static const struct portico_host_client fake = {
-	.size = sizeof(fake),
-	.open = fake_open,
-	.free = fake_free,
-	.set_number = fake_set_number,
-	.add_field = fake_add_field,
-	.start = fake_start,
-	.result = fake_result,
-	.message = fake_message,
-	.status = fake_status,
-	.body = fake_body,
-};
-
-static struct portico_host host;
 
 static struct kit *
 open_kit(const char *more)
@@ -132,26 +26,22 @@ open_kit(const char *more)
 					      .strict = true },
 		       &err);
 	assert_non_null(kit);
-	host = *portico_host;
-	host.client = &fake;
-	portico_host = &host;
-	call_count = 0;
-	open_status = start_status = PORTICO_OK;
 	return kit;
 }
 
-/* The n-th call ends. */
+/* The n-th call ends; status 0: the service is down. */
 static void
 answer(struct kit *kit, unsigned n, unsigned status, const char *body)
 {
-	struct portico_client_call *call = &calls[n];
-
-	assert_true(n < call_count && !call->freed);
-	call->result = status == 0 ? PORTICO_CLIENT_TIME : PORTICO_CLIENT_OK;
-	call->status = status;
-	call->body = body;
-	call->fn(call, PORTICO_CLIENT_END, call->arg);
-	assert_true(call->freed);
+	assert_string_equal(kit_call_method(kit, n), "GET");
+	assert_string_equal(kit_call_url(kit, n), "http://keys/check");
+	assert_int_equal(kit_call_number(kit, n, PORTICO_CLIENT_TOTAL_NS),
+			 2000000000);
+	assert_true(kit_call_is_open(kit, n));
+	if (status == 0)
+		kit_call_fail(kit, n, PORTICO_CLIENT_TIME, "it is dark");
+	else
+		kit_call_answer(kit, n, status, body, strlen(body));
 	kit_await(kit, 0);
 }
 
@@ -180,13 +70,14 @@ expect(struct kit *kit, const char *key, int service, const char *body,
        unsigned status, const char *user)
 {
 	struct kit_request *request;
-	unsigned before = call_count;
+	unsigned before = kit_calls(kit);
 
 	request = begin(kit, key);
-	assert_int_equal(call_count - before, service >= 0);
+	assert_int_equal(kit_calls(kit) - before, service >= 0);
 	if (service >= 0) {
 		assert_int_equal(kit_state(request), KIT_TOKEN);
-		assert_string_equal(calls[before].key, key);
+		assert_string_equal(kit_call_field(kit, before, "X-API-Key"),
+				    key);
 		answer(kit, before, (unsigned)service, body);
 	}
 	assert_int_equal(kit_state(request), KIT_ENDED);
@@ -257,8 +148,8 @@ test_no_more_keys_are_kept_than_may_be(void **state)
 	first = begin(kit, "d");
 	second = begin(kit, "e");
 	expect(kit, "f", -1, "", 503, "");
-	answer(kit, call_count - 2, 200, "d");
-	answer(kit, call_count - 1, 200, "e");
+	answer(kit, kit_calls(kit) - 2, 200, "d");
+	answer(kit, kit_calls(kit) - 1, 200, "e");
 	assert_string_equal(user_of(first), "d");
 	assert_string_equal(user_of(second), "e");
 	kit_free(first);
@@ -275,7 +166,7 @@ test_one_call_for_all_who_wait(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++)
 		waiting[i] = begin(kit, "same");
-	assert_int_equal(call_count, 1);
+	assert_int_equal(kit_calls(kit), 1);
 	/* The one that made the call leaves, and one in between. */
 	kit_abort(waiting[0]);
 	kit_abort(waiting[2]);
@@ -316,22 +207,41 @@ test_when_the_service_is_down(void **state)
 	assert_int_equal(kit_close(kit), 0);
 }
 
+/* Each call of these kinds fails once; true: `where` was among them. */
+static bool
+fails_well(struct kit *kit, unsigned kinds, const char *where)
+{
+	struct kit_faults faults = { .kinds = kinds };
+	bool met = false;
+
+	kit_set_faults(kit, &faults);
+	while (kit_faults_next(&faults)) {
+		unsigned before = kit_calls(kit);
+		struct kit_request *request = begin(kit, "a");
+
+		if (kit_calls(kit) > before)
+			answer(kit, before, 401, "");
+		assert_int_equal(kit_state(request), KIT_ENDED);
+		if (faults.hit && strcmp(faults.where, where) == 0) {
+			assert_int_equal(kit_calls(kit), before);
+			assert_int_equal(kit_status(request), 503);
+			met = true;
+		}
+		kit_free(request);
+		kit_advance(kit, 3600 * 1000000000ull); /* nothing is kept */
+	}
+	kit_set_faults(kit, NULL);
+	return met;
+}
+
 static void
 test_a_call_that_cannot_be_made(void **state)
 {
 	struct kit *kit = open_kit("");
-	struct kit_request *request;
 
 	(void)state;
-	open_status = PORTICO_FULL;
-	expect(kit, "a", -1, "", 503, "");
-	open_status = PORTICO_OK;
-	start_status = PORTICO_NO_MEMORY;
-	request = begin(kit, "a");
-	assert_int_equal(kit_status(request), 503);
-	assert_true(calls[0].freed);
-	kit_free(request);
-	start_status = PORTICO_OK;
+	assert_true(fails_well(kit, KIT_FAULT_MEMORY, "portico_client_new"));
+	assert_true(fails_well(kit, KIT_FAULT_IO, "portico_client_start"));
 	expect(kit, "a", 200, "zoe", 404, "zoe");
 	assert_int_equal(kit_close(kit), 0);
 }

@@ -83,6 +83,8 @@ answers(void **state)
 	assert_null(kit_call_field(kit, 0, "x-b"));
 	assert_string_equal(kit_call_body(kit, 0).data, "question");
 	assert_true(kit_call_is_sent(kit, 0));
+	assert_int_equal(kit_call_number(kit, 0, PORTICO_CLIENT_BODY_MAX), 10);
+	assert_int_equal(kit_call_number(kit, 0, PORTICO_CLIENT_TOTAL_NS), -1);
 	assert_null(kit_call_url(kit, 1));
 	kit_call_answer_field(kit, 0, "X-B", "two");
 	assert_int_equal(kit_state(request), KIT_SERVICE);
