@@ -100,14 +100,21 @@ sdk_examples_echo_echo_la_LDFLAGS = $(EXAMPLE_FLAGS)
 # Their tests, with the test kit; own Makefiles run them, too.
 UNIT_TESTS += \
 	sdk/examples/chat/chat-test \
+	sdk/examples/chat/frames-test \
 	sdk/examples/echo/echo-test \
 	sdk/examples/hello/hello-test \
 	sdk/examples/html-snippet/html-snippet-test
 sdk_examples_chat_chat_test_SOURCES = \
+	sdk/examples/chat/chat.c \
 	sdk/examples/chat/test.c \
 	sdk/examples/chat/websocket.c \
 	sdk/examples/chat/websocket.h
-sdk_examples_chat_chat_test_LDADD =
+sdk_examples_chat_chat_test_LDADD = $(KIT_LIBS)
+sdk_examples_chat_frames_test_SOURCES = \
+	sdk/examples/chat/test_frames.c \
+	sdk/examples/chat/websocket.c \
+	sdk/examples/chat/websocket.h
+sdk_examples_chat_frames_test_LDADD =
 sdk_examples_echo_echo_test_SOURCES = \
 	sdk/examples/echo/echo.c sdk/examples/echo/test.c
 sdk_examples_echo_echo_test_LDADD = $(KIT_LIBS)

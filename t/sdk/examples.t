@@ -128,7 +128,8 @@ my $worker = "$build/portico-worker";
 ok(-x $worker, 'there is a worker to check modules with');
 
 # Those of more than one source.
-my %more = (chat => [qw(websocket.c websocket.h)]);
+my %more = (chat => [qw(test_frames.c websocket.c websocket.h)]);
+my %tests = (chat => [qw(frames-test)]);
 
 for my $example (qw(api-key chat hello echo html-snippet)) {
 	my $there = "$directory/elsewhere/$example";
@@ -150,12 +151,14 @@ for my $example (qw(api-key chat hello echo html-snippet)) {
 	run_ok("$example is strict C11", split(' ', $compiler), '-std=c11',
 		'-pedantic', '-Wall', '-Wextra', '-Wmissing-prototypes',
 		'-Wstrict-prototypes', '-Werror', '-O2', '-fsyntax-only',
-		$flags, grep { !m{/test\.c\z} } glob "$there/*.c");
+		$flags, glob "$there/*.c");
 
 	if (-f "$there/test.c") {
-		run_ok("the test of $example builds", 'make', '-C', $there,
-			"CC=$compiler", @sanitize, "$example-test");
-		run_ok('... and passes', "$there/$example-test");
+		for my $test ("$example-test", @{ $tests{$example} // [] }) {
+			run_ok("$test of $example builds", 'make', '-C', $there,
+				"CC=$compiler", @sanitize, $test);
+			run_ok('... and passes', "$there/$test");
+		}
 	}
 	my $check = run_ok("$example is fit for use", $worker,
 		'--check-module', "$there/$example.so");

@@ -20,12 +20,13 @@
 #define PING_NS (30 * UINT64_C(1000000000))
 #define GAP_NS (20 * UINT64_C(1000000)) /* a number whose text is missing */
 #define GAP_TRIES 50
+#define BEHIND_MAX 1000 /* numbers; who is slower misses what is older */
 
 struct client {
 	struct portico_slice input; /* read, not yet parsed */
 	struct portico_token token;
 	uint64_t seen; /* number of the last message that was taken */
-	unsigned gap; /* times that the next one was not there yet */
+	unsigned gap; /* times that it waited since a message was there */
 	bool gap_timer;
 	bool ping_due;
 	bool ending; /* the last frame is in `out` */
@@ -88,16 +89,20 @@ key_of(uint64_t number, char *text, size_t size)
 	return (struct portico_slice){ text, (size_t)length };
 }
 
-static void
+/* False: there is no room for it now.  Its number is a gap then, which the
+ * others find and pass by. */
+static bool
 say(const char *text, size_t length)
 {
 	uint64_t number = portico_shared_add(numbers, 1);
 	char key[40];
+	enum portico_status status =
+		portico_shared_put(key_of(number, key, sizeof(key)),
+				   (struct portico_slice){ text, length },
+				   KEEP_NS, PORTICO_SHARED_SET);
 
-	(void)portico_shared_put(key_of(number, key, sizeof(key)),
-				 (struct portico_slice){ text, length },
-				 KEEP_NS, PORTICO_SHARED_SET);
 	portico_shared_add(published, 1);
+	return status == PORTICO_OK;
 }
 
 /* Once: a token that was completed is void. */
@@ -117,12 +122,30 @@ on_gap(struct portico_request *request, void *arg)
 	wake(request, client);
 }
 
+/* A number whose text is not stored yet, or not any more.  True: look again
+ * later, a timer wakes the client then.  Who has waited for one in vain waits
+ * for no other until a text was found: many may be gone at once. */
+static bool
+wait_for_gap(struct portico_request *request, struct client *client)
+{
+	if (client->gap == GAP_TRIES)
+		return false;
+	if (client->gap_timer)
+		return true;
+	client->gap_timer =
+		portico_timer_start(request, GAP_NS, on_gap, client) != NULL;
+	client->gap += client->gap_timer;
+	return client->gap_timer;
+}
+
 /* The next message into `out`.  False: there is none now. */
 static bool
 take_message(struct portico_request *request, struct client *client)
 {
 	uint64_t last = portico_shared_value(numbers);
 
+	if (last - client->seen > BEHIND_MAX)
+		client->seen = last - BEHIND_MAX;
 	while (client->seen < last) {
 		char text[WS_MESSAGE_MAX], key[40];
 		size_t length;
@@ -130,19 +153,12 @@ take_message(struct portico_request *request, struct client *client)
 			key_of(client->seen + 1, key, sizeof(key)), text,
 			sizeof(text), &length);
 
-		/* It has a number and is not stored yet, or not any more. */
-		if (status != PORTICO_OK && last - client->seen < 100 &&
-		    client->gap++ < GAP_TRIES) {
-			if (!client->gap_timer)
-				portico_timer_start(request, GAP_NS, on_gap,
-						    client);
-			client->gap_timer = true;
+		if (status != PORTICO_OK && wait_for_gap(request, client))
 			return false;
-		}
-		client->gap = 0;
 		client->seen++;
 		if (status != PORTICO_OK)
 			continue;
+		client->gap = 0;
 		queue(client, WS_TEXT, text, length);
 		return true;
 	}
@@ -179,11 +195,11 @@ read_some(struct portico_request *request, struct client *client)
 	case WS_MORE:
 		break;
 	case WS_ON_MESSAGE:
-		if (client->reader.opcode == WS_TEXT)
-			say(client->reader.message,
-			    client->reader.message_length);
-		else
+		if (client->reader.opcode != WS_TEXT)
 			queue_close(client, 1003);
+		else if (!say(client->reader.message,
+			      client->reader.message_length))
+			queue_close(client, 1013);
 		break;
 	case WS_ON_CONTROL:
 		on_control(client);
@@ -287,11 +303,12 @@ handshake(struct portico_request *request)
 		return false;
 	}
 	ws_accept(key.data, key.length, accept);
-	portico_response_set_field(
-		request, PORTICO_SLICE("Sec-WebSocket-Accept"),
-		(struct portico_slice){ accept, WS_ACCEPT_SIZE - 1 });
-	if (portico_tunnel_open(request, PORTICO_SLICE("websocket")) ==
-	    PORTICO_OK)
+	if (portico_response_set_field(
+		    request, PORTICO_SLICE("Sec-WebSocket-Accept"),
+		    (struct portico_slice){ accept, WS_ACCEPT_SIZE - 1 }) ==
+		    PORTICO_OK &&
+	    portico_tunnel_open(request, PORTICO_SLICE("websocket")) ==
+		    PORTICO_OK)
 		return true;
 	if (portico_response_status(request) < 400)
 		portico_response_error(request, 503, 0, NULL);

@@ -1,518 +1,604 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drives the codec of websocket.h without a server.  Each stream of frames is
- * fed whole, cut at every place, and byte by byte, and has to give the same
- * events each time.
+ * Drives the chat's handler with the test kit: the test is all of its clients,
+ * and plays the pool's other worker with the functions of shared.h.
  */
 #undef NDEBUG
+#include <portico/testkit_tunnel.h>
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <portico/portico.h>
+
 #include "websocket.h"
 
-#define STREAM_MAX 16384
-#define LOG_MAX 16384
+#define SECOND UINT64_C(1000000000)
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 
-/* What a client sends. */
-static char stream[STREAM_MAX];
-static size_t stream_length;
+static struct kit *kit;
 
 static void
-put(unsigned byte)
+open_kit(void)
 {
-	assert(stream_length < sizeof(stream));
-	stream[stream_length++] = (char)byte;
+	kit = kit_open(&(struct kit_options){ .entry = portico_module_entry },
+		       NULL);
+	assert(kit != NULL);
 }
 
-/* A head whose length takes `size` bytes behind the first two: 0, 2 or 8. */
-static void
-put_head(unsigned first, uint64_t length, unsigned size)
-{
-	put(first);
-	put(0x80 | (size == 0 ? (unsigned)length : size == 2 ? 126 : 127));
-	for (unsigned i = 0; i < size; i++)
-		put((unsigned)(length >> 8 * (size - 1 - i)) & 0xff);
-}
+/* ---- a client ------------------------------------------------------------------ */
 
-static void
-put_payload(const char *data, size_t length)
-{
-	static unsigned seed;
-	char mask[4];
-
-	for (unsigned i = 0; i < 4; i++) {
-		seed = seed * 1103515245 + 12345;
-		mask[i] = (char)(seed >> 16);
-		put((unsigned char)mask[i]);
-	}
-	for (size_t i = 0; i < length; i++)
-		put((unsigned char)(data[i] ^ mask[i % 4]));
-}
-
-static void
-put_frame(unsigned first, const char *data, size_t length)
-{
-	put_head(first, length, length < 126 ? 0 : length < 65536 ? 2 : 8);
-	put_payload(data, length);
-}
-
-static void
-put_text(unsigned first, const char *text)
-{
-	put_frame(first, text, strlen(text));
-}
-
-/* ---- what the reader says -------------------------------------------------------- */
-
-struct heard {
-	size_t length;
-	char log[LOG_MAX];
+struct fields {
+	const char *upgrade, *version, *key;
 };
 
-static void
-note(struct heard *heard, const char *kind, unsigned number, const char *data,
-     size_t length)
+static struct kit_request *
+ask(struct fields fields)
 {
-	int used = snprintf(heard->log + heard->length,
-			    sizeof(heard->log) - heard->length, "%s%u(", kind,
-			    number);
+	struct kit_request *client = kit_request(kit, "GET", "/chat");
 
-	heard->length += (size_t)used;
-	assert(heard->length + length + 3 < sizeof(heard->log));
-	if (length > 0)
-		memcpy(heard->log + heard->length, data, length);
-	heard->length += length;
-	memcpy(heard->log + heard->length, ") ", 3);
-	heard->length += 2;
+	if (fields.upgrade != NULL)
+		kit_offer(client, fields.upgrade);
+	if (fields.version != NULL)
+		kit_field(client, "Sec-WebSocket-Version", fields.version);
+	if (fields.key != NULL)
+		kit_field(client, "Sec-WebSocket-Key", fields.key);
+	kit_run(client);
+	return client;
 }
 
-/* A chunk, in memory of exactly its size.  False: an error came. */
-static bool
-feed(struct ws_reader *reader, const char *data, size_t length,
-     struct heard *heard)
+static struct kit_request *
+join(void)
 {
-	char *copy = malloc(length > 0 ? length : 1);
-	const char *at = copy;
-	enum ws_event event;
+	struct kit_request *client =
+		ask((struct fields){ "websocket", "13", KEY });
 
-	assert(copy != NULL);
-	memcpy(copy, data, length);
-	do {
-		event = ws_feed(reader, &at, &length);
-		if (event == WS_ON_MESSAGE)
-			note(heard, "message", reader->opcode, reader->message,
-			     reader->message_length);
-		else if (event == WS_ON_CONTROL)
-			note(heard, "control", reader->control_type,
-			     reader->control, reader->control_length);
-		else if (event == WS_ON_ERROR)
-			note(heard, "error", reader->code, NULL, 0);
-		else
-			assert(length == 0);
-	} while (event == WS_ON_MESSAGE || event == WS_ON_CONTROL);
-	free(copy);
-	return event == WS_MORE;
+	assert(kit_state(client) == KIT_TUNNEL);
+	return client;
 }
 
-/* The stream cut in two at `cut`, the second part in pieces of `step`. */
-static void
-hear(size_t cut, size_t step, struct heard *heard)
+/* A frame as clients send it, masked; its size. */
+static size_t
+make_frame(char *frame, unsigned first, const char *data, size_t length)
 {
-	static struct ws_reader reader;
-	size_t at = cut;
+	static const char mask[4] = { 0x12, 0x34, 0x56, 0x78 };
+	size_t head = ws_head(frame, WS_TEXT, length);
 
-	memset(&reader, 0, sizeof(reader));
-	heard->length = 0;
-	heard->log[0] = '\0';
-	if (!feed(&reader, stream, cut, heard))
-		return;
-	while (at < stream_length) {
-		size_t left = stream_length - at;
-		size_t take = left < step ? left : step;
+	frame[0] = (char)first;
+	frame[1] = (char)((unsigned char)frame[1] | 0x80);
+	memcpy(frame + head, mask, 4);
+	for (size_t i = 0; i < length; i++)
+		frame[head + 4 + i] = (char)(data[i] ^ mask[i % 4]);
+	return head + 4 + length;
+}
 
-		if (!feed(&reader, stream + at, take, heard))
-			return;
-		at += take;
+static void
+send_bytes(struct kit_request *client, unsigned first, const char *data,
+	   size_t length)
+{
+	static char frame[WS_HEAD_MAX + 4 + 2 * WS_MESSAGE_MAX];
+	size_t size = make_frame(frame, first, data, length);
+
+	kit_tunnel_send(client, frame, size);
+}
+
+static void
+send_text(struct kit_request *client, unsigned first, const char *text)
+{
+	send_bytes(client, first, text, strlen(text));
+}
+
+/* What it got since it was last asked: "81(text) 88(\x03\xe8) ". */
+static const char *
+heard(struct kit_request *client)
+{
+	static char log[65536];
+	struct portico_slice bytes = kit_tunnel_received(client);
+	size_t used = 0;
+
+	log[0] = '\0';
+	while (bytes.length > 0) {
+		unsigned first = (unsigned char)bytes.data[0];
+		size_t length = (unsigned char)bytes.data[1], head = 2;
+
+		assert(bytes.length >= 2);
+		if (length == 126) {
+			length = (size_t)(unsigned char)bytes.data[2] << 8 |
+				 (unsigned char)bytes.data[3];
+			head = 4;
+		}
+		assert(length < 0x10000 && bytes.length >= head + length);
+		used += (size_t)snprintf(log + used, sizeof(log) - used,
+					 "%02x(%.*s) ", first, (int)length,
+					 bytes.data + head);
+		assert(used < sizeof(log));
+		bytes.data += head + length;
+		bytes.length -= head + length;
 	}
+	return log;
 }
 
 static void
-compare(const struct heard *heard, const char *expected, size_t length,
-	size_t cut)
+expect(struct kit_request *client, const char *frames)
 {
-	if (heard->length == length &&
-	    memcmp(heard->log, expected, length) == 0)
+	const char *got = heard(client);
+
+	if (strcmp(got, frames) == 0)
 		return;
-	fprintf(stderr, "cut at %zu of %zu: \"%.*s\", not \"%.*s\"\n", cut,
-		stream_length, (int)heard->length, heard->log, (int)length,
-		expected);
+	fprintf(stderr, "heard \"%s\", not \"%s\"\n", got, frames);
 	abort();
 }
 
-/* Forgets the stream afterwards. */
+/* It was told to go with that code, and the stream has ended. */
 static void
-expect_bytes(const char *expected, size_t length)
+expect_closed(struct kit_request *client, const char *code)
 {
-	static struct heard heard;
+	char frames[20];
 
-	for (size_t cut = 0; cut <= stream_length; cut++) {
-		hear(cut, STREAM_MAX, &heard);
-		compare(&heard, expected, length, cut);
-	}
-	for (size_t step = 1; step < 8; step++) {
-		hear(0, step, &heard);
-		compare(&heard, expected, length, step);
-	}
-	stream_length = 0;
+	snprintf(frames, sizeof(frames), "88(%s) ", code);
+	expect(client, frames);
+	assert(kit_state(client) == KIT_ENDED);
+	assert(!kit_was_cut(client));
+	kit_free(client);
 }
 
 static void
-expect(const char *expected)
+leave(struct kit_request *client)
 {
-	expect_bytes(expected, strlen(expected));
+	kit_abort(client);
+	assert(kit_state(client) == KIT_ENDED);
+	kit_free(client);
 }
 
-/* ---- frames ---------------------------------------------------------------------- */
+/* ---- the other worker ------------------------------------------------------------ */
+
+static struct portico_shared_counter *
+counter(const char *name)
+{
+	struct portico_shared_counter *found;
+
+	assert(portico_shared_counter(name, &found) == PORTICO_OK);
+	return found;
+}
+
+static struct portico_slice
+key_of(uint64_t number)
+{
+	static char key[40];
+	int length = snprintf(key, sizeof(key), "said %llu",
+			      (unsigned long long)number);
+
+	return (struct portico_slice){ key, (size_t)length };
+}
+
+static void
+store(uint64_t number, const char *text)
+{
+	assert(portico_shared_put(key_of(number),
+				  (struct portico_slice){ text, strlen(text) },
+				  60 * SECOND,
+				  PORTICO_SHARED_SET) == PORTICO_OK);
+}
+
+/* Something there makes the clients here go on. */
+static void
+publish(void)
+{
+	portico_shared_add(counter("published"), 1);
+	kit_advance(kit, 0);
+}
+
+/* ---- the handshake ------------------------------------------------------------------ */
+
+static void
+test_accepted(void)
+{
+	struct kit_request *client =
+		ask((struct fields){ "h2c, WebSocket", "13", KEY });
+
+	assert(kit_state(client) == KIT_TUNNEL);
+	assert(kit_status(client) == 101);
+	assert(strcmp(kit_response_field(client, "Sec-WebSocket-Accept"),
+		      "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == 0);
+	assert(strcmp(kit_response_field(client, "Upgrade"), "websocket") == 0);
+	expect(client, "");
+	leave(client);
+}
+
+static void
+test_refused(void)
+{
+	static const struct {
+		struct fields fields;
+		unsigned status;
+	} cases[] = {
+		{ { NULL, "13", KEY }, 426 },
+		{ { "h2c", "13", KEY }, 426 },
+		{ { "websocket", NULL, KEY }, 426 },
+		{ { "websocket", "8", KEY }, 426 },
+		{ { "websocket", "13", NULL }, 400 },
+		{ { "websocket", "13", "short" }, 400 },
+		{ { "websocket", "13", "dGhlIHNhbXBsZSBub25jZQ=A" }, 400 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct kit_request *client = ask(cases[i].fields);
+		const char *version =
+			kit_response_field(client, "Sec-WebSocket-Version");
+
+		assert(kit_state(client) == KIT_ENDED);
+		assert(kit_status(client) == cases[i].status);
+		assert(!kit_is_tunnel(client));
+		assert((version != NULL) == (cases[i].status == 426));
+		assert(version == NULL || strcmp(version, "13") == 0);
+		kit_free(client);
+	}
+}
+
+/* ---- the room ------------------------------------------------------------------------- */
 
 static void
 test_messages(void)
 {
-	expect("");
-	put_text(0x81, "Hello");
-	expect("message1(Hello) ");
-	put_text(0x82, "\xff\xfe");
-	expect("message2(\xff\xfe) ");
-	put_text(0x81, "");
-	put_text(0x82, "");
-	put_text(0x81, "x");
-	expect("message1() message2() message1(x) ");
-	/* What is incomplete is no event. */
-	put_text(0x81, "whole");
-	put_text(0x81, "cut");
-	stream_length--;
-	expect("message1(whole) ");
+	struct kit_request *first = join(), *second = join(), *third;
+
+	send_text(first, 0x81, "hello");
+	expect(first, "81(hello) ");
+	expect(second, "81(hello) ");
+	/* Who comes later hears what is said from then on. */
+	third = join();
+	send_text(second, 0x81, "and welcome");
+	send_text(third, 0x81, "");
+	for (unsigned i = 0; i < 3; i++)
+		expect(i == 0 ? first :
+		       i == 1 ? second :
+				third,
+		       "81(and welcome) 81() ");
+	leave(second);
+	send_text(first, 0x81, "alone");
+	expect(first, "81(alone) ");
+	expect(third, "81(alone) ");
+	leave(first);
+	leave(third);
 }
 
-/* Section 5.7's own bytes. */
 static void
-test_mask(void)
+test_other_worker(void)
 {
-	static const char hello[] = "\x81\x85\x37\xfa\x21\x3d"
-				    "\x7f\x9f\x4d\x51\x58";
+	struct kit_request *first = join(), *second = join();
+	struct portico_shared_counter *numbers = counter("said");
+	char text[WS_MESSAGE_MAX];
+	size_t length;
+	uint64_t number;
 
-	for (size_t i = 0; i < sizeof(hello) - 1; i++)
-		put((unsigned char)hello[i]);
-	expect("message1(Hello) ");
-	/* Each frame has a mask of its own and begins it anew. */
-	put_text(0x01, "abcde");
-	put_text(0x00, "fg");
-	put_text(0x80, "hijklmnop");
-	expect("message1(abcdefghijklmnop) ");
-	put_head(0x81, 2, 0);
-	stream[stream_length - 1] &= 0x7f;
-	put('h');
-	put('i');
-	expect("error1002() ");
-	put(0x89);
-	put(0x00);
-	expect("error1002() ");
+	/* From there to here. */
+	number = portico_shared_add(numbers, 1);
+	store(number, "from afar");
+	publish();
+	expect(first, "81(from afar) ");
+	expect(second, "81(from afar) ");
+	/* From here to there. */
+	send_text(first, 0x81, "from here");
+	assert(portico_shared_value(numbers) == number + 1);
+	assert(portico_shared_get(key_of(number + 1), text, sizeof(text),
+				  &length) == PORTICO_OK);
+	assert(length == 9 && memcmp(text, "from here", 9) == 0);
+	expect(first, "81(from here) ");
+	/* Who comes next begins behind what is in the store. */
+	leave(second);
+	second = join();
+	publish();
+	expect(second, "");
+	leave(first);
+	leave(second);
 }
+
+/* A number that the other worker has taken, and not stored what it is for. */
+static void
+test_gaps(void)
+{
+	struct kit_request *client = join();
+	uint64_t number = portico_shared_add(counter("said"), 1);
+
+	send_text(client, 0x81, "behind");
+	expect(client, "");
+	store(number, "before");
+	kit_advance(kit, SECOND / 10);
+	expect(client, "81(before) 81(behind) ");
+	/* It has died: nobody waits for ever. */
+	portico_shared_add(counter("said"), 1);
+	send_text(client, 0x81, "on we go");
+	kit_advance(kit, SECOND / 2);
+	expect(client, "");
+	kit_advance(kit, SECOND);
+	expect(client, "81(on we go) ");
+	/* Many: they are waited for once, and no further back than so. */
+	portico_shared_add(counter("said"), 500);
+	number = portico_shared_add(counter("said"), 2000);
+	store(number - 1500, "too old");
+	store(number - 500, "still there");
+	send_text(client, 0x81, "at last");
+	expect(client, "");
+	kit_advance(kit, SECOND);
+	expect(client, "81(still there) ");
+	kit_advance(kit, SECOND);
+	expect(client, "81(at last) ");
+	leave(client);
+}
+
+/* ---- frames ------------------------------------------------------------------------------ */
 
 static void
 test_fragments(void)
 {
-	put_text(0x01, "");
-	put_text(0x00, "");
-	put_text(0x00, "a");
-	put_text(0x80, "");
-	put_text(0x02, "b");
-	put_text(0x80, "c");
-	expect("message1(a) message2(bc) ");
-	/* Nothing to go on with; after a message, too. */
-	put_text(0x80, "a");
-	expect("error1002() ");
-	put_text(0x81, "a");
-	put_text(0x00, "b");
-	expect("message1(a) error1002() ");
-	/* A message inside of a message. */
-	put_text(0x01, "a");
-	put_text(0x81, "b");
-	expect("error1002() ");
-	put_text(0x01, "a");
-	put_text(0x02, "b");
-	expect("error1002() ");
-}
+	char bytes[200];
+	size_t size = make_frame(bytes, 0x01, "in ", 3);
 
-static void
-test_control(void)
-{
-	char longest[WS_CONTROL_MAX + 2], expected[WS_CONTROL_MAX + 32];
+	size += make_frame(bytes + size, 0x89, "ping", 4);
+	size += make_frame(bytes + size, 0x00, "three ", 6);
+	size += make_frame(bytes + size, 0x80, "parts", 5);
+	for (size_t cut = 0; cut <= size; cut++) {
+		struct kit_request *client = join();
 
-	put_text(0x01, "one ");
-	put_text(0x89, "ping");
-	put_text(0x00, "two ");
-	put_text(0x8a, "");
-	put_text(0x88, "\x03\xe8");
-	put_text(0x80, "three");
-	expect("control9(ping) control10() control8(\x03\xe8) "
-	       "message1(one two three) ");
-
-	memset(longest, 'p', sizeof(longest));
-	put_frame(0x89, longest, WS_CONTROL_MAX);
-	snprintf(expected, sizeof(expected), "control9(%.*s) ", WS_CONTROL_MAX,
-		 longest);
-	expect(expected);
-	for (unsigned opcode = WS_CLOSE; opcode <= WS_PONG; opcode++) {
-		put_frame(0x80 | opcode, longest, WS_CONTROL_MAX + 1);
-		expect("error1002() ");
-		put_head(0x80 | opcode, WS_CONTROL_MAX + 1, 8);
-		put_payload("", 0);
-		expect("error1002() ");
-		/* Never in fragments. */
-		put_text(opcode, "a");
-		expect("error1002() ");
+		kit_tunnel_send(client, bytes, cut);
+		kit_tunnel_send(client, bytes + cut, size - cut);
+		expect(client, "8a(ping) 81(in three parts) ");
+		leave(client);
 	}
 }
 
+/* The first bytes come with the head. */
 static void
-test_reserved(void)
+test_early(void)
 {
-	static const unsigned opcodes[] = { 3, 4, 5, 6, 7, 11, 12, 13, 14, 15 };
+	struct kit_request *client = kit_request(kit, "GET", "/chat");
 
-	for (unsigned bit = 0x10; bit <= 0x40; bit <<= 1) {
-		put_text(0x81 | bit, "a");
-		expect("error1002() ");
-		put_text(0x89 | bit, "a");
-		expect("error1002() ");
-	}
-	for (size_t i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++) {
-		put_text(0x80 | opcodes[i], "a");
-		expect("error1002() ");
-	}
-}
-
-/* ---- lengths --------------------------------------------------------------------- */
-
-static void
-expect_message(unsigned opcode, const char *payload, size_t length)
-{
-	static struct heard heard;
-
-	heard.length = 0;
-	note(&heard, "message", opcode, payload, length);
-	expect_bytes(heard.log, heard.length);
+	kit_offer(client, "websocket");
+	kit_field(client, "Sec-WebSocket-Version", "13");
+	kit_field(client, "Sec-WebSocket-Key", KEY);
+	send_text(client, 0x81, "in a hurry");
+	assert(kit_run(client) == KIT_TUNNEL);
+	expect(client, "81(in a hurry) ");
+	leave(client);
 }
 
 static void
-test_lengths(void)
+test_close(void)
 {
-	static const size_t sizes[] = { 124, 125, 126, 127,
-					128, 255, 256, WS_MESSAGE_MAX };
-	static char payload[WS_MESSAGE_MAX + 1];
+	struct kit_request *client = join();
 
-	for (size_t i = 0; i < sizeof(payload); i++)
-		payload[i] = (char)('a' + i % 23);
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		put_frame(0x81, payload, sizes[i]);
-		expect_message(WS_TEXT, payload, sizes[i]);
-	}
-	/* A message's length is that of all its fragments. */
-	put_frame(0x01, payload, WS_MESSAGE_MAX - 1);
-	put_frame(0x80, payload + WS_MESSAGE_MAX - 1, 1);
-	expect_message(WS_TEXT, payload, WS_MESSAGE_MAX);
-	put_frame(0x01, payload, WS_MESSAGE_MAX);
-	put_frame(0x80, "", 0);
-	expect_message(WS_TEXT, payload, WS_MESSAGE_MAX);
-	put_frame(0x01, payload, WS_MESSAGE_MAX);
-	put_frame(0x80, "x", 1);
-	expect("error1009() ");
-	/* Refused by its head: nothing of the payload has come. */
-	put_head(0x82, WS_MESSAGE_MAX + 1, 2);
-	put_payload("", 0);
-	expect("error1009() ");
-	put_head(0x82, 65536, 8);
-	put_payload("", 0);
-	expect("error1009() ");
-	put_head(0x82, INT64_MAX, 8);
-	put_payload("", 0);
-	expect("error1009() ");
-}
-
-/* Section 5.2: the fewest bytes that hold it, and never the highest bit. */
-static void
-test_long_lengths(void)
-{
-	static const uint64_t in_two[] = { 0, 1, 125 };
-	static const uint64_t in_eight[] = { 0, 125, 126, 65535 };
-
-	for (size_t i = 0; i < sizeof(in_two) / sizeof(in_two[0]); i++) {
-		put_head(0x82, in_two[i], 2);
-		put_payload("", 0);
-		expect("error1002() ");
-		put_head(0x8a, in_two[i], 2);
-		put_payload("", 0);
-		expect("error1002() ");
-	}
-	for (size_t i = 0; i < sizeof(in_eight) / sizeof(in_eight[0]); i++) {
-		put_head(0x82, in_eight[i], 8);
-		put_payload("", 0);
-		expect("error1002() ");
-	}
-	put_head(0x82, UINT64_C(1) << 63, 8);
-	put_payload("", 0);
-	expect("error1002() ");
-	put_head(0x82, UINT64_MAX, 8);
-	put_payload("", 0);
-	expect("error1002() ");
+	send_bytes(client, 0x88, "\x03\xe8 bye", 6);
+	expect_closed(client, "\x03\xe8");
+	client = join();
+	send_text(client, 0x88, "");
+	expect_closed(client, "");
+	client = join();
+	send_bytes(client, 0x88, "\x03\xee", 2);
+	expect_closed(client, "\x03\xea");
+	/* Nothing is answered behind it. */
+	client = join();
+	kit_window(client, 0);
+	send_bytes(client, 0x88, "\x03\xe8", 2);
+	send_text(client, 0x81, "ignored");
+	kit_window(client, 1000);
+	expect_closed(client, "\x03\xe8");
+	/* Without a word. */
+	client = join();
+	kit_tunnel_end(client);
+	assert(kit_state(client) == KIT_ENDED && !kit_was_cut(client));
+	expect(client, "");
+	kit_free(client);
 }
 
 static void
-test_our_heads(void)
+test_bad_frames(void)
 {
-	static const struct {
-		size_t length, size;
-		const char *head;
-	} cases[] = {
-		{ 0, 2, "\x81\x00" },
-		{ 125, 2, "\x81\x7d" },
-		{ 126, 4, "\x81\x7e\x00\x7e" },
-		{ 65535, 4, "\x81\x7e\xff\xff" },
-		{ 65536, 10, "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00" },
-	};
-	char head[WS_HEAD_MAX];
+	static char large[WS_MESSAGE_MAX + 1];
+	struct kit_request *client = join();
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert(ws_head(head, WS_TEXT, cases[i].length) ==
-		       cases[i].size);
-		assert(memcmp(head, cases[i].head, cases[i].size) == 0);
-	}
-	assert(ws_head(head, WS_CLOSE, 2) == 2 && head[0] == (char)0x88);
+	memset(large, 'x', sizeof(large));
+	send_bytes(client, 0x81, large, WS_MESSAGE_MAX);
+	assert(strlen(heard(client)) == WS_MESSAGE_MAX + strlen("81() "));
+	send_bytes(client, 0x81, large, sizeof(large));
+	expect_closed(client, "\x03\xf1");
+	/* In fragments. */
+	client = join();
+	send_bytes(client, 0x01, large, WS_MESSAGE_MAX);
+	send_text(client, 0x80, "x");
+	expect_closed(client, "\x03\xf1");
+	client = join();
+	send_text(client, 0x82, "bytes");
+	expect_closed(client, "\x03\xeb");
+	client = join();
+	send_text(client, 0x81, "\xc0\x80");
+	expect_closed(client, "\x03\xef");
+	client = join();
+	kit_tunnel_send(client, "\x81\x01x", 3);
+	expect_closed(client, "\x03\xea");
 }
 
-/* ---- text and close codes -------------------------------------------------------- */
+/* ---- clients that come, stay and go ---------------------------------------------------------- */
 
-/* U+10FFFF, U+20AC, U+E4: each character cut by a fragment's end. */
 static void
-test_utf8_in_fragments(void)
+test_reset(void)
 {
-	static const char text[] = "\xf4\x8f\xbf\xbf\xe2\x82\xac\xc3\xa4";
-	size_t length = sizeof(text) - 1;
+	struct kit_request *first = join(), *second = join();
 
-	for (size_t cut = 0; cut <= length; cut++) {
-		put_frame(0x01, text, cut);
-		put_text(0x89, "\xff");
-		put_frame(0x80, text + cut, length - cut);
-		expect("control9(\xff) "
-		       "message1(\xf4\x8f\xbf\xbf\xe2\x82\xac\xc3\xa4) ");
-	}
-	put_text(0x01, "\xe2\x82");
-	put_text(0x80, "");
-	expect("error1007() ");
-	put_text(0x01, "\xe2");
-	put_text(0x80, "\x82x");
-	expect("error1007() ");
-	/* Bytes are no text. */
-	put_text(0x02, "\xe2");
-	put_text(0x80, "\x82");
-	expect("message2(\xe2\x82) ");
+	send_bytes(first, 0x01, "half a mess", 11);
+	kit_abort(first);
+	assert(kit_state(first) == KIT_ENDED && kit_was_cut(first));
+	kit_free(first);
+	/* With a frame that it did not take. */
+	first = join();
+	kit_window(first, 3);
+	send_text(second, 0x81, "much to say");
+	kit_abort(first);
+	assert(kit_state(first) == KIT_ENDED);
+	kit_free(first);
+	expect(second, "81(much to say) ");
+	send_text(second, 0x81, "still here");
+	expect(second, "81(still here) ");
+	leave(second);
 }
 
-/* Every sequence of up to three bytes and the borders of four, against what
- * their code points are. */
 static void
-test_utf8(void)
+test_slow_client(void)
 {
-	static const char *const good[] = { "\xf0\x90\x80\x80",
-					    "\xf1\x80\x80\x80",
-					    "\xf4\x8f\xbf\xbf" };
-	static const char *const bad[] = {
-		"\xf0\x8f\xbf\xbf",
-		"\xf4\x90\x80\x80",
-		"\xf5\x80\x80\x80",
-		"\xf0\x90\x80",
-		"\xf0\x90\x80x",
-		"\xf8\x88\x80\x80\x80",
-		"\xfe",
-		"\xff",
-	};
+	struct kit_request *slow = join(), *quick = join();
 
-	for (unsigned a = 0x80; a < 0x100; a++)
-		for (unsigned b = 0; b < 0x100; b++) {
-			bool tail = (b & 0xc0) == 0x80;
-			char two[2] = { (char)a, (char)b };
+	kit_window(slow, 0);
+	send_text(quick, 0x81, "one");
+	send_text(quick, 0x81, "two");
+	expect(quick, "81(one) 81(two) ");
+	/* While something waits for it, nothing is read from it. */
+	send_text(slow, 0x81, "three");
+	assert(kit_tunnel_unread(slow) > 0);
+	expect(quick, "");
+	kit_window(slow, 1);
+	kit_window(slow, 1000);
+	expect(slow, "81(one) 81(two) 81(three) ");
+	expect(quick, "81(three) ");
+	/* What is said is kept for a minute. */
+	kit_window(slow, 0);
+	send_text(quick, 0x81, "four");
+	send_text(quick, 0x81, "five");
+	kit_advance(kit, 61 * SECOND);
+	send_text(quick, 0x81, "six");
+	kit_window(slow, 1000);
+	kit_advance(kit, SECOND);
+	expect(slow, "81(four) 89() 81(six) ");
+	assert(strcmp(heard(quick), "") != 0);
+	leave(slow);
+	leave(quick);
+}
 
-			assert(ws_is_utf8(two, 2) ==
-			       (a >= 0xc2 && a <= 0xdf && tail));
-			for (unsigned c = 0; c < 0x100; c++) {
-				char three[3] = { (char)a, (char)b, (char)c };
-				unsigned point = (a & 0xf) << 12 |
-						 (b & 0x3f) << 6 | (c & 0x3f);
+static void
+test_pings(void)
+{
+	struct kit_request *client = join();
 
-				assert(ws_is_utf8(three, 3) ==
-				       ((a >> 4 == 0xe && tail &&
-					 (c & 0xc0) == 0x80 && point >= 0x800 &&
-					 point >> 11 != 0x1b) ||
-					(a >= 0xc2 && a <= 0xdf && tail &&
-					 c < 0x80)));
-			}
+	kit_tunnel_idle(client, 40 * SECOND);
+	kit_advance(kit, 95 * SECOND);
+	expect(client, "89() 89() 89() ");
+	send_text(client, 0x8a, "");
+	expect(client, "");
+	assert(kit_state(client) == KIT_TUNNEL);
+	leave(client);
+}
+
+static void
+test_recycled(void)
+{
+	struct kit_request *client = join(), *slow = join();
+
+	kit_window(slow, 0);
+	send_text(client, 0x81, "the last");
+	expect(client, "81(the last) ");
+	kit_drain(kit);
+	expect_closed(client, "\x03\xe9");
+	/* It has to take what it was sent first. */
+	assert(kit_state(slow) == KIT_TUNNEL);
+	kit_window(slow, 1000);
+	expect(slow, "81(the last) 88(\x03\xe9) ");
+	assert(kit_state(slow) == KIT_ENDED);
+	kit_free(slow);
+	client = ask((struct fields){ "websocket", "13", KEY });
+	expect_closed(client, "\x03\xe9");
+	/* Another worker begins. */
+	assert(kit_close(kit) == 0);
+	open_kit();
+}
+
+/* ---- failures ------------------------------------------------------------------------------------ */
+
+static void
+test_full(void)
+{
+	struct kit_request *first = join(), *second = join();
+	struct kit_faults faults = { .kinds = KIT_FAULT_IO,
+				     .status = PORTICO_FULL };
+
+	/* read, put: what it says cannot be kept. */
+	faults.n = 2;
+	kit_set_faults(kit, &faults);
+	send_text(first, 0x81, "lost");
+	assert(faults.hit && strcmp(faults.where, "portico_shared_put") == 0);
+	kit_set_faults(kit, NULL);
+	expect_closed(first, "\x03\xf5");
+	kit_advance(kit, 2 * SECOND);
+	expect(second, "");
+	send_text(second, 0x81, "there is room again");
+	expect(second, "81(there is room again) ");
+	leave(second);
+	/* None for the counters: the module does not start. */
+	assert(kit_close(kit) == 0);
+	faults = (struct kit_faults){ .kinds = KIT_FAULT_MEMORY, .n = 1 };
+	assert(kit_open(&(struct kit_options){ .entry = portico_module_entry,
+					       .faults = &faults },
+			NULL) == NULL);
+	open_kit();
+}
+
+/* Two that talk until the worker is recycled, with the n-th call failing. */
+static void
+talk(struct kit_faults *faults)
+{
+	struct kit_request *clients[2];
+	unsigned heard_all = 0;
+
+	kit_set_faults(kit, faults);
+	for (unsigned i = 0; i < 2; i++)
+		clients[i] = ask((struct fields){ "websocket", "13", KEY });
+	for (unsigned i = 0; i < 2; i++)
+		if (kit_state(clients[i]) == KIT_TUNNEL)
+			send_text(clients[i], 0x81, i == 0 ? "a" : "b");
+	kit_advance(kit, 31 * SECOND);
+	kit_drain(kit);
+	kit_set_faults(kit, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned status = kit_status(clients[i]);
+
+		assert(kit_state(clients[i]) == KIT_ENDED);
+		assert(status == 101 ||
+		       (faults->hit && status >= 500 && status <= 503));
+		/* Who is let in can see that it was. */
+		assert(status != 101 ||
+		       kit_response_field(clients[i], "Sec-WebSocket-Accept") !=
+			       NULL);
+		if (kit_is_tunnel(clients[i]))
+			heard_all += strcmp(heard(clients[i]),
+					    "81(a) 81(b) 89() 88(\x03\xe9) ") ==
+				     0;
+		kit_free(clients[i]);
+	}
+	assert(heard_all == 2 || faults->hit);
+	/* What the store refuses once is asked for again; who gets no timer has
+	 * no ping, and the other one has. */
+	if (!faults->hit)
+		return;
+	assert(heard_all == 2 ||
+	       strcmp(faults->where, "portico_shared_get") != 0);
+	assert(heard_all >= 1 ||
+	       strcmp(faults->where, "portico_timer_start") != 0);
+}
+
+static void
+test_failures(void)
+{
+	static const unsigned kinds[] = { KIT_FAULT_MEMORY, KIT_FAULT_IO,
+					  KIT_FAULT_WAIT };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct kit_faults faults = { .kinds = kinds[i] };
+
+		while (kit_faults_next(&faults)) {
+			talk(&faults);
+			assert(kit_close(kit) == 0);
+			open_kit();
 		}
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert(ws_is_utf8(good[i], 4));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert(!ws_is_utf8(bad[i], strlen(bad[i])));
-	assert(ws_is_utf8("", 0) && ws_is_utf8("a\0b", 3));
-	assert(!ws_is_utf8("\x80", 1) && !ws_is_utf8("a\xc3", 2));
-}
-
-static void
-test_close_codes(void)
-{
-	for (unsigned code = 0; code < 65536; code++) {
-		char payload[2] = { (char)(code >> 8), (char)code };
-		/* Section 7.4 and the registry: 1004 means nothing, 1005, 1006
-		 * and 1015 are never sent. */
-		bool allowed = (code >= 1000 && code < 1015 && code != 1004 &&
-				code != 1005 && code != 1006) ||
-			       (code >= 3000 && code < 5000);
-
-		assert(ws_close_code(payload, 2) == (allowed ? code : 1002));
-	}
-	assert(ws_close_code("", 0) == 1005);
-	assert(ws_close_code("\x03\xe8", 1) == 1002);
-	assert(ws_close_code("\x03\xe8"
-			     "bye \xc3\xa4",
-			     8) == 1000);
-	assert(ws_close_code("\x03\xe8\xc3", 3) == 1007);
-}
-
-/* ---- the handshake --------------------------------------------------------------- */
-
-static void
-test_handshake(void)
-{
-	static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
-	char accept[WS_ACCEPT_SIZE], wrong[25];
-
-	/* Section 1.3's own example; one whose digest other tools made. */
-	ws_accept(key, 24, accept);
-	assert(strcmp(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == 0);
-	ws_accept("AAAAAAAAAAAAAAAAAAAAAA==", 24, accept);
-	assert(strcmp(accept, "ICX+Yqv66kxgM0FcWaLWlFLwTAI=") == 0);
-
-	assert(ws_key_is_valid(key, 24));
-	assert(!ws_key_is_valid(key, 23) && !ws_key_is_valid("", 0));
-	for (size_t i = 0; i < 24; i++) {
-		static const char never[] = { '\0', '-', ' ', '\xff' };
-
-		for (size_t j = 0; j < sizeof(never); j++) {
-			memcpy(wrong, key, sizeof(wrong));
-			wrong[i] = never[j];
-			assert(!ws_key_is_valid(wrong, 24));
-		}
-		wrong[i] = i < 22 ? '=' : 'A';
-		assert(!ws_key_is_valid(wrong, 24));
+		assert(faults.n > 2);
 	}
 }
 
@@ -523,26 +609,30 @@ main(void)
 		const char *name;
 		void (*run)(void);
 	} tests[] = {
-		{ "messages", test_messages },
-		{ "masks", test_mask },
-		{ "fragments", test_fragments },
-		{ "control frames", test_control },
-		{ "reserved bits and opcodes", test_reserved },
-		{ "lengths", test_lengths },
-		{ "lengths in more bytes than it takes", test_long_lengths },
-		{ "heads of what we send", test_our_heads },
-		{ "text across fragments", test_utf8_in_fragments },
-		{ "UTF-8", test_utf8 },
-		{ "close codes", test_close_codes },
-		{ "handshake", test_handshake },
+		{ "a handshake", test_accepted },
+		{ "handshakes that are refused", test_refused },
+		{ "all hear what one says", test_messages },
+		{ "another worker", test_other_worker },
+		{ "numbers without a text", test_gaps },
+		{ "fragments, cut at every byte", test_fragments },
+		{ "a frame right behind the head", test_early },
+		{ "the close handshake", test_close },
+		{ "too large, binary, no UTF-8, no mask", test_bad_frames },
+		{ "a client resets", test_reset },
+		{ "a client does not read", test_slow_client },
+		{ "pings", test_pings },
+		{ "the worker is recycled", test_recycled },
+		{ "the shared memory is full", test_full },
+		{ "each call fails once", test_failures },
 	};
 	size_t count = sizeof(tests) / sizeof(tests[0]);
 
 	printf("1..%zu\n", count);
+	open_kit();
 	for (size_t i = 0; i < count; i++) {
 		tests[i].run();
 		printf("ok %zu - %s\n", i + 1, tests[i].name);
 		fflush(stdout);
 	}
-	return 0;
+	return kit_close(kit) == 0 ? 0 : 1;
 }

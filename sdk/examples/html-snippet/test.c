@@ -3,6 +3,7 @@
  * Drives html-snippet without a server: pages cut at every byte, responses
  * that are none of its business, and failures one after the other.
  */
+#define _POSIX_C_SOURCE 200809L /* mkstemp() */
 #undef NDEBUG
 #include <portico/testkit.h>
 
