@@ -99,11 +99,15 @@ sdk_examples_echo_echo_la_LDFLAGS = $(EXAMPLE_FLAGS)
 
 # Their tests, with the test kit; own Makefiles run them, too.
 UNIT_TESTS += \
+	sdk/examples/api-key/api-key-test \
 	sdk/examples/chat/chat-test \
 	sdk/examples/chat/frames-test \
 	sdk/examples/echo/echo-test \
 	sdk/examples/hello/hello-test \
 	sdk/examples/html-snippet/html-snippet-test
+sdk_examples_api_key_api_key_test_SOURCES = \
+	sdk/examples/api-key/api-key.c sdk/examples/api-key/test.c
+sdk_examples_api_key_api_key_test_LDADD = $(KIT_LIBS)
 sdk_examples_chat_chat_test_SOURCES = \
 	sdk/examples/chat/chat.c \
 	sdk/examples/chat/test.c \

@@ -93,9 +93,6 @@ KIT_LIBS = sdk/testkit/libportico-testkit.a $(TESTKIT_LIBS)
 
 noinst_HEADERS += t/unit/sdk/puppet.h
 if HAVE_CMOCKA
-UNIT_TESTS += t/unit/sdk/api_key-t
-t_unit_sdk_api_key_t_SOURCES = t/unit/sdk/api_key-t.c
-t_unit_sdk_api_key_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/sdk/misuse-t
 t_unit_sdk_misuse_t_SOURCES = t/unit/sdk/misuse-t.c
 t_unit_sdk_misuse_t_LDADD = $(KIT_LIBS) $(CMOCKA_LIBS)
