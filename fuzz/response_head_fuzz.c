@@ -104,7 +104,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		ASSERT(n != HTTP_RESPONSE_FAULT_ROOM);
 		/* Only a 101 without Upgrade passes the walk. */
-		ASSERT(fault == n || n == HTTP_RESPONSE_FAULT_STATUS);
+		ASSERT(fault == n || n == HTTP_RESPONSE_FAULT_PROTOCOL);
 		ASSERT(http_response_fault_text((int)n)[0] != '\0');
 	}
 	mem_free(copy);

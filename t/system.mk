@@ -108,6 +108,7 @@ SYSTEM_TESTS += \
 	t/listener/descriptors.t \
 	t/listener/file-shares.t \
 	t/listener/hostile.t \
+	t/listener/hostile-tunnels.t \
 	t/listener/http1.t \
 	t/listener/http2.t \
 	t/listener/log-trouble.t \

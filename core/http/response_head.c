@@ -456,6 +456,6 @@ http_response_head_emit_h1(const void *copy, size_t size,
 	if (p == NULL)
 		return fault;
 	if (head.status == 101 && !(saw & SAW_UPGRADE))
-		return HTTP_RESPONSE_FAULT_STATUS;
+		return HTTP_RESPONSE_FAULT_PROTOCOL;
 	return put_own_fields(p, options, info_r, saw) - out;
 }

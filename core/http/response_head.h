@@ -124,7 +124,8 @@ void http_response_head_add_query(struct http_response_writer *writer,
 	X(-9, NAME, "field name is not a token")                               \
 	X(-10, VALUE, "field value holds a control byte")                      \
 	X(-11, FORBIDDEN, "field belongs to the listener")                     \
-	X(-12, QUERY, "names of query parameters are none")
+	X(-12, QUERY, "names of query parameters are none")                    \
+	X(-13, PROTOCOL, "status 101 without a protocol")
 
 enum http_response_fault {
 #define HTTP_RESPONSE_FAULT_ENUM(number, symbol, text)                         \

@@ -463,7 +463,7 @@ main(int argc, char **argv)
 
 	for (int i = 1; i + 1 < argc; i++) {
 		if (strcmp(argv[i], "--pool") == 0)
-			is_evil = strcmp(argv[i + 1], "evil") == 0;
+			is_evil = strncmp(argv[i + 1], "evil", 4) == 0;
 	}
 	collect_kinds();
 	if (argc == 2 && strcmp(argv[1], "--kinds") == 0)

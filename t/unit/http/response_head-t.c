@@ -438,7 +438,7 @@ allows_an_upgrade_only_when_offered(void **unused)
 	assert_int_equal(info.framing, HTTP_FRAMING_TUNNEL);
 	http_response_head_begin(&writer, block, sizeof(block));
 	size = http_response_head_end(&writer, &fixed);
-	assert_int_equal(emit(block, size), HTTP_RESPONSE_FAULT_STATUS);
+	assert_int_equal(emit(block, size), HTTP_RESPONSE_FAULT_PROTOCOL);
 }
 
 static void
