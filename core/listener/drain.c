@@ -115,6 +115,9 @@ cut(struct listener_connection *connection)
 		return 0;
 	}
 	if (request->response_seen) {
+		/* Before the end of the connection says that it was its
+		 * client who left. */
+		request_abort(request, CHANNEL_ABORT_SHUTDOWN);
 		connection_reset(connection, HTTP_REASON_APP_SHUTDOWN);
 		return 1;
 	}

@@ -780,7 +780,7 @@ test_drain(void **state)
 	say(&scene, "def", 3, 0);
 	client_read(scene.client, "def", NULL);
 	assert_end(&scene, "", true);
-	expect_abort(&scene, CHANNEL_ABORT_CLIENT);
+	expect_abort(&scene, CHANNEL_ABORT_SHUTDOWN);
 	drained = stage_await(&scene.stage, "drained");
 	assert_int_equal(
 		json_integer_value(json_object_get(drained, "aborted")), 1);
