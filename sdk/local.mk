@@ -14,6 +14,16 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/client_call.h \
 	sdk/include/portico/cookie.h \
 	sdk/include/portico/event.h \
+	sdk/include/portico/cpp_base.hpp \
+	sdk/include/portico/cpp_child.hpp \
+	sdk/include/portico/cpp_client.hpp \
+	sdk/include/portico/cpp_metric.hpp \
+	sdk/include/portico/cpp_module.hpp \
+	sdk/include/portico/cpp_request.hpp \
+	sdk/include/portico/cpp_shared.hpp \
+	sdk/include/portico/cpp_timer.hpp \
+	sdk/include/portico/cpp_tunnel.hpp \
+	sdk/include/portico/cpp_worker.hpp \
 	sdk/include/portico/directive.h \
 	sdk/include/portico/file.h \
 	sdk/include/portico/filter.h \
@@ -158,6 +168,7 @@ EXTRA_DIST += \
 	sdk/examples/greeting-cpp/README.md \
 	sdk/examples/greeting-cpp/exports.map \
 	sdk/examples/greeting-cpp/greeting-cpp.cc \
+	t/sdk/modules/wrapped-areas.cc \
 	t/sdk/modules/wrappers.cc
 
 # The reference is made from the headers' comments.
@@ -194,6 +205,7 @@ SYSTEM_TESTS += \
 	t/sdk/chat.t \
 	t/sdk/client.t \
 	t/sdk/check_module.t \
+	t/sdk/cpp-areas.t \
 	t/sdk/cpp.t \
 	t/sdk/child.t \
 	t/sdk/cookbook.t \
