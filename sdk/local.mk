@@ -191,6 +191,7 @@ dist_doc_DATA += \
 	docs/sdk/cookbook/shared-counter.md \
 	docs/sdk/testing.md \
 	docs/sdk/tutorial.md \
+	docs/sdk/answers.md \
 	docs/sdk/on-error.md \
 	docs/sdk/cookbook/websocket-echo.md \
 	docs/sdk/writing-a-module.md
