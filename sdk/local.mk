@@ -172,29 +172,62 @@ EXTRA_DIST += \
 	t/sdk/modules/wrappers.cc
 
 # The reference is made from the headers' comments.
-doc_DATA += docs/sdk/reference.md
+sdkdoc_DATA = docs/sdk/reference.md
 CLEANFILES += docs/sdk/reference.md
 docs/sdk/reference.md: script/reference $(porticoinclude_HEADERS)
 	$(AM_V_GEN)$(MKDIR_P) docs/sdk && $(PERL) \
 		$(top_srcdir)/script/reference \
 		--include $(top_srcdir)/sdk/include --output $@
 
-dist_doc_DATA += \
+# Where the documents say, below theirs.
+exampledir = $(docdir)
+nobase_dist_example_DATA = \
+	sdk/examples/api-key/Makefile \
+	sdk/examples/api-key/README.md \
+	sdk/examples/api-key/api-key.c \
+	sdk/examples/chat/Makefile \
+	sdk/examples/chat/README.md \
+	sdk/examples/chat/chat.c \
+	sdk/examples/chat/test.c \
+	sdk/examples/chat/websocket.c \
+	sdk/examples/chat/websocket.h \
+	sdk/examples/echo/Makefile \
+	sdk/examples/echo/README.md \
+	sdk/examples/echo/echo.c \
+	sdk/examples/echo/test.c \
+	sdk/examples/greeting-cpp/Makefile \
+	sdk/examples/greeting-cpp/README.md \
+	sdk/examples/greeting-cpp/exports.map \
+	sdk/examples/greeting-cpp/greeting-cpp.cc \
+	sdk/examples/hello/Makefile \
+	sdk/examples/hello/README.md \
+	sdk/examples/hello/hello.c \
+	sdk/examples/hello/test.c \
+	sdk/examples/html-snippet/Makefile \
+	sdk/examples/html-snippet/README.md \
+	sdk/examples/html-snippet/html-snippet.c \
+	sdk/examples/html-snippet/test.c
+
+# As in the tree, so that they find one another.
+sdkdocdir = $(docdir)/sdk
+cookbookdir = $(docdir)/sdk/cookbook
+dist_sdkdoc_DATA = \
+	docs/sdk/answers.md \
 	docs/sdk/compatibility.md \
+	docs/sdk/on-error.md \
 	docs/sdk/ownership-and-threads.md \
 	docs/sdk/porting.md \
 	docs/sdk/request-life.md \
+	docs/sdk/testing.md \
+	docs/sdk/tutorial.md \
+	docs/sdk/writing-a-module.md
+dist_cookbook_DATA = \
 	docs/sdk/cookbook/background-job.md \
 	docs/sdk/cookbook/child-process.md \
 	docs/sdk/cookbook/http-call.md \
 	docs/sdk/cookbook/kept-responses.md \
 	docs/sdk/cookbook/shared-counter.md \
-	docs/sdk/testing.md \
-	docs/sdk/tutorial.md \
-	docs/sdk/answers.md \
-	docs/sdk/on-error.md \
-	docs/sdk/cookbook/websocket-echo.md \
-	docs/sdk/writing-a-module.md
+	docs/sdk/cookbook/websocket-echo.md
 
 SYSTEM_TESTS += \
 	t/sdk/abi.t \

@@ -228,6 +228,10 @@ module_run(const struct options *options, const char *file)
 	result = start(&run, (options->given & OPTION_SINGLE_PROCESS) != 0,
 		       &err);
 	if (result == 0) {
+		if (!run.json)
+			say(&run, "socket",
+			    "portico module list --stats --socket %s asks it",
+			    run.sandbox.socket);
 		say(&run, "serving",
 		    "module %s at http://127.0.0.1:%d/, Ctrl-C ends it",
 		    run.sandbox.name, run.sandbox.port);

@@ -148,6 +148,8 @@ put('order-first', 'rename');
 chmod 0755, $file;
 run($file, '--root', "$directory/www");
 my $line = line();
+like($line, qr{^portico: .*--socket /}, 'where to ask about it');
+$line = line();
 like($line, qr{^portico: module order-first at http://127\.0\.0\.1:\d+/},
 	'for people, in words') or diag errors();
 ($port) = $line =~ /:(\d+)/;

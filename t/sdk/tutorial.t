@@ -53,6 +53,16 @@ ok($installed{$_}, "$_ is installed, to which it leads") for qw(tutorial.md
 	writing-a-module.md request-life.md ownership-and-threads.md
 	reference.md compatibility.md porting.md);
 
+for my $document (@installed{qw(tutorial.md writing-a-module.md)}) {
+	open my $in, '<', $document->[0] or die $!;
+	my ($below) = $document->[0] =~ m{(.*)/sdk/[^/]+\z};
+	my %named = map { $_ => 1 } do { local $/; <$in> } =~
+		m{\b(cookbook/[a-z-]+\.md|sdk/examples/[a-z-]+)}g;
+
+	is(join(' ', grep { !-e "$below/$_" && !-e "$below/sdk/$_" }
+		sort keys %named), '', "$document->[0] leads to what is there");
+}
+
 # ---- commands ----------------------------------------------------------------
 
 # Do the lines of `wanted`, "..." being any number of any, make up the text?
