@@ -41,7 +41,7 @@ call_time_begin(struct call *call, struct worker_loop *loop)
 void
 call_time_end(struct call *call)
 {
-	struct module_calls *calls = call->calls;
+	struct call_costs *calls = &call->calls->costs[call->kind];
 
 	calls_add(&calls->wall_ns, clock_monotonic_ns() - call->wall);
 	calls_add(&calls->timed, 1);
@@ -69,20 +69,22 @@ calls_of(const struct portico_worker *worker, uint32_t module, unsigned kind,
 
 	CHECK(worker, WORKER_MAGIC);
 	*sum_r = (struct calls_sum){ 0 };
-	for (uint32_t i = 0; i < worker->loop_count * (end - first); i++) {
-		struct module_calls *calls =
-			calls_row(&worker->loops[i / (end - first)], module,
-				  first + i % (end - first));
+	for (uint32_t i = 0; i < worker->loop_count; i++) {
+		struct module_calls *calls = &worker->loops[i].calls[module];
 
-		sum_r->calls += atomic_load(&calls->calls);
-		sum_r->errors += atomic_load(&calls->errors);
 		/* Ended first: it is never below none. */
 		sum_r->pending -= (int64_t)atomic_load(&calls->resumed);
 		sum_r->pending += (int64_t)atomic_load(&calls->waits);
-		wall += atomic_load(&calls->wall_ns);
-		timed += atomic_load(&calls->timed);
-		cpu += atomic_load(&calls->cpu_ns);
-		cpu_timed += atomic_load(&calls->cpu_timed);
+		for (unsigned k = first; k < end; k++) {
+			struct call_costs *costs = &calls->costs[k];
+
+			sum_r->calls += atomic_load(&calls->calls[k]);
+			sum_r->errors += atomic_load(&costs->errors);
+			wall += atomic_load(&costs->wall_ns);
+			timed += atomic_load(&costs->timed);
+			cpu += atomic_load(&costs->cpu_ns);
+			cpu_timed += atomic_load(&costs->cpu_timed);
+		}
 	}
 	sum_r->wall_ns = scale(wall, timed, sum_r->calls);
 	sum_r->cpu_ns = scale(cpu, cpu_timed, sum_r->calls);

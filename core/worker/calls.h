@@ -24,24 +24,25 @@ enum call_kind {
 	CALL_KINDS
 };
 
-/* Of one module and kind on one loop: a cache line. */
-struct module_calls {
-	_Atomic uint64_t calls, errors;
+/* What is not on each call's path. */
+struct call_costs {
+	_Atomic uint64_t errors;
 	_Atomic uint64_t timed, wall_ns; /* calls whose time was taken */
 	_Atomic uint64_t cpu_timed, cpu_ns;
-	_Atomic uint64_t waits, resumed; /* suspensions; CALL_CALLBACK's only */
 };
 
-/* The cells of a module's kind. */
-static inline struct module_calls *
-calls_row(const struct worker_loop *loop, uint32_t module, unsigned kind)
-{
-	return &loop->calls[module * CALL_KINDS + kind];
-}
+/* Of one module on one loop.  Calls are close together: a cell in a cache line
+ * of its own for each event would make each call touch another. */
+struct module_calls {
+	_Atomic uint64_t calls[CALL_KINDS];
+	_Atomic uint64_t waits, resumed; /* suspensions: begun, over */
+	struct call_costs costs[CALL_KINDS];
+};
 
 /* One call, on the caller's stack. */
 struct call {
 	struct module_calls *calls;
+	unsigned kind;
 	bool timed;
 	uint64_t wall, cpu; /* at its beginning; cpu 0: not taken */
 };
@@ -77,9 +78,10 @@ static inline void
 call_begin(struct call *call, struct worker_loop *loop,
 	   const struct portico_self *self, unsigned kind)
 {
-	call->calls = calls_row(loop, self->number, kind);
+	call->calls = &loop->calls[self->number];
+	call->kind = kind;
 	loop_is_inside(loop, true);
-	calls_add(&call->calls->calls, 1);
+	calls_add(&call->calls->calls[kind], 1);
 	call->timed = --loop->untimed == 0;
 	if (__builtin_expect(call->timed, 0))
 		call_time_begin(call, loop);
@@ -91,7 +93,7 @@ call_end(struct call *call, bool error)
 	if (__builtin_expect(call->timed, 0))
 		call_time_end(call);
 	if (__builtin_expect(error, 0))
-		calls_add(&call->calls->errors, 1);
+		calls_add(&call->calls->costs[call->kind].errors, 1);
 }
 
 /* A function that a module has given to be called later (timer, watch). */

@@ -55,7 +55,7 @@ struct worker_loop {
 	uint32_t spare_count;
 	uint32_t spare_least; /* of them, since the last trim */
 	/* calls.h */
-	struct module_calls *calls; /* calls_row() */
+	struct module_calls *calls; /* by number of the module */
 	uint32_t untimed; /* calls until one is timed */
 	uint32_t timed, random;
 	uint32_t calls_since_clock; /* within what runs */

@@ -184,19 +184,15 @@ void
 program_pending(struct portico_request *request,
 		const struct portico_self *self)
 {
-	struct worker_loop *loop = request->loop;
+	struct module_calls *calls = request->loop->calls;
 
 	if (request->pending == self)
 		return;
 	if (request->pending != NULL)
-		calls_add(&calls_row(loop, request->pending->number,
-				     CALL_CALLBACK)
-				   ->resumed,
-			  1);
+		calls_add(&calls[request->pending->number].resumed, 1);
 	request->pending = self;
 	if (self != NULL)
-		calls_add(&calls_row(loop, self->number, CALL_CALLBACK)->waits,
-			  1);
+		calls_add(&calls[self->number].waits, 1);
 }
 
 /* Something of the request runs, or nothing any more. */

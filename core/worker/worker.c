@@ -141,7 +141,7 @@ worker_start_modules(struct portico_worker *worker, struct portico_error *err)
 		module_set_get(worker->modules, i)->self.worker = worker;
 	for (uint32_t i = 0; i < worker->loop_count; i++)
 		worker->loops[i].calls = mem_zalloc_array(
-			(count + 1) * CALL_KINDS, sizeof(struct module_calls));
+			count + 1, sizeof(struct module_calls));
 	status = module_set_load(worker->modules, err);
 	if (status != PORTICO_OK)
 		return status;
