@@ -111,6 +111,7 @@ SYSTEM_TESTS += \
 	t/listener/hostile-tunnels.t \
 	t/listener/http1.t \
 	t/listener/http2.t \
+	t/listener/log-fields.t \
 	t/listener/log-trouble.t \
 	t/listener/lease-states.t \
 	t/listener/log-rotation.t \

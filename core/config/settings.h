@@ -27,14 +27,6 @@
 struct arena;
 struct config_problems;
 
-struct settings_access_log {
-	bool enabled;
-	const char *file; /* as configured: relative to log_directory */
-	struct settings_log_rotation rotation;
-	const enum settings_log_field *fields;
-	size_t field_count;
-};
-
 struct settings_error_log {
 	bool enabled;
 	const char *file;

@@ -20,12 +20,23 @@ struct raw_log_rotation {
 	uint64_t keep_for;
 };
 
+struct raw_log_custom {
+	const struct config_value *source;
+	const char *name;
+	const char *source_name;
+	int source_type;
+};
+
 struct raw_access_log {
+	const struct config_value *source;
 	bool enabled;
+	int format;
 	const char *file;
 	struct raw_log_rotation rotation;
 	struct config_strings fields;
+	struct config_list custom; /* of struct raw_log_custom */
 };
+extern const struct config_table settings_access_log_table;
 
 struct raw_error_log {
 	bool enabled;
@@ -259,6 +270,12 @@ void settings_resolve_limit_defaults(struct settings_resolver *resolver);
 void settings_resolve_limits(struct settings_resolver *resolver,
 			     const struct raw_site *raw,
 			     struct settings_site *site);
+void settings_resolve_access_log(struct settings_resolver *resolver,
+				 const struct raw_access_log *raw,
+				 struct settings_access_log *log);
+struct settings_log_rotation
+settings_rotation(const struct raw_log_rotation *raw);
+json_t *settings_write_access_log(const struct settings_access_log *log);
 void settings_resolve_recycling(struct settings_recycling *recycling,
 				const struct raw_recycling *raw);
 /* Before the sites. */

@@ -15,37 +15,6 @@
 #include "core/base/hash.h"
 #include "core/base/slice.h"
 
-static const char *const log_field_names[] = {
-	[SETTINGS_LOG_DATE] = "date",
-	[SETTINGS_LOG_TIME] = "time",
-	[SETTINGS_LOG_SITE] = "s-sitename",
-	[SETTINGS_LOG_SERVER_IP] = "s-ip",
-	[SETTINGS_LOG_METHOD] = "cs-method",
-	[SETTINGS_LOG_URI_STEM] = "cs-uri-stem",
-	[SETTINGS_LOG_URI_QUERY] = "cs-uri-query",
-	[SETTINGS_LOG_SERVER_PORT] = "s-port",
-	[SETTINGS_LOG_USER] = "cs-username",
-	[SETTINGS_LOG_CLIENT_IP] = "c-ip",
-	[SETTINGS_LOG_PROTOCOL] = "cs-version",
-	[SETTINGS_LOG_HOST] = "cs-host",
-	[SETTINGS_LOG_USER_AGENT] = "cs(User-Agent)",
-	[SETTINGS_LOG_REFERER] = "cs(Referer)",
-	[SETTINGS_LOG_STATUS] = "sc-status",
-	[SETTINGS_LOG_SUBSTATUS] = "sc-substatus",
-	[SETTINGS_LOG_WIN32_STATUS] = "sc-win32-status",
-	[SETTINGS_LOG_BYTES_SENT] = "sc-bytes",
-	[SETTINGS_LOG_BYTES_RECEIVED] = "cs-bytes",
-	[SETTINGS_LOG_TIME_TAKEN] = "time-taken",
-	[SETTINGS_LOG_CACHE] = "x-cache",
-};
-
-const char *
-settings_log_field_name(enum settings_log_field field)
-{
-	ASSERT((unsigned)field < SETTINGS_LOG_FIELD_COUNT);
-	return log_field_names[field];
-}
-
 struct settings_place
 settings_place_of(const struct config_value *value)
 {
@@ -95,52 +64,6 @@ usual_threads(void)
 }
 
 static void
-resolve_log_fields(struct settings_resolver *resolver,
-		   const struct config_strings *names,
-		   struct settings_access_log *log)
-{
-	enum settings_log_field *fields =
-		settings_array(resolver, names->count, sizeof *fields);
-
-	if (fields == NULL)
-		return;
-	for (size_t i = 0; i < names->count; i++) {
-		int known = 0;
-
-		while (known < SETTINGS_LOG_FIELD_COUNT &&
-		       strcmp(log_field_names[known], names->items[i]) != 0)
-			known++;
-		if (known < SETTINGS_LOG_FIELD_COUNT) {
-			fields[log->field_count++] =
-				(enum settings_log_field)known;
-			continue;
-		}
-		const char *near = config_nearest(names->items[i],
-						  log_field_names,
-						  SETTINGS_LOG_FIELD_COUNT);
-		config_problem(resolver->problems, names->values[i],
-			       "\"%s\" is no field of the access log%s%s%s",
-			       names->items[i],
-			       near == NULL ? "" : "; did you mean \"",
-			       near == NULL ? "" : near,
-			       near == NULL ? "" : "\"?");
-	}
-	log->fields = fields;
-}
-
-static struct settings_log_rotation
-rotation_of(const struct raw_log_rotation *raw)
-{
-	return (struct settings_log_rotation){
-		.period = (enum settings_log_period)raw->period,
-		.truncate_size = raw->truncate_size,
-		.local = raw->local,
-		.keep_files = raw->keep_files,
-		.keep_for = raw->keep_for,
-	};
-}
-
-static void
 resolve_listener(struct settings_resolver *resolver)
 {
 	const struct raw_listener *raw = &resolver->raw.listener;
@@ -155,19 +78,15 @@ resolve_listener(struct settings_resolver *resolver)
 		.backlog = raw->backlog,
 		.http2 = raw->http2,
 		.ticket_key_rotation = raw->ticket_key_rotation,
-		.access_log = { .enabled = raw->access_log.enabled,
-				.file = raw->access_log.file,
-				.rotation = rotation_of(
-					&raw->access_log.rotation) },
 		.error_log = { .enabled = raw->error_log.enabled,
 			       .file = raw->error_log.file,
-			       .rotation =
-				       rotation_of(&raw->error_log.rotation) },
+			       .rotation = settings_rotation(
+				       &raw->error_log.rotation) },
 		.cache = { .size = raw->cache.size,
 			   .entry_size = raw->cache.entry_size },
 	};
-	resolve_log_fields(resolver, &raw->access_log.fields,
-			   &listener->access_log);
+	settings_resolve_access_log(resolver, &raw->access_log,
+				    &listener->access_log);
 }
 
 /* ---- pools --------------------------------------------------------------- */

@@ -3,66 +3,11 @@
  * The keys of portico.json: names, types, defaults, bounds and prose.
  */
 #include "core/config/settings_limit_rows.h"
+#include "core/config/settings_log_rows.h"
 #include "core/config/settings_priv.h"
 
 #define SECOND 1000000000ll
 #define DAY (86400 * SECOND)
-
-const char *const settings_log_periods[] = { "None",   "Hourly",  "Daily",
-					     "Weekly", "Monthly", NULL };
-
-/* When a file is over; `at` is where the struct is. */
-#define ROTATION_ROWS(structure, at)                                             \
-	CONFIG_ENUM(structure, at.period, "period", .fallback = "None",          \
-		    .words = settings_log_periods,                               \
-		    .prose = "How often another file is begun; the old one "     \
-			     "gets its time into its name, "                     \
-			     "access-20261123.log."),                            \
-		CONFIG_SIZE(                                                     \
-			structure, at.truncate_size, "truncateSize",             \
-			.fallback = "0", .flags = CONFIG_ZERO, .min = 65536,     \
-			.prose =                                                 \
-				"Another file is begun before one gets larger. " \
-				"0: no limit."),                                 \
-		CONFIG_BOOL(                                                     \
-			structure, at.local, "localTimeRollover",                \
-			.fallback = "false",                                     \
-			.prose =                                                 \
-				"Whether periods and names are by local time, "  \
-				"not UTC."),                                     \
-		CONFIG_INTEGER(                                                  \
-			structure, at.keep_files, "keepFiles",                   \
-			.fallback = "0", .min = 0, .max = 1000000,               \
-			.prose = "So many older files stay, the oldest are "     \
-				 "removed. 0: all stay."),                       \
-		CONFIG_DURATION(                                                 \
-			structure, at.keep_for, "keepFor", .fallback = "0",      \
-			.flags = CONFIG_ZERO, .min = SECOND,                     \
-			.max = 3650 * DAY,                                       \
-			.prose = "How long an older file stays. 0: for ever.")
-
-static const struct config_field access_log_fields[] = {
-	CONFIG_BOOL(struct raw_access_log, enabled, "enabled",
-		    .fallback = "true",
-		    .prose = "Whether requests are written to the access "
-			     "log."),
-	CONFIG_STRING(struct raw_access_log, file, "file",
-		      .fallback = "access.log", .min = 1, .max = 1024,
-		      .prose = "Name of the access log, relative to "
-			       "logDirectory."),
-	ROTATION_ROWS(struct raw_access_log, rotation),
-	CONFIG_STRINGS(struct raw_access_log, fields, "fields",
-		       .fallback = "date,time,s-ip,cs-method,cs-uri-stem,"
-				   "cs-uri-query,s-port,cs-username,c-ip,"
-				   "cs(User-Agent),cs(Referer),sc-status,"
-				   "sc-substatus,sc-win32-status,sc-bytes,"
-				   "cs-bytes,time-taken",
-		       .min = 1, .max = SETTINGS_LOG_FIELD_COUNT,
-		       .prose = "Fields of a line (W3C extended format), in "
-				"this order."),
-};
-static const struct config_table access_log_table = CONFIG_TABLE(
-	struct raw_access_log, access_log_fields, "The access log.");
 
 static const struct config_field error_log_fields[] = {
 	CONFIG_BOOL(struct raw_error_log, enabled, "enabled",
@@ -73,7 +18,7 @@ static const struct config_field error_log_fields[] = {
 		      .fallback = "httperr.log", .min = 1, .max = 1024,
 		      .prose = "Name of the error log, relative to "
 			       "logDirectory."),
-	ROTATION_ROWS(struct raw_error_log, rotation),
+	SETTINGS_ROTATION_ROWS(struct raw_error_log, rotation),
 };
 static const struct config_table error_log_table =
 	CONFIG_TABLE(struct raw_error_log, error_log_fields,
@@ -168,7 +113,7 @@ static const struct config_field listener_fields[] = {
 	CONFIG_OBJECT(struct raw_listener, http2, "http2", &http2_table,
 		      .prose = "HTTP/2."),
 	CONFIG_OBJECT(struct raw_listener, access_log, "accessLog",
-		      &access_log_table, .prose = "The access log."),
+		      &settings_access_log_table, .prose = "The access log."),
 	CONFIG_OBJECT(struct raw_listener, error_log, "errorLog",
 		      &error_log_table, .prose = "The error log."),
 	CONFIG_OBJECT(struct raw_listener, cache, "cache", &cache_table,

@@ -105,7 +105,7 @@ write_http2(const struct settings_http2 *http2)
 static json_t *
 write_listener(const struct settings_listener *listener)
 {
-	json_t *json = json_object(), *fields = json_array(), *log;
+	json_t *json = json_object(), *log;
 
 	put_number(json, "threads", listener->threads);
 	write_limits(json, &listener->limits);
@@ -118,13 +118,7 @@ write_listener(const struct settings_listener *listener)
 	json_object_set_new(json, "http2", write_http2(&listener->http2));
 	settings_put_duration(json, "ticketKeyRotation",
 			      listener->ticket_key_rotation);
-	for (size_t i = 0; i < listener->access_log.field_count; i++)
-		json_array_append_new(fields,
-				      json_string(settings_log_field_name(
-					      listener->access_log.fields[i])));
-	log = json_pack("{s:b, s:s, s:o}", "enabled",
-			listener->access_log.enabled, "file",
-			listener->access_log.file, "fields", fields);
+	log = settings_write_access_log(&listener->access_log);
 	write_rotation(log, &listener->access_log.rotation);
 	json_object_set_new(json, "accessLog", log);
 	log = json_pack("{s:b, s:s}", "enabled", listener->error_log.enabled,

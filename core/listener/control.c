@@ -471,6 +471,8 @@ listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
 	pressure_init(listener);
 	uv_timer_init(uv, &listener->ready_timer);
 	listener->ready_timer.data = listener;
+	if (gethostname(listener->host_name, sizeof(listener->host_name) - 1))
+		listener->host_name[0] = '\0';
 	listener->logs[LISTENER_LOG_ACCESS] = log_writer_new(uv, "access log");
 	listener->logs[LISTENER_LOG_ERROR] = log_writer_new(uv, "error log");
 	listener->control = control_connection_new(uv, control_fd, on_message,

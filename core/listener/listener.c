@@ -197,19 +197,20 @@ set_logs(struct listener *listener, const struct settings *settings)
 	const struct settings_access_log *access =
 		&settings->listener.access_log;
 	const struct settings_error_log *error = &settings->listener.error_log;
-	char path[4096], fields[1024];
+	char path[4096], fields[16384];
 	struct log_text text = { fields, fields + sizeof(fields) - 1 };
 	struct log_writer **logs = listener->logs;
 
 	log_writer_set_rotation(logs[LISTENER_LOG_ACCESS], &access->rotation);
 	log_writer_set_rotation(logs[LISTENER_LOG_ERROR], &error->rotation);
-	access_log_fields(&text, access->fields, access->field_count);
+	access_log_fields(&text, access);
 	*text.at = '\0';
 	snprintf(path, sizeof(path), "%s%s%s",
 		 access->file[0] == '/' ? "" : settings->log_directory,
 		 access->file[0] == '/' ? "" : "/", access->file);
 	log_writer_set_file(logs[LISTENER_LOG_ACCESS],
-			    access->enabled ? path : NULL, fields);
+			    access->enabled ? path : NULL,
+			    access->format == SETTINGS_LOG_W3C ? fields : NULL);
 	snprintf(path, sizeof(path), "%s%s%s",
 		 error->file[0] == '/' ? "" : settings->log_directory,
 		 error->file[0] == '/' ? "" : "/", error->file);

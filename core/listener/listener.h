@@ -51,6 +51,7 @@ struct listener {
 	struct list workers; /* of struct worker_link */
 	struct list queries; /* being answered */
 	struct log_writer *logs[LISTENER_LOGS];
+	char host_name[256];
 	unsigned mark; /* counts configurations, for sockets */
 	unsigned unready_loops; /* that have not got configuration and sockets */
 	uv_timer_t ready_timer;

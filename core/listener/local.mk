@@ -6,6 +6,7 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/accept.h \
 	core/listener/access_log.c \
 	core/listener/access_log.h \
+	core/listener/access_log_format.c \
 	core/listener/address.c \
 	core/listener/address.h \
 	core/listener/bandwidth.c \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building lines of W3C logs.  Whatever a client or a worker sent goes through
- * log_text_value(): blanks, control bytes and all that is not plain ASCII
- * become '+', so nobody can write a line or a field of his own.
+ * Building lines of logs.  Whatever a client or a worker sent goes through
+ * log_text_value(): blanks, quotes, control bytes and all that is not plain
+ * ASCII become '+'; or through log_text_json().  So nobody can write a line or
+ * a field of his own.
  */
 #ifndef CORE_LISTENER_LOG_TEXT_H
 #define CORE_LISTENER_LOG_TEXT_H
@@ -26,6 +27,15 @@ void log_text_value(struct log_text *text, struct portico_slice value,
 		    size_t most);
 
 void log_text_number(struct log_text *text, uint64_t value);
+
+/*
+ * The same as a JSON string with its quotes, in ASCII: what is UTF-8 stays
+ * what it is, other bytes are taken for Latin-1.  Ends where the room or
+ * `most` bytes end, the closing quote is there in any case: there has to be
+ * room for both.
+ */
+void log_text_json(struct log_text *text, struct portico_slice value,
+		   size_t most);
 
 /* One blank between two fields. */
 static inline void

@@ -203,7 +203,11 @@ append_remark(struct log_writer *writer)
 	put_time(from, writer->lost.from);
 	put_time(to, writer->lost.to);
 	length = snprintf(chunk->data, LOG_CHUNK_BYTES,
-			  "#Remark: %llu lines from %s to %s are lost: %s\n",
+			  writer->fields == NULL ?
+				  "{\"remark\":\"%llu lines from %s to %s are "
+				  "lost: %s\"}\n" :
+				  "#Remark: %llu lines from %s to %s are lost: "
+				  "%s\n",
 			  (unsigned long long)writer->lost.lines, from, to,
 			  os_error == 0 ? "too many at once" :
 					  strerror(os_error));
@@ -227,11 +231,16 @@ prepend_head(struct log_writer *writer)
 		drop_first(writer);
 	}
 	put_time(date, time(NULL));
-	length = snprintf(chunk->data, LOG_CHUNK_BYTES,
-			  "%s#Software: Portico\n#Version: 1.0\n#Date: %s\n"
-			  "%s\n",
-			  writer->cut ? "\n" : "", date, writer->fields);
-	ASSERT(length > 0 && length < LOG_CHUNK_BYTES);
+	if (writer->fields == NULL)
+		length = snprintf(chunk->data, LOG_CHUNK_BYTES, "%s",
+				  writer->cut ? "\n" : "");
+	else
+		length = snprintf(chunk->data, LOG_CHUNK_BYTES,
+				  "%s#Software: Portico\n#Version: 1.0\n"
+				  "#Date: %s\n%s\n",
+				  writer->cut ? "\n" : "", date,
+				  writer->fields);
+	ASSERT(length >= 0 && length < LOG_CHUNK_BYTES);
 	writer->cut = false;
 	ASSERT(writer->offset == 0);
 	chunk->length = (size_t)length;

@@ -29,7 +29,8 @@ struct log_writer;
 struct log_writer *log_writer_new(uv_loop_t *uv, const char *name);
 
 /*
- * The file from now on, and the line that names its fields; NULL for none.
+ * The file from now on, NULL for none, and the line that names its fields, NULL
+ * for a file of JSON objects, which has no head.
  * Does nothing when both are as before.  Lines that wait go to the new file.
  */
 void log_writer_set_file(struct log_writer *writer, const char *path,

@@ -53,6 +53,7 @@ request_new(struct listener_connection *connection)
 	request->stream_id = connection->stream_id;
 	request->client = connection->client;
 	request->server = connection->server;
+	request->tls = connection->tls;
 	request->snapshot = loop_snapshot_ref(loop->snapshot);
 	list_init(&request->pool_link);
 	list_init(&request->queue_link);
@@ -96,6 +97,7 @@ request_free(struct listener_request *request)
 	list_remove(&request->pool_link);
 	worker_channel_unref(&request->channel);
 	MEM_FREE(request->user);
+	MEM_FREE(request->log_values);
 	cache_fill_drop(request);
 	cache_lead_end(request, false);
 	cache_wait_cancel(request);

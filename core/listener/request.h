@@ -90,6 +90,7 @@ struct listener_request {
 	bool tunnel_shut; /* and the client was told so */
 	bool cache_hit; /* answered from the cache */
 	bool cache_missed; /* might have been */
+	bool tls; /* of its connection */
 
 	struct listener_loop *loop;
 	struct listener_connection *connection; /* NULL: wire_done */
@@ -109,6 +110,7 @@ struct listener_request {
 	struct http_address client, server;
 	uint64_t first_byte, head_complete, realtime, queued, assigned;
 	uint64_t worker_ready; /* a worker had to be started */
+	uint64_t response_head; /* a worker's has come */
 	uint64_t progress; /* since then the worker has the next word */
 	uint64_t finished; /* the wire half */
 	/* See deadline.h; 0 = none.  response_idle is a span. */
@@ -136,6 +138,7 @@ struct listener_request {
 	int32_t os_error;
 	const char *detail; /* static text for the error log, or NULL */
 	char *user; /* NULL or the name that the worker gave */
+	char *log_values; /* of response fields, for the log; or NULL */
 	struct cache_fill *fill; /* its response is copied; or NULL */
 	struct cache_url *cache_leads; /* others may wait for this one */
 	struct cache_url *cache_waits; /* it waits for another one */

@@ -13,6 +13,7 @@
 #include "core/base/slice.h"
 #include "core/channel/limits.h"
 #include "core/http/response_head.h"
+#include "core/listener/access_log.h"
 #include "core/listener/bandwidth.h"
 #include "core/listener/cache_fill.h"
 #include "core/listener/connection.h"
@@ -445,6 +446,7 @@ emit(struct listener_request *request,
 	request->framing = (uint8_t)info.framing;
 	request->keep_alive = info.keep_alive;
 	request->length_left = info.content_length;
+	access_log_response(request, loop->discard);
 	if ((info.flags & HTTP_RESPONSE_CACHEABLE) != 0 ||
 	    request->cache_leads != NULL)
 		cache_fill_begin(request, loop->discard, &info);

@@ -87,8 +87,8 @@ test_whole(void **state)
 	assert_string_equal(settings->control_socket, "/run/p/control.sock");
 	assert_int_equal(settings->listener.threads, 2);
 	assert_true(settings->listener.limits.max_request_bytes == 8192);
-	assert_int_equal(settings->listener.access_log.field_count, 2);
-	assert_int_equal(settings->listener.access_log.fields[1],
+	assert_int_equal(settings->listener.access_log.column_count, 2);
+	assert_int_equal(settings->listener.access_log.columns[1].field,
 			 SETTINGS_LOG_REFERER);
 	assert_int_equal(settings->site_count, 2);
 	assert_int_equal(a->id, 2); /* 1 is taken by b */
@@ -174,7 +174,7 @@ test_defaults(void **state)
 	assert_true(settings->listener.http2.enabled);
 	assert_true(settings->listener.http2.max_concurrent_streams == 100);
 	assert_true(settings->listener.http2.initial_window == 65536);
-	assert_int_equal(settings->listener.access_log.field_count, 17);
+	assert_int_equal(settings->listener.access_log.column_count, 17);
 	settings_unref(&settings);
 }
 
@@ -234,7 +234,7 @@ test_hand_on(void **state)
 	assert_true(copy->pools[0].queue_timeout == 7000000000ull);
 	assert_true(copy->pools[0].revoke_after == 70000000ull);
 	assert_true(copy->pools[0].response_idle_timeout == 0);
-	assert_int_equal(copy->listener.access_log.field_count, 2);
+	assert_int_equal(copy->listener.access_log.column_count, 2);
 	settings_unref(&copy);
 	io_close(&fd);
 	settings_unref(&settings);
@@ -349,6 +349,20 @@ static const struct wrong wrongs[] = {
 	  { "id 4 is that of site \"a\" already" } },
 	{ "{\"listener\": {\"accessLog\": {\"fields\": [\"dat\"]}}}",
 	  { "is no field of the access log; did you mean \"date\"?" } },
+	{ "{\"listener\": {\"accessLog\": {\"fields\": "
+	  "[\"time(head,tail)\"]}}}",
+	  { "\"time(head,tail)\" is no field of the access log" } },
+	{ "{\"listener\": {\"accessLog\": {\"fields\": [\"date\", "
+	  "\"date\"]}}}",
+	  { "the access log has the field \"date\" twice" } },
+	{ "{\"listener\": {\"accessLog\": {\"customFields\": [{"
+	  "\"logFieldName\": \"a b\", \"sourceName\": \"X Y\", "
+	  "\"sourceType\": \"RequestHeader\"}, {\"logFieldName\": \"c\", "
+	  "\"sourceName\": \"PATH\", \"sourceType\": "
+	  "\"ServerVariable\"}]}}}",
+	  { "\"a b\" cannot be the name of a field in the log",
+	    "\"X Y\" cannot be the name of a header field",
+	    "\"PATH\" is no server variable" } },
 	{ "{\"pools\": {\"a b\": {}}}", { "cannot be the name of a pool" } },
 	{ "{\"pool\": {}}", { "portico.json:1:2: " } },
 	{ "{\"pools\": {\"p\": {\"environment\": {\"A=B\": \"x\"}}}}",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "core/base/slice.h"
 #include "core/http/log_record.h"
@@ -17,29 +18,56 @@
 #include "core/listener/address.h"
 #include "core/listener/limits.h"
 
-static const enum settings_log_field fields[] = {
-	SETTINGS_LOG_DATE,	     SETTINGS_LOG_TIME,
-	SETTINGS_LOG_SITE,	     SETTINGS_LOG_SERVER_IP,
-	SETTINGS_LOG_METHOD,	     SETTINGS_LOG_URI_STEM,
-	SETTINGS_LOG_URI_QUERY,	     SETTINGS_LOG_SERVER_PORT,
-	SETTINGS_LOG_USER,	     SETTINGS_LOG_CLIENT_IP,
-	SETTINGS_LOG_PROTOCOL,	     SETTINGS_LOG_HOST,
-	SETTINGS_LOG_USER_AGENT,     SETTINGS_LOG_REFERER,
-	SETTINGS_LOG_STATUS,	     SETTINGS_LOG_SUBSTATUS,
-	SETTINGS_LOG_WIN32_STATUS,   SETTINGS_LOG_BYTES_SENT,
-	SETTINGS_LOG_BYTES_RECEIVED, SETTINGS_LOG_TIME_TAKEN,
+#define COLUMN(symbol, text)                                                   \
+	{                                                                      \
+		.name = (text), .field = SETTINGS_LOG_##symbol                 \
+	}
+
+static const struct settings_log_column columns[] = {
+	COLUMN(DATE, "date"),
+	COLUMN(TIME, "time"),
+	COLUMN(SITE, "s-sitename"),
+	COLUMN(SERVER_IP, "s-ip"),
+	COLUMN(METHOD, "cs-method"),
+	COLUMN(URI_STEM, "cs-uri-stem"),
+	COLUMN(URI_QUERY, "cs-uri-query"),
+	COLUMN(SERVER_PORT, "s-port"),
+	COLUMN(USER, "cs-username"),
+	COLUMN(CLIENT_IP, "c-ip"),
+	COLUMN(PROTOCOL, "cs-version"),
+	COLUMN(HOST, "cs-host"),
+	COLUMN(USER_AGENT, "cs(User-Agent)"),
+	COLUMN(REFERER, "cs(Referer)"),
+	COLUMN(STATUS, "sc-status"),
+	COLUMN(SUBSTATUS, "sc-substatus"),
+	COLUMN(WIN32_STATUS, "sc-win32-status"),
+	COLUMN(BYTES_SENT, "sc-bytes"),
+	COLUMN(BYTES_RECEIVED, "cs-bytes"),
+	COLUMN(TIME_TAKEN, "time-taken"),
 };
 
-#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+#define FIELD_COUNT (sizeof(columns) / sizeof(columns[0]))
+
+static size_t
+format_as(enum settings_log_format format, size_t first, size_t count,
+	  const struct access_log_entry *entry, char *line)
+{
+	static struct log_clock clock;
+	const struct settings_access_log settings = {
+		.format = format,
+		.columns = columns + first,
+		.column_count = count,
+	};
+	struct log_text text = { line, line + LOG_LINE_MAX };
+
+	access_log_format(&text, &clock, &settings, entry);
+	return (size_t)(text.at - line);
+}
 
 static size_t
 format(const struct access_log_entry *entry, char *line)
 {
-	static struct log_clock clock;
-	struct log_text text = { line, line + LOG_LINE_MAX };
-
-	access_log_format(&text, &clock, fields, FIELD_COUNT, entry);
-	return (size_t)(text.at - line);
+	return format_as(SETTINGS_LOG_W3C, 0, FIELD_COUNT, entry, line);
 }
 
 static unsigned
@@ -114,7 +142,120 @@ test_injection_is_impossible(void **state)
 	assert_int_equal(line[length - 1], '\n');
 	assert_int_equal(count(line, length, ' '), FIELD_COUNT - 1);
 	for (size_t i = 0; i < length - 1; i++)
-		assert_true(line[i] >= 0x20 && line[i] < 0x7f);
+		assert_true(line[i] >= 0x20 && line[i] < 0x7f &&
+			    line[i] != '"');
+}
+
+/* A line that begins with '#' would be one of the file's own. */
+static void
+test_no_line_is_a_directive(void **state)
+{
+	static char line[LOG_LINE_MAX];
+	struct access_log_entry entry = { .method = PORTICO_SLICE("#Date") };
+	size_t length = format_as(SETTINGS_LOG_W3C, 4, 2, &entry, line);
+
+	(void)state;
+	line[length] = '\0';
+	assert_string_equal(line, "+Date -\n");
+}
+
+static json_t *
+read_line(const char *line, size_t length)
+{
+	json_error_t error;
+	json_t *json = json_loadb(line, length, JSON_ALLOW_NUL, &error);
+
+	if (json == NULL)
+		fail_msg("%s in %.*s", error.text, (int)length, line);
+	return json;
+}
+
+static void
+test_json(void **state)
+{
+	static char line[LOG_LINE_MAX];
+	struct access_log_entry entry = {
+		.method = PORTICO_SLICE("GET"),
+		.stem = PORTICO_SLICE("/\"\\\n\x7f"),
+		.host = PORTICO_SLICE("caf\xc3\xa9 \xe9 \xf0\x9f\x98\x80"),
+		.port = 80,
+		.status = 200,
+	};
+	size_t length =
+		format_as(SETTINGS_LOG_JSON, 4, FIELD_COUNT - 4, &entry, line);
+
+	(void)state;
+	line[length] = '\0';
+	assert_string_equal(
+		line,
+		"{\"cs-method\":\"GET\","
+		"\"cs-uri-stem\":\"/\\\"\\\\\\u000a\\u007f\",\"s-port\":80,"
+		"\"cs-host\":\"caf\\u00e9 \\u00e9 \\ud83d\\ude00\","
+		"\"sc-status\":200,\"sc-substatus\":0,\"sc-win32-status\":0,"
+		"\"sc-bytes\":0,\"cs-bytes\":0,\"time-taken\":0}\n");
+	json_decref(read_line(line, length));
+}
+
+/* Whatever the values are, and wherever the room ends. */
+static void
+test_json_is_always_an_object(void **state)
+{
+	static char line[LOG_LINE_MAX], all[3000];
+	struct access_log_entry entry = { .second = 1, .milliseconds = 77 };
+
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		struct portico_slice evil = { all, round * 10 };
+		size_t length;
+		json_t *json;
+
+		for (unsigned i = 0; i < sizeof(all); i++)
+			all[i] = (char)(i * (round + 1) / 3);
+		entry.stem = entry.query = entry.user = evil;
+		entry.host = entry.user_agent = entry.referer = evil;
+		length = format_as(SETTINGS_LOG_JSON, 0, FIELD_COUNT, &entry,
+				   line);
+		assert_true(length <= LOG_LINE_MAX);
+		assert_int_equal(line[length - 1], '\n');
+		assert_int_equal(count(line, length, '\n'), 1);
+		json = read_line(line, length);
+		/* No text leaves none for what comes behind it. */
+		assert_int_equal(
+			json_integer_value(json_object_get(json, "time-taken")),
+			77);
+		json_decref(json);
+	}
+}
+
+static void
+test_times_between(void **state)
+{
+	static const struct settings_log_column between[] = {
+		{ .name = "a",
+		  .field = SETTINGS_LOG_BETWEEN,
+		  .from = SETTINGS_LOG_MOMENT_HEAD,
+		  .to = SETTINGS_LOG_MOMENT_FINISHED },
+		{ .name = "b",
+		  .field = SETTINGS_LOG_BETWEEN,
+		  .from = SETTINGS_LOG_MOMENT_HEAD,
+		  .to = SETTINGS_LOG_MOMENT_QUEUED },
+	};
+	const struct settings_access_log settings = {
+		.columns = between,
+		.column_count = 2,
+	};
+	const struct access_log_entry entry = {
+		.moments = { [SETTINGS_LOG_MOMENT_HEAD] = 1000000,
+			     [SETTINGS_LOG_MOMENT_FINISHED] = 4500000 },
+	};
+	static char line[LOG_LINE_MAX];
+	struct log_text text = { line, line + LOG_LINE_MAX };
+	struct log_clock clock = { .second = 0 };
+
+	(void)state;
+	access_log_format(&text, &clock, &settings, &entry);
+	*text.at = '\0';
+	assert_string_equal(line, "3500 -\n");
 }
 
 static void
@@ -143,10 +284,12 @@ static void
 test_fields_line(void **state)
 {
 	char line[1024];
+	const struct settings_access_log settings = { .columns = columns,
+						      .column_count = 3 };
 	struct log_text text = { line, line + sizeof(line) - 1 };
 
 	(void)state;
-	access_log_fields(&text, fields, 3);
+	access_log_fields(&text, &settings);
 	*text.at = '\0';
 	assert_string_equal(line, "#Fields: date time s-sitename");
 }
@@ -211,6 +354,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_line),
 		cmocka_unit_test(test_injection_is_impossible),
+		cmocka_unit_test(test_no_line_is_a_directive),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_json_is_always_an_object),
+		cmocka_unit_test(test_times_between),
 		cmocka_unit_test(test_long_values_are_cut),
 		cmocka_unit_test(test_fields_line),
 		cmocka_unit_test(test_addresses),
