@@ -644,9 +644,6 @@ failure_without_a_hook(void **state)
 				     "returned PENDING"));
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {

@@ -206,6 +206,10 @@ puppet_teardown(void **state)
 	return 0;
 }
 
+/* A row of the tests: each has a kit of its own. */
+#define KIT_TEST(name)                                                         \
+	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
+
 /* Closes the kit: nothing was wrong. */
 static inline void
 assert_clean(void)

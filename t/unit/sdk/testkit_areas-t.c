@@ -225,9 +225,6 @@ missing_area(void **state)
 	assert_non_null(strstr(text, "the test kit has no cache yet"));
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {

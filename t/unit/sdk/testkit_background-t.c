@@ -323,9 +323,6 @@ faults(void **state)
 	assert_string_equal(each.where == NULL ? "" : each.where, "");
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {

@@ -208,9 +208,6 @@ faults(void **state)
 	assert_int_equal(refused, 2);
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {

@@ -406,9 +406,6 @@ faults(void **state)
 	assert_clean();
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {

@@ -288,9 +288,6 @@ faults(void **state)
 	assert_int_equal(runs, 3);
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {

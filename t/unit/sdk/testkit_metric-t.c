@@ -197,9 +197,6 @@ faults(void **state)
 	assert_int_equal(refused, 3);
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {

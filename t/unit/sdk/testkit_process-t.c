@@ -283,9 +283,6 @@ the_end(void **state)
 	assert_clean();
 }
 
-#define KIT_TEST(name)                                                         \
-	cmocka_unit_test_setup_teardown(name, puppet_setup, puppet_teardown)
-
 int
 main(void)
 {
