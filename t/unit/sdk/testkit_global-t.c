@@ -146,6 +146,7 @@ misused_holds(void **state)
 			 PORTICO_STATE);
 	assert_told("the hold was released before");
 	puppet_open((struct kit_options){ 0 });
+	kit_global(kit, PORTICO_GLOBAL_CLEANUP, "", 0);
 	portico_global_release(the_worker, (struct portico_token){ 7 },
 			       PORTICO_OK);
 	assert_told("never gave");
