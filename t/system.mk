@@ -112,6 +112,8 @@ SYSTEM_TESTS += \
 	t/listener/http1.t \
 	t/listener/http2.t \
 	t/listener/log-fields.t \
+	t/listener/http2-floods.t \
+	t/listener/http2-rules.t \
 	t/listener/log-trouble.t \
 	t/listener/lease-states.t \
 	t/listener/log-rotation.t \

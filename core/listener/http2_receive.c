@@ -278,9 +278,27 @@ on_begin_frame(nghttp2_session *from, const nghttp2_frame_hd *hd, void *arg)
 {
 	struct http2_session *session = arg;
 
-	(void)from;
 	CHECK(session, HTTP2_SESSION_MAGIC);
+	/* RFC 9113 section 6.3; without its priorities nghttp2 does not look. */
+	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
+		(void)nghttp2_session_terminate_session(from,
+							NGHTTP2_PROTOCOL_ERROR);
 	return frame_is_fair(session, hd) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* The client has broken its stream: a head of it is no longer waited for. */
+static int
+on_invalid_frame(nghttp2_session *from, const nghttp2_frame *frame, int code,
+		 void *arg)
+{
+	struct http2_session *session = arg;
+
+	(void)from;
+	(void)code;
+	CHECK(session, HTTP2_SESSION_MAGIC);
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		timers_clear(&session->connection->timer);
+	return 0;
 }
 
 static int
@@ -348,6 +366,8 @@ http2_receive_init(nghttp2_session_callbacks *callbacks)
 		callbacks, on_invalid_header);
 	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks,
 							      on_begin_frame);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+		callbacks, on_invalid_frame);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks,
 							     on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks,

@@ -287,11 +287,9 @@ flush(struct http2_session *session)
 
 	CHECK(session, HTTP2_SESSION_MAGIC);
 	list_remove(&session->ready_link);
-	for (unsigned round = 0; round < HTTP2_FLUSH_ROUNDS; round++) {
-		if (session->fault != HTTP_REASON_NONE) {
-			end_for_fault(session);
-			return;
-		}
+	for (unsigned round = 0;
+	     round < HTTP2_FLUSH_ROUNDS && session->fault == HTTP_REASON_NONE;
+	     round++) {
 		if (!write_pending(session) ||
 		    (session->pending == NULL && !write_frames(session))) {
 			connection_close(connection,
@@ -303,6 +301,11 @@ flush(struct http2_session *session)
 			  nghttp2_session_want_write(session->session) != 0;
 		if (!blocked || session->pending != NULL)
 			break;
+	}
+	/* Found while reading, or in what we had to send. */
+	if (session->fault != HTTP_REASON_NONE) {
+		end_for_fault(session);
+		return;
 	}
 	if (is_over(session)) {
 		leave(session);
