@@ -270,13 +270,15 @@ submit(struct http2_stream *stream)
 	bool more;
 
 	build(request, &fields);
-	if (request->output.head_sent == request->output.head_length)
-		output_head_taken(&request->output);
-	more = !output_empty(&request->output) || !request->response_last;
+	more = output_waiting(&request->output, 1) > 0 ||
+	       !request->response_last;
 	stream->submitted = true;
 	(void)nghttp2_submit_response(stream->session->session, stream->id,
 				      fields.list, fields.count,
 				      more ? &provider : NULL);
+	/* The fields are copied only now. */
+	if (request->output.head_sent == request->output.head_length)
+		output_head_taken(&request->output);
 }
 
 void
