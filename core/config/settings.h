@@ -19,6 +19,7 @@
 #include <portico/types.h>
 
 #include "core/config/settings_limits.h"
+#include "core/config/settings_http2.h"
 #include "core/config/settings_log.h"
 #include "core/config/settings_network.h"
 #include "core/config/settings_pool.h"
@@ -37,18 +38,6 @@ struct settings_error_log {
 struct settings_cache {
 	uint64_t size; /* bytes, of all loops together; 0 = none */
 	uint64_t entry_size; /* bytes of one body */
-};
-
-/* Rates are frames per second, with ten seconds' worth at once; 0: no limit. */
-struct settings_http2 {
-	bool enabled;
-	uint32_t max_concurrent_streams;
-	uint64_t initial_window; /* bytes, of a stream */
-	uint64_t connection_window; /* bytes, of all streams together */
-	uint32_t reset_rate;
-	uint32_t ping_rate;
-	uint32_t settings_rate;
-	uint32_t empty_frame_rate;
 };
 
 /* Times in nanoseconds; 0 = no limit unless said otherwise. */

@@ -4,6 +4,7 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings.c \
 	core/config/settings.h \
 	core/config/settings_log.c \
+	core/config/settings_http2.h \
 	core/config/settings_log.h \
 	core/config/settings_log_rows.h \
 	core/config/settings_pool.h \

@@ -160,6 +160,7 @@ http2_stream_new(struct http2_session *session, int32_t id)
 	connection->client = socket->client;
 	connection->server = socket->server;
 	connection->accepted = socket->accepted;
+	connection->tls_done = socket->tls_done;
 	connection->id = socket->id;
 	connection->received = loop_now(socket->loop);
 	list_init(&connection->link);

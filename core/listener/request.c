@@ -274,7 +274,7 @@ is_misdirected(const struct listener_request *request,
 	       struct portico_slice path)
 {
 	return request->connection->tls &&
-	       !tls_serves(request->connection, request_host(request),
+	       !tls_serves(request->connection->carrier, request_host(request),
 			   route_path(request, path));
 }
 

@@ -161,12 +161,11 @@ tls_choose_protocol(const struct listener_connection *connection,
 		    const unsigned char *offered, size_t size, size_t *length_r)
 {
 	static const char *const known[] = { "h2", "http/1.1", "http/1.0" };
-	const struct settings *settings =
-		connection->loop->snapshot->shared->settings;
+	const struct listener_snapshot *snapshot =
+		connection->loop->snapshot->shared;
+	size_t i = snapshot->settings->listener.http2.enabled ? 0 : 1;
 
-	/* Ours come first: h2 where it is wanted at all. */
-	for (size_t i = settings->listener.http2.enabled ? 0 : 1;
-	     i < sizeof(known) / sizeof(known[0]); i++) {
+	for (; i < sizeof(known) / sizeof(known[0]); i++) {
 		const unsigned char *found;
 
 		*length_r = strlen(known[i]);

@@ -211,7 +211,7 @@ fill_source(const struct worker_channel *channel,
 		.major = request->stream_id != 0 ? 2 : 1,
 	};
 	if (connection->tls)
-		source->tls = tls_details(connection);
+		source->tls = tls_details(connection->carrier);
 	source->times[HTTP_TIME_ACCEPTED] = connection->accepted;
 	source->times[HTTP_TIME_TLS_DONE] = connection->tls_done;
 	source->times[HTTP_TIME_FIRST_BYTE] = request->first_byte;
