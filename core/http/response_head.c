@@ -25,7 +25,7 @@ static const struct {
 
 /* Everything that is written besides the fields, with slack for copies of
  * constant size: status line, Date, framing, Connection, the blank line. */
-#define EMIT_FIXED_ROOM 384
+#define EMIT_FIXED_ROOM 416
 
 /* What a field can grow by: its prefix and CRLF. */
 #define EMIT_FIELD_ROOM (PREFIX_ROOM + 2)
@@ -359,6 +359,7 @@ put_framing(char *out, const struct http_emit_options *options,
 #define SAW_DATE 0x01
 #define SAW_SERVER 0x02
 #define SAW_UPGRADE 0x04
+#define SAW_HSTS 0x08
 
 /* Returns the new end of the output, or NULL with *fault_r set. */
 static char *
@@ -386,6 +387,9 @@ put_fields(char *out, const struct http_response_head *head, const char *copy,
 				saw |= SAW_SERVER;
 			else if (field.id == HTTP_HEADER_UPGRADE)
 				saw |= SAW_UPGRADE;
+			else if (field.id ==
+				 HTTP_HEADER_STRICT_TRANSPORT_SECURITY)
+				saw |= SAW_HSTS;
 		}
 		if (!put_value(out, field.value.data, field.value.length)) {
 			*fault_r = HTTP_RESPONSE_FAULT_VALUE;
@@ -405,7 +409,7 @@ http_response_head_emit_bound(size_t size,
 {
 	return size +
 	       size / sizeof(struct http_response_field) * EMIT_FIELD_ROOM +
-	       EMIT_FIXED_ROOM + options->server_length;
+	       EMIT_FIXED_ROOM + options->server_length + options->hsts.length;
 }
 
 static char *
@@ -421,6 +425,11 @@ put_own_fields(char *out, const struct http_emit_options *options,
 	    !(info->flags & HTTP_RESPONSE_NO_SERVER)) {
 		out = PUT_LITERAL(out, "Server: ");
 		out = put(out, options->server, options->server_length);
+		out = PUT_LITERAL(out, "\r\n");
+	}
+	if (options->hsts.length > 0 && !(saw & SAW_HSTS)) {
+		out = PUT_LITERAL(out, "Strict-Transport-Security: ");
+		out = put(out, options->hsts.data, options->hsts.length);
 		out = PUT_LITERAL(out, "\r\n");
 	}
 	out = put_framing(out, options, info);
@@ -447,7 +456,8 @@ http_response_head_emit_h1(const void *copy, size_t size,
 		return fault;
 	/* From here on everything fits, so nothing below looks again. */
 	if (capacity < (size_t)head.size + head.count * EMIT_FIELD_ROOM +
-			       EMIT_FIXED_ROOM + options->server_length)
+			       EMIT_FIXED_ROOM + options->server_length +
+			       options->hsts.length)
 		return HTTP_RESPONSE_FAULT_ROOM;
 	fill_info(&head, copy, info_r);
 	choose_framing(options, info_r);

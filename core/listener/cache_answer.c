@@ -13,6 +13,7 @@
 #include "core/http/date.h"
 #include "core/listener/cache_wait.h"
 #include "core/listener/connection.h"
+#include "core/listener/hsts.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
@@ -167,6 +168,7 @@ write_other_head(struct listener_request *request,
 		.date = date,
 		.server = LISTENER_SERVER_NAME,
 		.server_length = sizeof(LISTENER_SERVER_NAME) - 1,
+		.hsts = hsts_value(request),
 		.minor = 1,
 		.keep_alive = true,
 	};

@@ -16,6 +16,7 @@
 #include "core/listener/cache_wait.h"
 #include "core/listener/connection.h"
 #include "core/listener/dispatch.h"
+#include "core/listener/hsts.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
@@ -212,6 +213,7 @@ render(struct listener_request *request, struct cache_fill *fill, char *out,
 			(int64_t)(loop_realtime(loop) / CLOCK_NS_PER_S)),
 		.server = LISTENER_SERVER_NAME,
 		.server_length = sizeof(LISTENER_SERVER_NAME) - 1,
+		.hsts = hsts_value(request),
 		.minor = 1,
 		.keep_alive = true,
 	};

@@ -28,6 +28,9 @@ sentence(unsigned status)
 	switch (status) {
 	case 408:
 		return "The request did not arrive in time.";
+	case 301:
+	case 308:
+		return "This is to be found by https.";
 	case 413:
 		return "The request body is larger than allowed.";
 	case 414:
@@ -85,7 +88,7 @@ error_page_write(const struct error_page *page, char *out, size_t capacity)
 			  "Server: " LISTENER_SERVER_NAME "\r\n"
 			  "Content-Type: text/html; charset=utf-8\r\n"
 			  "Content-Length: %zu\r\n"
-			  "%s%s\r\n%s",
+			  "%s%s%s%s%s\r\n%s",
 			  page->status, http_status_reason(page->status),
 			  page->date != NULL ? "Date: " : "",
 			  page->date != NULL ? HTTP_DATE_LENGTH : 0,
@@ -94,7 +97,10 @@ error_page_write(const struct error_page *page, char *out, size_t capacity)
 			  page->retry_after ?
 				  "Retry-After: " RETRY_AFTER_SECONDS "\r\n" :
 				  "",
-			  connection, page->head_only ? "" : body);
+			  page->location != NULL ? "Location: " : "",
+			  page->location != NULL ? page->location : "",
+			  page->location != NULL ? "\r\n" : "", connection,
+			  page->head_only ? "" : body);
 	ASSERT(length > 0 && (size_t)length < capacity);
 	return (size_t)length;
 }

@@ -45,6 +45,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/http2_stream.c \
 	core/listener/handshake.c \
 	core/listener/handshake.h \
+	core/listener/hsts.c \
+	core/listener/hsts.h \
 	core/listener/limits.h \
 	core/listener/listener.c \
 	core/listener/listener.h \

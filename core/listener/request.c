@@ -18,6 +18,7 @@
 #include "core/listener/connection.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/error_log.h"
+#include "core/listener/hsts.h"
 #include "core/listener/limits.h"
 #include "core/listener/loop.h"
 #include "core/listener/pool_queue.h"
@@ -321,7 +322,7 @@ request_begin(struct listener_request *request)
 	list_add_tail(&request->pool->requests, &request->pool_link);
 	request->pool->accepted++;
 	if (!site_admit(request, path) || !request_body_begin(request) ||
-	    cache_answer(request, path, &url))
+	    hsts_redirect(request) || cache_answer(request, path, &url))
 		return;
 	dispatch_submit(request, path, &url);
 }

@@ -18,6 +18,7 @@
 #include "core/listener/cache_fill.h"
 #include "core/listener/connection.h"
 #include "core/listener/error_page.h"
+#include "core/listener/hsts.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
@@ -382,6 +383,7 @@ emit_options(struct listener_request *request, bool upgrade,
 			(int64_t)(loop_realtime(loop) / CLOCK_NS_PER_S)),
 		.server = LISTENER_SERVER_NAME,
 		.server_length = sizeof(LISTENER_SERVER_NAME) - 1,
+		.hsts = hsts_value(request),
 		.minor = request->head.minor,
 		.keep_alive = request->keep_alive && !loop->draining &&
 			      (!pending || request_body_drainable(request) ||
@@ -649,8 +651,9 @@ may_come_again(unsigned reason)
 	       reason == HTTP_REASON_TIMER_APP_POOL;
 }
 
-void
-response_send_error(struct listener_request *request, unsigned status)
+static void
+send_page(struct listener_request *request, unsigned status,
+	  const char *location)
 {
 	struct listener_loop *loop = request->loop;
 	struct error_page page;
@@ -671,6 +674,7 @@ response_send_error(struct listener_request *request, unsigned status)
 			     request->head_known,
 		.retry_after = may_come_again(request->reason),
 		.minor = request->head.minor,
+		.location = location,
 		.date = http_date_cached(
 			&loop->date,
 			(int64_t)(loop_realtime(loop) / CLOCK_NS_PER_S)),
@@ -682,6 +686,22 @@ response_send_error(struct listener_request *request, unsigned status)
 	request->substatus = 0;
 	request->framing = HTTP_FRAMING_NONE;
 	send_head(request, length);
+}
+
+void
+response_send_error(struct listener_request *request, unsigned status)
+{
+	send_page(request, status, NULL);
+}
+
+/* What is sent again by GET may be, the rest has to be sent as it was. */
+void
+response_send_redirect(struct listener_request *request, const char *location)
+{
+	bool get = request->head.method == HTTP_METHOD_GET ||
+		   request->head.method == HTTP_METHOD_HEAD;
+
+	send_page(request, get ? 301 : 308, location);
 }
 
 void

@@ -37,6 +37,9 @@ void response_on_end(struct listener_request *request, bool failed);
 
 /* An error page; nothing has been sent yet. */
 void response_send_error(struct listener_request *request, unsigned status);
+/* The same, for one that is found elsewhere for good. */
+void response_send_redirect(struct listener_request *request,
+			    const char *location);
 
 /* From the cache: the head lies in loop->output, what follows it was added to
  * the output. */

@@ -45,6 +45,10 @@ struct snapshot_site {
 	struct listener_site *shared;
 	const struct settings_site_limits *limits;
 	bool strict; /* about heads: more than the listener */
+	/* See hsts.h. */
+	bool redirects; /* what comes over http, to */
+	uint16_t https_port;
+	char *hsts; /* NULL: none */
 };
 
 struct hash_table *site_table_new(void);

@@ -9,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/base/memory.h"
 #include "core/base/clock.h"
+#include "core/listener/hsts.h"
 #include "core/listener/limits.h"
 #include "core/listener/tls_context.h"
 #include "core/listener/tls_store.h"
@@ -91,13 +92,15 @@ set_sites(struct listener_snapshot *snapshot, struct hash_table *sites)
 {
 	const struct settings *settings = snapshot->settings;
 
-	for (size_t i = 0; i < settings->site_count; i++)
+	for (size_t i = 0; i < settings->site_count; i++) {
 		snapshot->sites[i] = (struct snapshot_site){
 			.shared = site_get(sites, settings->sites[i].name),
 			.limits = &settings->sites[i].limits,
 			.strict = is_strict(&settings->sites[i].limits.request,
 					    &settings->listener.limits),
 		};
+		hsts_init(&snapshot->sites[i], &settings->sites[i]);
+	}
 	snapshot->site_numbers = (unsigned)hash_count(sites);
 }
 
@@ -197,6 +200,8 @@ snapshot_unref(struct listener_snapshot **snapshot_p)
 	routes_free(snapshot->routes);
 	tls_store_free(&snapshot->tls);
 	SSL_CTX_free(snapshot->tls_context);
+	for (size_t i = 0; i < snapshot->settings->site_count; i++)
+		hsts_fini(&snapshot->sites[i]);
 	settings_unref(&snapshot->settings);
 	mem_free(snapshot->pools);
 	mem_free(snapshot->sites);
