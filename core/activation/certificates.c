@@ -361,6 +361,32 @@ certificates_to_memfd(const struct certificates *certificates,
 	return fd;
 }
 
+json_t *
+certificates_to_json(const struct certificates *certificates)
+{
+	json_t *all = json_array();
+
+	CHECK(certificates, CERTIFICATES_MAGIC);
+	LIST_FOREACH(struct entry, link, entry, &certificates->entries) {
+		json_t *pairs = entry->authorities ? json_array() :
+						     pem_describe(entry->value);
+		size_t index;
+		json_t *pair;
+
+		json_array_foreach(pairs, index, pair)
+		{
+			json_object_set_new(pair, "certificate",
+					    json_string(entry->name));
+			json_object_set_new(
+				pair, "file",
+				json_string(entry->files[2 * index].path));
+			json_array_append(all, pair);
+		}
+		json_decref(pairs);
+	}
+	return all;
+}
+
 /* Listeners get everything anew, settings included: they serve by both. */
 static void
 hand_over(struct certificates *certificates)

@@ -8,6 +8,7 @@
 #ifndef CORE_ACTIVATION_CERTIFICATES_H
 #define CORE_ACTIVATION_CERTIFICATES_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include <portico/types.h>
@@ -31,6 +32,10 @@ void certificates_free(struct certificates **certificates_p);
 /* The manager has other settings.  What cannot be read is told, and served as
  * it was. */
 void certificates_apply(struct certificates *certificates);
+
+/* An array of what listeners have: "certificate" (its name), "file" and what
+ * pem_describe() says. */
+json_t *certificates_to_json(const struct certificates *certificates);
 
 /* Whether there are any, or were. */
 bool certificates_wanted(const struct certificates *certificates);

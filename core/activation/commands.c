@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/activation/certificates.h"
 #include "core/activation/figures.h"
 #include "core/activation/limits.h"
 #include "core/activation/listener_process.h"
@@ -520,6 +521,16 @@ on_listener_timeouts(struct commands *commands,
 }
 
 static void
+on_listener_certs(struct commands *commands, struct control_connection *client,
+		  const json_t *request)
+{
+	(void)request;
+	answer(client, json_pack("{s:o}", "certificates",
+				 certificates_to_json(
+					 commands->manager->certificates)));
+}
+
+static void
 on_reloaded(const json_t *problems, void *arg)
 {
 	struct question *question = arg;
@@ -614,6 +625,7 @@ static const struct {
 	{ "listener-timeouts", on_listener_timeouts },
 	{ "listener-cache", on_listener_cache },
 	{ "listener-cache-flush", on_listener_cache_flush },
+	{ "listener-certs", on_listener_certs },
 	{ "reload", on_reload },
 	{ "upgrade-listener", on_upgrade_listener },
 };

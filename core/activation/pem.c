@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <time.h>
 
 #include "core/activation/events.h"
@@ -229,4 +230,97 @@ pem_read_authorities(const char *path, struct portico_error *err)
 	X509_free(first);
 	buffer_fini(&text);
 	return json;
+}
+
+/* ---- for people ---------------------------------------------------------- */
+
+static json_t *
+name_to_json(const X509_NAME *name)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	json_t *json = NULL;
+	char *text;
+	long length;
+
+	if (bio == NULL)
+		return json_string("");
+	if (X509_NAME_print_ex(bio, name, 0,
+			       XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+		length = BIO_get_mem_data(bio, &text);
+		json = json_stringn(text, (size_t)length);
+	}
+	BIO_free(bio);
+	return json != NULL ? json : json_string("");
+}
+
+static json_t *
+names_to_json(const X509 *x509)
+{
+	json_t *names = json_array();
+	GENERAL_NAMES *all =
+		X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(all, i);
+
+		if (name->type == GEN_DNS)
+			json_array_append_new(
+				names,
+				json_stringn((const char *)ASN1_STRING_get0_data(
+						     name->d.dNSName),
+					     (size_t)ASN1_STRING_length(
+						     name->d.dNSName)));
+	}
+	GENERAL_NAMES_free(all);
+	return names;
+}
+
+static json_t *
+time_to_json(const ASN1_TIME *time)
+{
+	char text[32] = "";
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(time, &tm) == 1)
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_string(text);
+}
+
+static json_t *
+describe_one(const json_t *pair)
+{
+	const char *chain = json_string_value(json_object_get(pair, "chain"));
+	BIO *bio = BIO_new_mem_buf(chain, -1);
+	X509 *x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	json_t *json = NULL;
+
+	if (x509 != NULL)
+		json = json_pack(
+			"{s:o, s:o, s:o, s:s, s:o}", "subject",
+			name_to_json(X509_get_subject_name(x509)), "issuer",
+			name_to_json(X509_get_issuer_name(x509)), "names",
+			names_to_json(x509), "key",
+			EVP_PKEY_get0_type_name(X509_get0_pubkey(x509)),
+			"notAfter", time_to_json(X509_get0_notAfter(x509)));
+	X509_free(x509);
+	BIO_free(bio);
+	ERR_clear_error();
+	return json;
+}
+
+json_t *
+pem_describe(const json_t *pairs)
+{
+	json_t *all = json_array();
+	size_t index;
+	json_t *pair;
+
+	json_array_foreach(pairs, index, pair)
+	{
+		json_t *one = describe_one(pair);
+
+		if (one != NULL)
+			json_array_append_new(all, one);
+	}
+	return all;
 }

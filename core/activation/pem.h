@@ -20,6 +20,10 @@ struct settings_certificate;
 json_t *pem_read_certificate(const struct settings_certificate *certificate,
 			     struct portico_error *err);
 
+/* What such an array holds, for people: an array with {"subject","issuer",
+ * "names","key","notAfter"} (UTC) for each pair. */
+json_t *pem_describe(const json_t *pairs);
+
 /* Text of a file with at least one certificate, none that cannot be read. */
 json_t *pem_read_authorities(const char *path, struct portico_error *err);
 

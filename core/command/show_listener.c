@@ -302,3 +302,15 @@ show_cache_flush(const json_t *answer)
 	       number_of(json_object_get(figures, "cache"), "flushedNow"));
 	show_silence(answer, "figures");
 }
+
+void
+show_certs(const json_t *answer)
+{
+	static const char *const members[] = { "certificate", "key",
+					       "notAfter",    "subject",
+					       "issuer",      "file",
+					       NULL };
+
+	print_rows("NAME KEY EXPIRES SUBJECT ISSUER FILE",
+		   json_object_get(answer, "certificates"), members);
+}

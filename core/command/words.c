@@ -87,6 +87,8 @@ static const struct command commands[] = {
 	  .help = "forget what is kept of a URL, with any query",
 	  .takes = OPTION_SOCKET | OPTION_ALL,
 	  .more = flush_help },
+	ASK("listener certs", NULL, NULL, "listener-certs", show_certs,
+	    "the certificates that clients are shown, and when they expire"),
 	ASK("reload", NULL, NULL, "reload", show_reload,
 	    "read the configuration again"),
 	{ .words = "upgrade listener",

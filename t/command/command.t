@@ -41,6 +41,7 @@ my %expected = (
 	'listener connections' => qr/CLIENT/,
 	'listener counters' => qr/accepted.*main/s,
 	'listener cache' => qr/hits +0.*Snapshot of HTTP response cache/s,
+	'listener certs' => qr/^NAME +KEY +EXPIRES/,
 	'listener timeouts' => qr/\(all\).*2m/s,
 );
 for my $command (sort keys %expected) {

@@ -147,6 +147,21 @@ subtest 'sessions go on' => sub {
 		'it asks for certificates as the first one did');
 };
 
+subtest 'portico listener certs' => sub {
+	my %seen = map { $_->{certificate} => $_ } @{
+		$server->command_json('listener', 'certs')->{certificates} };
+	is_deeply([sort keys %seen], [qw(may must old open)], 'all are there');
+	my $open = $seen{open};
+	is_deeply([@$open{qw(subject issuer key)}, @{ $open->{names} }],
+		['CN=open', 'CN=Test Authority', 'EC', 'open.example'],
+		'whose it is, and for which hosts');
+	is($open->{file}, $tls->file('open.pem'), '... its file');
+	like($open->{notAfter}, qr/^\d{4}-\d\d-\d\dT[\d:]{8}Z$/, '... its end');
+	my ($status, $text) = $server->command('listener', 'certs');
+	like($text, qr/^may +EC +\S+Z +CN=may /m, 'as a table');
+	unlike($text . $server->log, qr/PRIVATE/, 'and never a key');
+};
+
 sub shown { return $tls->shown($other_port, '-noservername') }
 
 subtest 'a certificate changes' => sub {
