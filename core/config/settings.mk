@@ -11,6 +11,7 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_raw_tls.h \
 	core/config/settings_tls.h \
 	core/config/settings_binding.c \
+	core/config/settings_binding.h \
 	core/config/settings_certificate.c \
 	core/config/settings_check.c \
 	core/config/settings_priv.h \

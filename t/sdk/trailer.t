@@ -88,7 +88,7 @@ like($response->{body}, qr/ignored\z/, 'a body that nobody reads');
 goes(chunk('x'), '', { all => '' }, '... leaves nothing behind');
 $response = ask("$head\r\n" . chunk('x') . "0\r\nX-Long: "
 	. 'v' x 8192 . "\r\n\r\n");
-is($response->{status}, 400, 'too long');
+is($response->{status}, 431, 'too long');
 $http = Portico::Http->connect($server->port);
 is(ask("$head\r\n" . chunk('x') . "0\r\nX A: 1\r\n\r\n")->{status}, 400,
 	'not a field');

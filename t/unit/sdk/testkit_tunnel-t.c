@@ -814,23 +814,33 @@ faults_cut(void **state)
 	assert_clean();
 }
 
-#define KIT_TEST(name)                                                         \
+#define TUNNEL_TEST(name)                                                      \
 	cmocka_unit_test_setup_teardown(name, setup, puppet_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KIT_TEST(pieces),	  KIT_TEST(early_pieces),
-		KIT_TEST(windows),	  KIT_TEST(many_small_pieces),
-		KIT_TEST(the_end_leaves), KIT_TEST(refused),
-		KIT_TEST(reset),	  KIT_TEST(aborted_by_the_module),
-		KIT_TEST(idle),		  KIT_TEST(kept_alive_by_the_module),
-		KIT_TEST(tokens),	  KIT_TEST(late_token),
-		KIT_TEST(token_twice),	  KIT_TEST(drain),
-		KIT_TEST(misuse),	  KIT_TEST(endless),
-		KIT_TEST(forgotten),	  KIT_TEST(wrong_tests),
-		KIT_TEST(faults),	  KIT_TEST(faults_cut),
+		TUNNEL_TEST(pieces),
+		TUNNEL_TEST(early_pieces),
+		TUNNEL_TEST(windows),
+		TUNNEL_TEST(many_small_pieces),
+		TUNNEL_TEST(the_end_leaves),
+		TUNNEL_TEST(refused),
+		TUNNEL_TEST(reset),
+		TUNNEL_TEST(aborted_by_the_module),
+		TUNNEL_TEST(idle),
+		TUNNEL_TEST(kept_alive_by_the_module),
+		TUNNEL_TEST(tokens),
+		TUNNEL_TEST(late_token),
+		TUNNEL_TEST(token_twice),
+		TUNNEL_TEST(drain),
+		TUNNEL_TEST(misuse),
+		TUNNEL_TEST(endless),
+		TUNNEL_TEST(forgotten),
+		TUNNEL_TEST(wrong_tests),
+		TUNNEL_TEST(faults),
+		TUNNEL_TEST(faults_cut),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
