@@ -10,39 +10,8 @@
 
 #include "core/config/config.h"
 #include "core/config/settings.h"
+#include "core/config/settings_raw_log.h"
 #include "core/config/settings_raw_tls.h"
-
-struct raw_log_rotation {
-	int period;
-	uint64_t truncate_size;
-	bool local;
-	uint32_t keep_files;
-	uint64_t keep_for;
-};
-
-struct raw_log_custom {
-	const struct config_value *source;
-	const char *name;
-	const char *source_name;
-	int source_type;
-};
-
-struct raw_access_log {
-	const struct config_value *source;
-	bool enabled;
-	int format;
-	const char *file;
-	struct raw_log_rotation rotation;
-	struct config_strings fields;
-	struct config_list custom; /* of struct raw_log_custom */
-};
-extern const struct config_table settings_access_log_table;
-
-struct raw_error_log {
-	bool enabled;
-	const char *file;
-	struct raw_log_rotation rotation;
-};
 
 struct raw_site_limits {
 	const struct config_value *source; /* NULL: says nothing */

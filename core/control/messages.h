@@ -12,9 +12,7 @@
  *				struct control_X *message_r, err)
  *	PORTICO_PROTOCOL when a member is missing or of the wrong type or out
  *	of range; texts are borrowed from `json`.  Unknown members are
- *	ignored, so that an older peer understands a newer one.
- *
- * A receiver ignores types it does not know.
+ *	ignored, so that an older peer understands a newer one; so are types.
  */
 #ifndef CORE_CONTROL_MESSAGES_H
 #define CORE_CONTROL_MESSAGES_H

@@ -10,6 +10,7 @@
 #include "core/base/check.h"
 #include "core/http/date.h"
 #include "core/listener/error_log.h"
+#include "core/listener/hsts.h"
 #include "core/listener/http2_priv.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
@@ -59,14 +60,18 @@ add_number(struct fields *fields, struct portico_slice name, uint64_t number)
 	add(fields, name, (struct portico_slice){ at, (size_t)(end - at) });
 }
 
+/* What the listener would add itself. */
+struct seen {
+	bool date, server, hsts;
+};
+
 static void
-add_fields(struct fields *fields, const char *copy, bool *date_r,
-	   bool *server_r)
+add_fields(struct fields *fields, const char *copy, struct seen *seen_r)
 {
 	struct http_response_cursor cursor = { 0 };
 	struct http_response_slice field;
 
-	*date_r = *server_r = false;
+	*seen_r = (struct seen){ false, false, false };
 	while (http_response_head_next(copy, &cursor, &field) == 1) {
 		/* nghttp2 makes names lower case. */
 		struct portico_slice name = field.name;
@@ -76,8 +81,10 @@ add_fields(struct fields *fields, const char *copy, bool *date_r,
 
 			name = (struct portico_slice){ text, strlen(text) };
 		}
-		*date_r |= field.id == HTTP_HEADER_DATE;
-		*server_r |= field.id == HTTP_HEADER_SERVER;
+		seen_r->date |= field.id == HTTP_HEADER_DATE;
+		seen_r->server |= field.id == HTTP_HEADER_SERVER;
+		seen_r->hsts |= field.id ==
+				HTTP_HEADER_STRICT_TRANSPORT_SECURITY;
 		add(fields, name, field.value);
 	}
 }
@@ -141,23 +148,26 @@ build_from_worker(struct listener_request *request, struct fields *fields)
 	struct listener_loop *loop = request->loop;
 	const char *copy = request->output.head;
 	struct http_response_info info;
-	bool date, server;
+	struct portico_slice hsts = hsts_value(request);
+	struct seen seen;
 
 	if (http_response_head_open(copy, request->output.head_length, false,
 				    &info) != 0)
 		UNREACHABLE();
 	add_number(fields, PORTICO_SLICE(":status"), info.status);
-	add_fields(fields, copy, &date, &server);
-	if (!date)
+	add_fields(fields, copy, &seen);
+	if (!seen.date)
 		add(fields, PORTICO_SLICE("date"),
 		    (struct portico_slice){
 			    http_date_cached(&loop->date,
 					     (int64_t)(loop_realtime(loop) /
 						       CLOCK_NS_PER_S)),
 			    HTTP_DATE_LENGTH });
-	if (!server && (info.flags & HTTP_RESPONSE_NO_SERVER) == 0)
+	if (!seen.server && (info.flags & HTTP_RESPONSE_NO_SERVER) == 0)
 		add(fields, PORTICO_SLICE("server"),
 		    PORTICO_SLICE(LISTENER_SERVER_NAME));
+	if (!seen.hsts && hsts.length > 0)
+		add(fields, PORTICO_SLICE("strict-transport-security"), hsts);
 	if (has_length(&info))
 		add_number(fields, PORTICO_SLICE("content-length"),
 			   (uint64_t)info.content_length);

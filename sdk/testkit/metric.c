@@ -29,6 +29,7 @@ const struct portico_host_metric kit_host_metric = {
 	.size = sizeof(struct portico_host_metric),
 	.declare = metric_declare,
 	.add = host_metric_add,
+	.set = host_metric_set,
 	.observe = host_metric_observe,
 };
 

@@ -60,13 +60,16 @@ is($seen->{header}{location}, "https://a.example:$port/x",
 ok($client->at_end, '... and its body is not taken for a request');
 ($client, $seen) = plain('b.example', 'GET', '/count');
 is($seen->{status}, 200, 'another site is as before');
-$seen = $tls->curl('a.example', $port, '/count', '-i');
-is(scalar(() = $seen->{body} =~ /^Strict-Transport-Security:/mg), 1,
-	'over https it is said once');
-like($seen->{body}, qr/^Strict-Transport-Security:
-	[ ]max-age=31536000;[ ]includeSubDomains;[ ]preload\r$/mx,
-	'... in full');
-unlike($tls->curl('b.example', $port, '/count', '-i')->{body},
-	qr/^Strict-Transport-Security/m, 'of another site it is not');
+for my $version ('--http1.1', '--http2') {
+	$seen = $tls->curl('a.example', $port, '/count', '-i', $version);
+	is(scalar(() = $seen->{body} =~ /^Strict-Transport-Security:/mgi), 1,
+		"over https it is said once ($version)");
+	like($seen->{body}, qr/^Strict-Transport-Security:
+		[ ]max-age=31536000;[ ]includeSubDomains;[ ]preload\r$/mxi,
+		'... in full');
+	unlike($tls->curl('b.example', $port, '/count', '-i', $version)
+		->{body}, qr/^Strict-Transport-Security/mi,
+		'of another site it is not');
+}
 $server->stop;
 done_testing;

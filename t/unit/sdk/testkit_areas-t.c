@@ -139,13 +139,6 @@ trailers(void **state)
 }
 
 static enum portico_verdict
-deny(struct portico_request *request)
-{
-	portico_cache_deny(request);
-	return PORTICO_NEXT;
-}
-
-static enum portico_verdict
 keep_it(struct portico_request *request)
 {
 	struct portico_slice key_now;
@@ -202,36 +195,14 @@ kept_responses(void **state)
 	assert_clean();
 }
 
-static void
-use_what_is_missing(void)
-{
-	struct kit *loud = kit_open(
-		&(struct kit_options){ .entry = portico_module_entry }, NULL);
-
-	puppet.begin = deny;
-	kit_run(kit_request(loud, "GET", "/x"));
-}
-
-static void
-missing_area(void **state)
-{
-	char text[2000];
-	int status;
-
-	(void)state;
-	assert_clean();
-	status = unit_run_child(use_what_is_missing, text, sizeof(text));
-	assert_true(WIFSIGNALED(status));
-	assert_non_null(strstr(text, "the test kit has no cache yet"));
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KIT_TEST(keys_and_values), KIT_TEST(counters),
-		KIT_TEST(trailers),	   KIT_TEST(kept_responses),
-		KIT_TEST(missing_area),
+		KIT_TEST(keys_and_values),
+		KIT_TEST(counters),
+		KIT_TEST(trailers),
+		KIT_TEST(kept_responses),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
