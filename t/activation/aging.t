@@ -90,6 +90,7 @@ subtest 'idleTimeout' => sub {
 	ok($server->await_log(qr/"idle" is idle for 500ms.*P5186/, 10),
 		'a pool that nobody asks anything');
 	ok(await_exit($pid, seconds(10)), '... ends its workers');
+	$server->await_log(qr/STOP \(idle for 500ms\)/, 10);
 	like($server->log, qr/CLEANUP \(idle for 500ms\).*STOP \(idle for 500ms\)/s,
 		'... whose modules are told');
 	ok(await_condition(seconds(5), sub {

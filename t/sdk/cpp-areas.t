@@ -133,9 +133,9 @@ ok(await_condition(seconds(10), sub {
 		&& $now->{started} == 1 && $now->{runs};
 }), 'timers, work, a call of nobody, a process') or diag explain alone();
 is(alone()->{alive}, 1, 'nothing of a request is left');
-like($server->log, qr/exception in a timer of the worker: from a timer/,
+ok($server->await_log(qr/exception in a timer of the worker: from a timer/, 10, 0),
 	'what a timer throws is in the log');
-like($server->log, qr/exception in background work: from work/,
+ok($server->await_log(qr/exception in background work: from work/, 10, 0),
 	'... and what work does');
 open my $file, '>', "$directory/watched" or die $!;
 close $file;
@@ -144,7 +144,7 @@ ok(await_condition(seconds(10), sub { alone()->{changed} }),
 get('post');
 ok(await_condition(seconds(10), sub { alone()->{custom} == 1 }),
 	'a global event of a name');
-like($server->log, qr/exception in a global event/, '... that throws');
+ok($server->await_log(qr/exception in a global event/, 10, 0), '... that throws');
 get('kill');
 ok(await_condition(seconds(10), sub { alone()->{exits} == 1 }),
 	'a process that is stopped');

@@ -162,7 +162,7 @@ told(qr/has been recycled/, '... the recycle is over');
 mark();
 is(ask('/?unhealthy=it+leaks'), 'unhealthy 0', 'a worker is reported');
 told(qr/P5232/, '... module and reason are told');
-like($server->log, qr/says module global: it leaks/, '... by name');
+ok($server->await_log(qr/says module global: it leaks/, 10, 0), '... by name');
 told(qr/STOP \(unhealthy, says module "global": it leaks\)/, '... it is replaced');
 told(qr/ fini/, '... and ends');
 is(ask('/'), 'nothing', '... another answers');
