@@ -78,6 +78,7 @@ EXTRA_DIST += t/listener/conformance
 
 SYSTEM_TESTS += \
 	t/activation/aging.t \
+	t/activation/events.t \
 	t/activation/bad-workers.t \
 	t/activation/configuration.t \
 	t/activation/health.t \

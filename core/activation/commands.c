@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/activation/certificates.h"
+#include "core/activation/event_log.h"
 #include "core/activation/figures.h"
 #include "core/activation/limits.h"
 #include "core/activation/listener_process.h"
@@ -131,6 +132,7 @@ on_gone(struct control_connection *client, void *arg)
 {
 	struct commands *commands = arg;
 
+	event_log_forget(commands->manager->events, client);
 	LIST_FOREACH_SAFE(struct question, link, question, &commands->waiting) {
 		if (question->client != client)
 			continue;
@@ -234,7 +236,9 @@ on_status(struct commands *commands, struct control_connection *client,
 	(void)request;
 	answer_with(
 		commands, client,
-		json_pack("{s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:o, s:o, s:o}",
+		json_pack("{s:o, s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:o, s:o, "
+			  "s:o}",
+			  "events", event_log_to_json(manager->events),
 			  "version", PORTICO_VERSION, "logLinesLost",
 			  (json_int_t)log_lost_lines(), "pid", (int)getpid(),
 			  "state", phases[manager->phase], "config",
@@ -603,10 +607,18 @@ on_upgrade_listener(struct commands *commands,
 	list_add_tail(&commands->waiting, &question->link);
 }
 
+static void
+on_events(struct commands *commands, struct control_connection *client,
+	  const json_t *request)
+{
+	event_log_ask(commands->manager->events, client, request);
+}
+
 static const struct {
 	const char *type;
 	request_fn *function;
 } requests[] = {
+	{ "events", on_events },
 	{ "status", on_status },
 	{ "pool-list", on_pool_list },
 	{ "pool-show", on_pool_show },

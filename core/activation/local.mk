@@ -14,6 +14,12 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/commands.h \
 	core/activation/environment.c \
 	core/activation/environment.h \
+	core/activation/event_log.c \
+	core/activation/event_log.h \
+	core/activation/event_ring.c \
+	core/activation/event_ring.h \
+	core/activation/event_sink.c \
+	core/activation/event_sink.h \
 	core/activation/events.h \
 	core/activation/figures.c \
 	core/activation/figures.h \
@@ -71,6 +77,9 @@ if HAVE_CMOCKA
 UNIT_TESTS += t/unit/activation/backoff-t
 t_unit_activation_backoff_t_SOURCES = t/unit/activation/backoff-t.c
 t_unit_activation_backoff_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/event_ring-t
+t_unit_activation_event_ring_t_SOURCES = t/unit/activation/event_ring-t.c
+t_unit_activation_event_ring_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/figures-t
 t_unit_activation_figures_t_SOURCES = t/unit/activation/figures-t.c
 t_unit_activation_figures_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)

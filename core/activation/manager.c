@@ -11,6 +11,7 @@
 
 #include "core/activation/certificates.h"
 #include "core/activation/commands.h"
+#include "core/activation/event_log.h"
 #include "core/activation/events.h"
 #include "core/activation/limits.h"
 #include "core/activation/pool.h"
@@ -138,8 +139,10 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	for (size_t i = 0; i < settings->pool_count; i++)
 		add_pool(manager, &settings->pools[i]);
 	status = runtime_open(settings, &manager->runtime, err);
-	if (status == PORTICO_OK)
+	if (status == PORTICO_OK) {
+		manager->events = event_log_open(&manager->loop, settings);
 		status = sockets_open(&manager->sockets, settings, err);
+	}
 	if (status == PORTICO_OK)
 		status =
 			certificates_open(manager, &manager->certificates, err);
@@ -225,13 +228,17 @@ manager_listener_serving(struct manager *manager)
 {
 	CHECK(manager, MANAGER_MAGIC);
 	if (manager->served) {
-		log_info(NULL,
-			 "the listener (process %d) serves on the same sockets",
-			 listeners_serving_pid(&manager->listeners));
+		log_write(
+			LOG_LEVEL_INFO, EVENT_LISTENER_SERVES, NULL,
+			"the listener (process %d) serves on the same sockets",
+			listeners_serving_pid(&manager->listeners));
 		return;
 	}
 	manager->served = true;
 	print_bindings(manager);
+	log_write(LOG_LEVEL_INFO, EVENT_SERVING, NULL,
+		  "serving (version %s, configuration %s)", PORTICO_VERSION,
+		  manager->settings->file);
 	runtime_tell_ready(&manager->options.ready_fd);
 	tell_bindings(manager);
 }
@@ -338,6 +345,7 @@ finish_apply(struct manager *manager)
 	/* All are open: this says which are wanted. */
 	(void)sockets_open(&manager->sockets, manager->settings, NULL);
 	certificates_apply(manager->certificates);
+	event_log_configure(manager->events, manager->settings);
 	listeners_configure(&manager->listeners, memory);
 	io_close(&memory);
 	sockets_sweep(&manager->sockets);
@@ -466,7 +474,8 @@ manager_stop(struct manager *manager, const char *why)
 		kill_everything(manager);
 		return;
 	}
-	log_info(NULL, "stopping (%s): finishing what is in progress", why);
+	log_write(LOG_LEVEL_INFO, EVENT_STOPPING, NULL,
+		  "stopping (%s): finishing what is in progress", why);
 	service_stopping(&manager->service);
 	manager->phase = MANAGER_DRAINING;
 	reload_cancel(manager);
@@ -503,6 +512,7 @@ close_handles(struct manager *manager)
 	figures_fini(manager);
 	module_stats_fini(manager);
 	service_fini(&manager->service);
+	event_log_close(&manager->events);
 	uv_close((uv_handle_t *)&manager->limit, NULL);
 	uv_close((uv_handle_t *)&manager->settle, NULL);
 	uv_close((uv_handle_t *)&manager->on_term, NULL);

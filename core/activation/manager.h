@@ -19,6 +19,7 @@
 
 struct certificates;
 struct commands;
+struct event_log;
 struct runtime;
 struct settings;
 struct worker_process;
@@ -57,6 +58,7 @@ struct manager {
 	size_t pool_count;
 	uint32_t next_worker;
 	struct runtime *runtime;
+	struct event_log *events;
 	struct commands *commands;
 	struct certificates *certificates;
 	struct reload *reload; /* one that goes on, or NULL */

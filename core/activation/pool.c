@@ -499,7 +499,8 @@ pool_start(struct pool *pool, struct portico_error *err)
 				 pool->name);
 	protect(pool);
 	shortage_end(&pool->shortage);
-	log_info(&ctx, "pool \"%s\" is started", pool->name);
+	log_write(LOG_LEVEL_INFO, EVENT_POOL_STARTED, &ctx,
+		  "pool \"%s\" is started", pool->name);
 	tell_state(pool, CONTROL_POOL_STARTED, "");
 	pool_ensure(pool);
 	return PORTICO_OK;
@@ -515,7 +516,8 @@ pool_stop(struct pool *pool, struct portico_error *err)
 		return error_set(err, PORTICO_STATE,
 				 "stopping pool \"%s\": it is stopped already",
 				 pool->name);
-	log_info(&ctx, "pool \"%s\" is stopped", pool->name);
+	log_write(LOG_LEVEL_INFO, EVENT_POOL_STOPPED, &ctx,
+		  "pool \"%s\" is stopped", pool->name);
 	shortage_end(&pool->shortage);
 	pool->demand = false;
 	pool->wanted = false;

@@ -60,8 +60,9 @@ end(struct manager *manager)
 void
 reload_applied(struct manager *manager)
 {
-	log_info(NULL, "the new configuration is in force (generation %u)",
-		 manager->generation);
+	log_write(LOG_LEVEL_INFO, EVENT_CONFIG_APPLIED, NULL,
+		  "the new configuration is in force (generation %u)",
+		  manager->generation);
 	end(manager);
 }
 

@@ -50,6 +50,9 @@ static const char *log_program = "portico";
 static int log_fd = STDERR_FILENO;
 static atomic_int log_pid;
 
+static log_observe_fn *observe;
+static void *observe_arg;
+
 /* One writer at a time, who does not wait for anything. */
 static atomic_flag writing = ATOMIC_FLAG_INIT;
 #define WRITING_TRIES 1000
@@ -292,15 +295,37 @@ log_lost_lines(void)
 	return atomic_load(&lost);
 }
 
-/* Everything after the message, and out. */
-static void
-finish(struct line *line, unsigned number, const struct log_context *context)
+void
+log_observe(log_observe_fn *function, void *arg)
 {
-	put_context(line, context);
+	observe = function;
+	observe_arg = arg;
+}
+
+static bool
+concerns_somebody(enum log_level level, unsigned number)
+{
+	return log_enabled(level) || (number != 0 && observe != NULL);
+}
+
+/* A whole message: to whom it concerns, and out. */
+static void
+emit(enum log_level level, unsigned number, const struct log_context *context,
+     const char *message)
+{
+	struct line line = { .length = 0 };
+
+	if (number != 0 && observe != NULL)
+		observe(level, number, context, message, observe_arg);
+	if (!log_enabled(level))
+		return;
+	put_head(&line, level);
+	put_escaped(&line, message);
+	put_context(&line, context);
 	if (number != 0)
-		put_number(line, number);
-	line->text[line->length++] = '\n';
-	log_put_line(line->text, line->length);
+		put_number(&line, number);
+	line.text[line.length++] = '\n';
+	log_put_line(line.text, line.length);
 }
 
 void
@@ -309,18 +334,14 @@ log_write(enum log_level level, unsigned number,
 {
 	int saved = errno;
 	char message[MESSAGE_MAX_BYTES];
-	struct line line;
 	va_list args;
 
-	if (!log_enabled(level))
+	if (!concerns_somebody(level, number))
 		return;
-	line.length = 0;
-	put_head(&line, level);
 	va_start(args, format);
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
-	put_escaped(&line, message);
-	finish(&line, number, context);
+	emit(level, number, context, message);
 	errno = saved;
 }
 
@@ -330,22 +351,20 @@ log_write_error(enum log_level level, unsigned number,
 		const struct portico_error *err)
 {
 	int saved = errno;
-	char message[MESSAGE_MAX_BYTES];
-	struct line line;
+	char message[MESSAGE_MAX_BYTES], whole[LINE_MAX_BYTES];
+	bool detail, hint;
 
-	if (err == NULL || !log_enabled(level))
+	if (err == NULL || !concerns_somebody(level, number))
 		return;
-	line.length = 0;
-	put_head(&line, level);
-	put_escaped(&line, error_format(err, message, sizeof message));
-	if (err->detail[0] != '\0') {
-		put(&line, ". ");
-		put_escaped(&line, err->detail);
-	}
-	if (err->hint[0] != '\0') {
-		put(&line, err->detail[0] != '\0' ? " " : ". ");
-		put_escaped(&line, err->hint);
-	}
-	finish(&line, number, context);
+	detail = err->detail[0] != '\0';
+	hint = err->hint[0] != '\0';
+	snprintf(whole, sizeof whole, "%s%s%s%s%s",
+		 error_format(err, message, sizeof message), detail ? ". " : "",
+		 err->detail,
+		 !hint	? "" :
+		 detail ? " " :
+			  ". ",
+		 err->hint);
+	emit(level, number, context, whole);
 	errno = saved;
 }

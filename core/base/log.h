@@ -65,6 +65,16 @@ log_enabled(enum log_level level)
 	       atomic_load_explicit(&log_level_now, memory_order_relaxed);
 }
 
+/*
+ * Told of each message that has a number, whatever the level, in the thread
+ * that logs it; what it is given lives only during the call, and errno is kept
+ * for it.  It must not log with a number.  One observer; NULL: none.
+ */
+typedef void log_observe_fn(enum log_level level, unsigned number,
+			    const struct log_context *context,
+			    const char *message, void *arg);
+void log_observe(log_observe_fn *observe, void *arg);
+
 /* A line as it is, with its newline; at most a page. */
 void log_put_line(const char *text, size_t length);
 

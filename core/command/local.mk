@@ -4,6 +4,8 @@ bin_PROGRAMS += portico
 portico_SOURCES = \
 	core/command/client.c \
 	core/command/client.h \
+	core/command/events.c \
+	core/command/events.h \
 	core/command/installation.c \
 	core/command/installation.h \
 	core/command/main.c \

@@ -23,6 +23,12 @@ static const struct {
 	{ OPTION_WAIT, "wait", NULL,
 	  "return when the old listener is gone, not when the new\n"
 	  "                  one serves" },
+	{ OPTION_FOLLOW, "follow", NULL,
+	  "go on with what happens from now on" },
+	{ OPTION_SINCE, "since", "WHEN",
+	  "a time (2026-01-02T03:04 in UTC, or its beginning), or how\n"
+	  "                  long ago (15m, 2h, 3d)" },
+	{ OPTION_POOL, "pool", "NAME", "only what concerns this pool" },
 	{ OPTION_ALL, "all", NULL, "all of it, instead of one" },
 	{ OPTION_STATS, "stats", NULL,
 	  "what they cost: calls, errors, time, requests that wait" },
@@ -48,7 +54,7 @@ static const struct {
 #define COUNT (sizeof table / sizeof *table)
 
 enum {
-	LONG_JSON = 0x10000,
+	LONG_JSON = 0x1000000,
 	LONG_HELP,
 	LONG_VERSION
 };
@@ -86,6 +92,13 @@ take(struct options *options, unsigned bit)
 	case OPTION_METHOD:
 		options->method = optarg;
 		break;
+	case OPTION_SINCE:
+		options->since = optarg;
+		break;
+	case OPTION_POOL:
+		options->pool = optarg;
+		break;
+	case OPTION_FOLLOW:
 	case OPTION_BY_EVENT:
 	case OPTION_ALL:
 	case OPTION_SCHEMA:

@@ -29,6 +29,9 @@ enum option_bit {
 	OPTION_SINGLE_PROCESS = 1 << 9,
 	OPTION_SETTINGS = 1 << 10,
 	OPTION_ALL = 1 << 14,
+	OPTION_FOLLOW = 1 << 15,
+	OPTION_SINCE = 1 << 16,
+	OPTION_POOL = 1 << 17,
 };
 
 /* Texts are those of argv, or of the environment. */
@@ -43,6 +46,8 @@ struct options {
 	const char *directory; /* NULL: . */
 	const char *root; /* NULL: none */
 	const char *settings; /* NULL: none */
+	const char *since; /* NULL: from the first */
+	const char *pool; /* NULL: each */
 	int port; /* 0: a free one */
 };
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/command/events.h"
 #include "core/command/module.h"
 #include "core/command/options.h"
 
@@ -20,6 +21,11 @@ static const char flush_help[] =
 	"The URL is http://HOST:PORT/PATH, as it was asked for, the path\n"
 	"decoded; the host \"*\" stands for each.  A path that ends with a\n"
 	"slash stands for all that begins with it.\n";
+
+static const char events_help[] =
+	"The last 2,048 events, oldest first; they outlive porticod.  Their\n"
+	"numbers are permanent and described in docs/messages.md.  With\n"
+	"--json each is an object on a line of its own.\n";
 
 static const char stats_help[] =
 	"With --stats: what the workers have counted of their modules since\n"
@@ -104,6 +110,11 @@ static const struct command commands[] = {
 	  .help = "which modules are loaded: versions, files, pools, workers",
 	  .takes = OPTION_SOCKET | OPTION_STATS | OPTION_BY_EVENT,
 	  .more = stats_help },
+	{ .words = "events",
+	  .takes = OPTION_SOCKET | OPTION_FOLLOW | OPTION_SINCE | OPTION_POOL,
+	  .run = events_run,
+	  .help = "what happened: starts, failures, recycling, reloads",
+	  .more = events_help },
 	RUN("module new", "NAME", OPTION_DIR, module_new,
 	    "make a project for a module: builds, tests and runs with make"),
 	RUN("module run", "FILE",

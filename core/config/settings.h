@@ -19,6 +19,7 @@
 #include <portico/types.h>
 
 #include "core/config/settings_binding.h"
+#include "core/config/settings_events.h"
 #include "core/config/settings_http2.h"
 #include "core/config/settings_limits.h"
 #include "core/config/settings_log.h"
@@ -168,6 +169,7 @@ struct settings {
 	const char *log_directory;
 	const char *runtime_directory;
 	const char *control_socket;
+	struct settings_events events;
 	const char *user, *group; /* for pools without identity, or NULL */
 	struct settings_place user_place;
 	struct settings_listener listener;

@@ -3,6 +3,9 @@
 core_config_libconfig_la_SOURCES += \
 	core/config/settings.c \
 	core/config/settings.h \
+	core/config/settings_events.c \
+	core/config/settings_events.h \
+	core/config/settings_raw_events.h \
 	core/config/settings_log.c \
 	core/config/settings_http2.h \
 	core/config/settings_log.h \

@@ -10,6 +10,7 @@
 
 #include "core/config/config.h"
 #include "core/config/settings.h"
+#include "core/config/settings_raw_events.h"
 #include "core/config/settings_raw_log.h"
 #include "core/config/settings_raw_tls.h"
 
@@ -171,6 +172,7 @@ struct raw_root {
 	const char *log_directory;
 	const char *runtime_directory;
 	const char *control_socket;
+	struct raw_events events;
 	const char *user;
 	const char *group;
 	struct raw_listener listener;

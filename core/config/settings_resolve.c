@@ -341,6 +341,7 @@ resolve_directories(struct settings_resolver *resolver)
 		resolver, resolver->directory, raw->runtime_directory);
 	settings->control_socket = settings_absolute(
 		resolver, settings->runtime_directory, raw->control_socket);
+	settings_resolve_events(&raw->events, &settings->events);
 	settings->user = raw->user;
 	settings->group = raw->group;
 	settings->user_place = settings_place_of(config_value_find(

@@ -592,6 +592,8 @@ static const struct config_field root_fields[] = {
 		      .max = 4095,
 		      .prose = "Socket for the portico command, relative to "
 			       "runtimeDirectory."),
+	CONFIG_OBJECT(struct raw_root, events, "events", &settings_events_table,
+		      .prose = "What happened."),
 	CONFIG_STRING(struct raw_root, user, "user", .min = 1, .max = 255,
 		      .prose = "User of the listener and of pools without "
 			       "identity, when porticod is started as root; "

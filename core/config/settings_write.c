@@ -497,6 +497,9 @@ write_root(const struct writer *writer)
 	put_text(json, "logDirectory", settings->log_directory);
 	put_text(json, "runtimeDirectory", settings->runtime_directory);
 	put_text(json, "controlSocket", settings->control_socket);
+	if (writer->audience == SETTINGS_FOR_ALL)
+		json_object_set_new(json, "events",
+				    settings_write_events(&settings->events));
 	put_text(json, "user", settings->user);
 	put_text(json, "group", settings->group);
 	if (!is_of_one_pool(writer))
