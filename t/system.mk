@@ -86,6 +86,7 @@ SYSTEM_TESTS += \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \
 	t/activation/service.t \
+	t/activation/sites.t \
 	t/activation/stop.t \
 	t/activation/under-load.t \
 	t/activation/upgrade.t \

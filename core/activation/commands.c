@@ -608,6 +608,53 @@ on_upgrade_listener(struct commands *commands,
 }
 
 static void
+on_site_list(struct commands *commands, struct control_connection *client,
+	     const json_t *request)
+{
+	struct manager *manager = commands->manager;
+
+	(void)request;
+	answer_with(
+		commands, client,
+		json_pack("{s:o}", "sites",
+			  sites_to_json(&manager->sites, manager->settings)),
+		"sites", "figures", NULL, NULL);
+}
+
+/* Figures are asked for afterwards, as in answer_pool(). */
+static void
+set_site(struct commands *commands, struct control_connection *client,
+	 const json_t *request, bool stopped)
+{
+	const char *name = json_string_value(json_object_get(request, "site"));
+	struct manager *manager = commands->manager;
+	struct portico_error err;
+
+	if (sites_set(&manager->sites, name, stopped, &manager->listeners,
+		      &err) != PORTICO_OK)
+		answer_error(client, &err);
+	else
+		answer_with(commands, client,
+			    json_pack("{s:{s:s, s:s}}", "site", "name", name,
+				      "state", stopped ? "stopped" : "started"),
+			    "pools", "counters", NULL, NULL);
+}
+
+static void
+on_site_start(struct commands *commands, struct control_connection *client,
+	      const json_t *request)
+{
+	set_site(commands, client, request, false);
+}
+
+static void
+on_site_stop(struct commands *commands, struct control_connection *client,
+	     const json_t *request)
+{
+	set_site(commands, client, request, true);
+}
+
+static void
 on_events(struct commands *commands, struct control_connection *client,
 	  const json_t *request)
 {
@@ -619,6 +666,9 @@ static const struct {
 	request_fn *function;
 } requests[] = {
 	{ "events", on_events },
+	{ "site-list", on_site_list },
+	{ "site-start", on_site_start },
+	{ "site-stop", on_site_stop },
 	{ "status", on_status },
 	{ "pool-list", on_pool_list },
 	{ "pool-show", on_pool_show },

@@ -17,7 +17,7 @@
 
 #include <portico/types.h>
 
-#define EVENT_RING_SLOTS 2048
+#define EVENT_RING_SLOTS (2u << 10)
 #define EVENT_RING_SLOT_BYTES (2u << 10)
 
 struct event_ring {

@@ -183,6 +183,15 @@ listener_process_pool_state(struct listener_process *listener,
 		     .reason = pool->reason }));
 }
 
+void
+listener_process_site_state(struct listener_process *listener, const char *site,
+			    bool stopped)
+{
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	tell(listener, control_encode_site_state(
+			       &(struct control_site_state){ site, stopped }));
+}
+
 bool
 listener_process_ask(struct listener_process *listener, uint32_t id,
 		     const char *what)

@@ -91,6 +91,8 @@ void listener_process_drain_worker(struct listener_process *listener,
 				   uint32_t worker, bool abort);
 void listener_process_worker_gone(struct listener_process *listener,
 				  uint32_t worker, const char *reason);
+void listener_process_site_state(struct listener_process *listener,
+				 const char *site, bool stopped);
 void listener_process_pool_state(struct listener_process *listener,
 				 const struct pool *pool);
 

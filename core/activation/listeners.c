@@ -13,6 +13,7 @@
 #include "core/activation/listener_process.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
+#include "core/activation/sites.h"
 #include "core/activation/upgrade.h"
 #include "core/activation/worker_process.h"
 #include "core/base/check.h"
@@ -109,6 +110,7 @@ join(struct listener_process *listener, struct worker_process *worker)
 void
 listeners_give_pools(struct listener_process *listener)
 {
+	sites_tell(&listener->manager->sites, listener);
 	LIST_FOREACH(struct pool, link, pool, &listener->manager->pools) {
 		/* Another may have the name of one that is removed. */
 		if (!pool->removed && pool->state != CONTROL_POOL_STARTED)

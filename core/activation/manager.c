@@ -121,6 +121,7 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	uv_loop_init(&manager->loop);
 	service_init(&manager->service, &manager->loop);
 	sockets_init(&manager->sockets);
+	sites_init(&manager->sites, settings);
 	service_take_sockets(&manager->sockets);
 	list_init(&manager->pools);
 	listeners_init(&manager->listeners, manager);
@@ -347,6 +348,7 @@ finish_apply(struct manager *manager)
 	certificates_apply(manager->certificates);
 	event_log_configure(manager->events, manager->settings);
 	listeners_configure(&manager->listeners, memory);
+	sites_apply(&manager->sites, manager->settings, &manager->listeners);
 	io_close(&memory);
 	sockets_sweep(&manager->sockets);
 	finish_pools(manager);
@@ -546,6 +548,7 @@ manager_fini(struct manager *manager)
 	uv_run(&manager->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&manager->loop);
 	sockets_fini(&manager->sockets);
+	sites_fini(&manager->sites);
 	runtime_close(&manager->runtime);
 	settings_unref(&manager->settings);
 	MEM_FREE(manager->libexec);

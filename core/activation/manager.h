@@ -14,6 +14,7 @@
 #include "core/activation/listeners.h"
 #include "core/activation/module_stats.h"
 #include "core/activation/service.h"
+#include "core/activation/sites.h"
 #include "core/activation/sockets.h"
 #include "core/base/list.h"
 
@@ -51,6 +52,7 @@ struct manager {
 	uint32_t generation;
 	struct service service;
 	struct sockets sockets;
+	struct sites sites;
 	struct listeners listeners;
 	struct figures figures; /* of the listeners */
 	struct module_stats module_stats; /* of the workers */

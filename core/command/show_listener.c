@@ -199,6 +199,82 @@ show_counters(const json_t *answer)
 	show_silence(answer, "counters");
 }
 
+static const char *
+text_or_null(const json_t *entry, const char *name)
+{
+	const char *text = json_string_value(json_object_get(entry, name));
+
+	return text == NULL || *text == '\0' ? "(null)" : text;
+}
+
+/* ---- sites --------------------------------------------------------------- */
+
+static long long
+requests_of(const json_t *answer, const char *name)
+{
+	size_t i;
+	json_t *site;
+
+	json_array_foreach(json_object_get(json_object_get(answer, "figures"),
+					   "sites"),
+			   i, site)
+	{
+		if (strcmp(text_or_null(site, "name"), name) == 0)
+			return json_integer_value(
+				json_object_get(site, "requests"));
+	}
+	return 0;
+}
+
+/* A row for each binding; what is the site's only in its first. */
+void
+show_sites(const json_t *answer)
+{
+	struct table *table =
+		table_new("SITE >ID STATE >REQUESTS BINDING POOLS");
+	json_t *site, *binding, *pool;
+	size_t i, k, n;
+
+	json_array_foreach(json_object_get(answer, "sites"), i, site)
+	{
+		const char *name = text_or_null(site, "name");
+		char pools[512] = "";
+
+		json_array_foreach(json_object_get(site, "pools"), n, pool)
+		{
+			size_t used = strlen(pools);
+
+			snprintf(pools + used, sizeof pools - used, "%s%s",
+				 used == 0 ? "" : ",", json_string_value(pool));
+		}
+		json_array_foreach(json_object_get(site, "bindings"), k,
+				   binding)
+		{
+			table_member(table, k == 0 ? site : NULL, "name");
+			table_member(table, k == 0 ? site : NULL, "id");
+			table_member(table, k == 0 ? site : NULL, "state");
+			if (k == 0)
+				table_number(table, requests_of(answer, name));
+			else
+				table_text(table, "-");
+			table_text(table, json_string_value(binding));
+			table_text(table, k == 0 ? pools : "-");
+		}
+	}
+	table_print(table, stdout);
+	table_free(table);
+	show_silence(answer, "figures");
+}
+
+void
+show_site_change(const json_t *answer)
+{
+	const json_t *site = json_object_get(answer, "site");
+
+	printf("site %s is %s\n", text_or_null(site, "name"),
+	       text_or_null(site, "state"));
+}
+
 void
 show_logs(const json_t *answer)
 {
@@ -228,14 +304,6 @@ show_timeouts(const json_t *answer)
 }
 
 /* ---- the cache ----------------------------------------------------------- */
-
-static const char *
-text_or_null(const json_t *entry, const char *name)
-{
-	const char *text = json_string_value(json_object_get(entry, name));
-
-	return text == NULL || *text == '\0' ? "(null)" : text;
-}
 
 static long long
 number_of(const json_t *object, const char *name)

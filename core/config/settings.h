@@ -141,6 +141,7 @@ struct settings_application {
 struct settings_site {
 	const char *name;
 	uint32_t id; /* unique, from 1 */
+	bool auto_start; /* takes requests from the start */
 	struct settings_place place;
 	const struct settings_binding *bindings;
 	size_t binding_count;

@@ -152,6 +152,7 @@ struct raw_binding {
 struct raw_site {
 	const struct config_value *source;
 	uint32_t id; /* 0: to be chosen */
+	bool auto_start;
 	struct config_list bindings; /* of struct raw_binding */
 	struct config_map applications; /* of struct raw_application */
 	struct config_strings elsewhere; /* handed on */
@@ -285,8 +286,7 @@ const char *settings_absolute(struct settings_resolver *resolver,
 void settings_check_name(struct settings_resolver *resolver, const char *what,
 			 const struct config_entry *entry);
 
-/* Remembers that a module is used; a problem if it cannot be the name of
- * one. */
+/* Remembers that a module is used; a problem if it cannot be one's name. */
 void settings_use_module(struct settings_resolver *resolver, const char *name,
 			 const struct config_value *value);
 

@@ -540,6 +540,7 @@ resolve_site(struct settings_resolver *resolver,
 	settings_check_name(resolver, "site", entry);
 	site->name = entry->name;
 	site->id = raw->id;
+	site->auto_start = raw->auto_start;
 	site->place = settings_place_of(entry->value);
 	site->bindings = bindings;
 	site->binding_count = raw->bindings.count;

@@ -524,6 +524,10 @@ static const struct config_field site_fields[] = {
 		       .max = UINT32_MAX,
 		       .prose = "Number of the site; without it the lowest "
 				"free one."),
+	CONFIG_BOOL(struct raw_site, auto_start, "serverAutoStart",
+		    .fallback = "true",
+		    .prose = "Whether the site takes requests from the start; "
+			     "else from \"portico site start\" on."),
 	CONFIG_LIST(struct raw_site, bindings, "bindings", &binding_table,
 		    .flags = CONFIG_REQUIRED, .min = 1, .max = 10000,
 		    .prose = "Where the site is reached."),

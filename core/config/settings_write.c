@@ -443,6 +443,8 @@ write_site(const struct writer *writer, const struct settings_site *site)
 		json_array_append_new(
 			bindings, write_binding(writer, &site->bindings[i]));
 	put_number(json, "id", site->id);
+	if (!site->auto_start && writer->audience == SETTINGS_FOR_ALL)
+		json_object_set_new(json, "serverAutoStart", json_false());
 	/* Not for comparison: a worker need not be replaced because another
 	 * pool gets an application. */
 	if (writer->audience == SETTINGS_FOR_WORKER)

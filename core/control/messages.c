@@ -89,6 +89,10 @@ static const struct member members_pool_state[] = {
 	M(struct control_pool_state_message, "state", STATE, state),
 	O(struct control_pool_state_message, "reason", TEXT, reason), END
 };
+static const struct member members_site_state[] = {
+	M(struct control_site_state, "site", TEXT, site),
+	M(struct control_site_state, "stopped", BOOL, stopped), END
+};
 static const struct member members_drain[] = {
 	M(struct control_drain, "deadlineMs", U64, deadline_ms),
 	O(struct control_drain, "idleMs", U64, idle_ms), END

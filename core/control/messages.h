@@ -23,6 +23,8 @@
 
 #include <portico/types.h>
 
+#include "core/control/site_state.h"
+
 /*
  * manager -> listener, manager -> worker, with fd 0 = sealed memfd of
  * settings (settings_read_memfd); a worker gets fd 1 = the memory that its
@@ -34,10 +36,8 @@ struct control_configure {
 	const char *pool; /* "" for the listener */
 };
 
-/*
- * manager -> listener, with fd 0 = bound, listening socket, non-blocking.
- * One for each address:port and listener thread.
- */
+/* manager -> listener, with fd 0 = bound, listening socket, non-blocking.
+ * One for each address:port and listener thread. */
 struct control_socket {
 	const char *address; /* as in settings_binding.address */
 	uint16_t port; /* as configured; 0 = any */
@@ -223,7 +223,6 @@ struct control_channel {
 struct control_link_done {
 	uint32_t count;
 };
-
 /* worker -> listener */
 struct control_attached {
 	uint32_t index;
@@ -246,6 +245,7 @@ struct control_refused {
 	X(worker_drained, "worker-drained", struct control_worker_drained)     \
 	X(worker_gone, "worker-gone", struct control_worker_gone)              \
 	X(pool_state, "pool-state", struct control_pool_state_message)         \
+	X(site_state, "site-state", struct control_site_state)                 \
 	X(drain, "drain", struct control_drain)                                \
 	X(query, "query", struct control_query)                                \
 	X(reply, "reply", struct control_reply)                                \

@@ -357,6 +357,22 @@ on_pool_state(struct listener *listener, json_t *json,
 	return PORTICO_OK;
 }
 
+/* What has come before the loops know is answered as before. */
+static enum portico_status
+on_site_state(struct listener *listener, json_t *json,
+	      struct portico_error *err)
+{
+	struct control_site_state message;
+	enum portico_status status =
+		control_decode_site_state(json, &message, err);
+
+	if (status == PORTICO_OK)
+		atomic_store_explicit(
+			&site_get(listener->sites, message.site)->stopped,
+			message.stopped, memory_order_relaxed);
+	return status;
+}
+
 /* ---- the rest ---------------------------------------------------------------------------- */
 
 static enum portico_status
@@ -403,6 +419,8 @@ handle(struct listener *listener, const char *type, json_t *json, int *fds,
 		return on_worker_gone(listener, json, err);
 	case CONTROL_TYPE_pool_state:
 		return on_pool_state(listener, json, err);
+	case CONTROL_TYPE_site_state:
+		return on_site_state(listener, json, err);
 	case CONTROL_TYPE_drain:
 		return on_drain(listener, json, err);
 	case CONTROL_TYPE_query:

@@ -184,7 +184,9 @@ site_admit(struct listener_request *request, struct portico_slice path)
 	enum http_reason reason = HTTP_REASON_NONE;
 
 	CHECK(site->shared, LISTENER_SITE_MAGIC);
-	if (!enter(connection, site))
+	if (atomic_load_explicit(&site->shared->stopped, memory_order_relaxed))
+		reason = HTTP_REASON_DISABLED;
+	else if (!enter(connection, site))
 		reason = HTTP_REASON_CONN_LIMIT;
 	else if (site->strict)
 		reason = judge_head(request, limits, path);

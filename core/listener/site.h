@@ -28,6 +28,7 @@ struct listener_site {
 	unsigned number; /* from 0, for good */
 	char *name;
 	atomic_uint connections;
+	atomic_bool stopped; /* every request gets 503 */
 	/* Refused since the process began. */
 	_Atomic uint64_t refused;
 	/* When what was sent is paid for (bandwidth.h); ns, monotonic. */

@@ -88,7 +88,7 @@ test_forgets_the_oldest(void **state)
 	(void)state;
 	unlink(path);
 	open_ring(&ring);
-	for (int i = 1; i <= EVENT_RING_SLOTS + 10; i++) {
+	for (int i = 1; i <= (int)EVENT_RING_SLOTS + 10; i++) {
 		snprintf(text, sizeof text, "event %d", i);
 		put(&ring, text);
 	}
@@ -130,7 +130,7 @@ test_foreign_file(void **state)
 
 	(void)state;
 	assert_non_null(file);
-	for (int i = 0; i < 4 * EVENT_RING_SLOT_BYTES; i++)
+	for (size_t i = 0; i < (size_t)4 * EVENT_RING_SLOT_BYTES; i++)
 		fputc('{', file);
 	/* The right form in the wrong slot, and one with a broken end. */
 	fseek(file, 5 * EVENT_RING_SLOT_BYTES, SEEK_SET);
