@@ -21,6 +21,7 @@
 #include "core/activation/timeouts.h"
 #include "core/activation/upgrade.h"
 #include "core/activation/worker_process.h"
+#include "core/base/slice.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/list.h"
@@ -137,7 +138,7 @@ on_gone(struct control_connection *client, void *arg)
 		if (question->client != client)
 			continue;
 		figures_forget(commands->manager, question);
-		module_stats_forget(commands->manager, question);
+		worker_queries_forget(commands->manager, question);
 		upgrade_forget(&commands->manager->listeners, question);
 		reload_forget(commands->manager, question);
 		list_remove(&question->link);
@@ -405,7 +406,8 @@ on_module_list(struct commands *commands, struct control_connection *client,
 			json_is_true(json_object_get(request, "byEvent"));
 		list_init(&question->link);
 		list_add_tail(&commands->waiting, &question->link);
-		module_stats_ask(commands->manager, on_stats, question);
+		worker_queries_ask(commands->manager, WORKER_QUERY_MODULES,
+				   NULL, on_stats, question);
 		return;
 	}
 	modules = json_array();
@@ -414,6 +416,79 @@ on_module_list(struct commands *commands, struct control_connection *client,
 			     &pool->workers)
 			worker_process_add_modules(worker, modules);
 	answer(client, json_pack("{s:o}", "modules", modules));
+}
+
+/* The worker whose number a request has; NULL after an error was answered. */
+static struct worker_process *
+find_worker(struct commands *commands, struct control_connection *client,
+	    const json_t *request)
+{
+	const char *text =
+		json_string_value(json_object_get(request, "worker"));
+	struct worker_process *worker = NULL;
+	struct portico_error err;
+	uint64_t id;
+
+	if (text != NULL && slice_to_u64(slice_from(text), &id) &&
+	    id <= UINT32_MAX)
+		worker = manager_find_worker(commands->manager, (uint32_t)id);
+	if (worker != NULL)
+		return worker;
+	error_set(&err, PORTICO_NOT_FOUND, "there is no worker %s",
+		  text == NULL ? "" : text);
+	error_hint(&err, "\"portico worker list\" shows all.");
+	answer_error(client, &err);
+	return NULL;
+}
+
+/* With its pool's starts: its own is among them. */
+static void
+on_worker_show(struct commands *commands, struct control_connection *client,
+	       const json_t *request)
+{
+	const struct worker_process *worker =
+		find_worker(commands, client, request);
+	json_t *modules;
+
+	if (worker == NULL)
+		return;
+	modules = json_array();
+	worker_process_add_modules(worker, modules);
+	answer_with(commands, client,
+		    json_pack("{s:o, s:o, s:o}", "worker",
+			      worker_process_to_json(worker), "modules",
+			      modules, "starts",
+			      start_history_to_json(&worker->pool->starts)),
+		    "pools", "counters", NULL, NULL);
+}
+
+static void
+on_stacks(json_t *rows, json_t *silent, void *arg)
+{
+	struct question *question = arg;
+
+	list_remove(&question->link);
+	answer(question->client,
+	       json_pack("{s:O, s:O}", "stacks", rows, "silent", silent));
+	mem_free(question);
+}
+
+static void
+on_worker_stack(struct commands *commands, struct control_connection *client,
+		const json_t *request)
+{
+	struct worker_process *worker = find_worker(commands, client, request);
+	struct question *question;
+
+	if (worker == NULL)
+		return;
+	question = mem_zalloc(sizeof *question);
+	question->commands = commands;
+	question->client = client;
+	list_init(&question->link);
+	list_add_tail(&commands->waiting, &question->link);
+	worker_queries_ask(commands->manager, WORKER_QUERY_STACKS, worker,
+			   on_stacks, question);
 }
 
 static void
@@ -677,6 +752,8 @@ static const struct {
 	{ "pool-flush", on_pool_flush },
 	{ "pool-recycle", on_pool_recycle },
 	{ "worker-list", on_worker_list },
+	{ "worker-show", on_worker_show },
+	{ "worker-stack", on_worker_stack },
 	{ "module-list", on_module_list },
 	{ "request-list", on_request_list },
 	{ "listener-show", on_listener_show },

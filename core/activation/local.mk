@@ -23,8 +23,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/events.h \
 	core/activation/figures.c \
 	core/activation/figures.h \
-	core/activation/module_stats.c \
-	core/activation/module_stats.h \
+	core/activation/worker_queries.c \
+	core/activation/worker_queries.h \
 	core/activation/health.c \
 	core/activation/health.h \
 	core/activation/identity.c \

@@ -126,7 +126,7 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	list_init(&manager->pools);
 	listeners_init(&manager->listeners, manager);
 	figures_init(&manager->figures);
-	module_stats_init(&manager->module_stats);
+	worker_queries_init(&manager->queries);
 	uv_timer_init(&manager->loop, &manager->limit);
 	manager->limit.data = manager;
 	uv_idle_init(&manager->loop, &manager->settle);
@@ -512,7 +512,7 @@ close_handles(struct manager *manager)
 		pool_free(pool);
 	listeners_fini(&manager->listeners);
 	figures_fini(manager);
-	module_stats_fini(manager);
+	worker_queries_fini(manager);
 	service_fini(&manager->service);
 	event_log_close(&manager->events);
 	uv_close((uv_handle_t *)&manager->limit, NULL);

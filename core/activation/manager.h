@@ -12,7 +12,7 @@
 
 #include "core/activation/figures.h"
 #include "core/activation/listeners.h"
-#include "core/activation/module_stats.h"
+#include "core/activation/worker_queries.h"
 #include "core/activation/service.h"
 #include "core/activation/sites.h"
 #include "core/activation/sockets.h"
@@ -55,7 +55,7 @@ struct manager {
 	struct sites sites;
 	struct listeners listeners;
 	struct figures figures; /* of the listeners */
-	struct module_stats module_stats; /* of the workers */
+	struct worker_queries queries; /* of the workers */
 	struct list pools; /* of struct pool */
 	size_t pool_count;
 	uint32_t next_worker;

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 /*
- * `modules`: the rows of module_stats_fn.  A worker may have said anything:
+ * `modules`: the rows of worker_answers_fn.  A worker may have said anything:
  * what is no metric or event is left out, and a sum ends at the greatest
  * number there is.
  */

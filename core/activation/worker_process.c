@@ -323,7 +323,7 @@ on_message(struct control_connection *connection, const char *type,
 		return;
 	case CONTROL_TYPE_reply:
 		if (control_decode_reply(message, &reply, NULL) == PORTICO_OK)
-			module_stats_on_reply(worker, reply.id, reply.body);
+			worker_queries_on_reply(worker, reply.id, reply.body);
 		return;
 	case CONTROL_TYPE_replace:
 		on_replace(worker, message);
@@ -474,7 +474,7 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 				  "portico-worker could not be executed");
 	report_end(worker, how, failed_start, expected);
 	list_remove(&worker->link);
-	module_stats_on_end(worker);
+	worker_queries_on_end(worker);
 	pool->worker_count--;
 	listeners_worker_gone(listeners_of(worker), worker->id, how);
 	control_connection_free(&worker->control);

@@ -110,7 +110,7 @@ const char *worker_process_state_name(enum worker_process_state state);
 void worker_process_name_progress(const struct worker_process *worker,
 				  json_t *request);
 
-/* Asks for a reply (module_stats.c); false: it cannot be asked now. */
+/* Asks for a reply (worker_queries.c); false: it cannot be asked now. */
 bool worker_process_ask(struct worker_process *worker, uint32_t id,
 			const char *what);
 

@@ -127,3 +127,37 @@ client_ask(const char *socket_path, json_t *request, unsigned limit_s,
 	io_close(&fd);
 	return status;
 }
+
+static void
+clean_string(json_t *string)
+{
+	size_t length = json_string_length(string);
+	char *copy = mem_dup(json_string_value(string), length);
+	bool dirty = false;
+
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7f) {
+			copy[i] = '?';
+			dirty = true;
+		}
+	if (dirty)
+		json_string_setn(string, copy, length);
+	mem_free(copy);
+}
+
+void
+client_make_printable(json_t *answer)
+{
+	json_t *value;
+	const char *key;
+	size_t i;
+
+	if (json_is_string(answer))
+		clean_string(answer);
+	else if (json_is_array(answer))
+		json_array_foreach(answer, i, value)
+			client_make_printable(value);
+	else if (json_is_object(answer))
+		json_object_foreach(answer, key, value)
+			client_make_printable(value);
+}

@@ -22,4 +22,10 @@ enum portico_status client_ask(const char *socket_path, json_t *request,
 			       unsigned limit_s, json_t **answer_r,
 			       struct portico_error *err);
 
+/*
+ * For a terminal: control bytes in texts become '?'.  Some of what porticod
+ * answers was said by workers, which may have been taken over.
+ */
+void client_make_printable(json_t *answer);
+
 #endif

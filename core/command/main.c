@@ -47,6 +47,7 @@ ask(const struct command *command, const char *argument,
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		printf("\n");
 	} else if (result == 0) {
+		client_make_printable(answer);
 		command->show(answer);
 	} else {
 		show_error(answer);

@@ -433,6 +433,67 @@ show_pool(const json_t *answer)
 }
 
 void
+show_worker(const json_t *answer)
+{
+	const json_t *worker = json_object_get(answer, "worker");
+	json_t *list = json_pack("[O]", worker), *start;
+	size_t i;
+
+	print_workers(list, answer);
+	json_decref(list);
+	printf("\n");
+	show_modules(answer);
+	json_array_foreach(json_object_get(answer, "starts"), i, start)
+	{
+		if (number_of(start, "worker") == number_of(worker, "id"))
+			print_start(start);
+	}
+}
+
+static void
+print_thread(const json_t *thread)
+{
+	const json_t *frames = json_object_get(thread, "frames");
+	const char *module = text_of(thread, "module");
+	json_t *frame;
+	size_t i;
+
+	printf("loop %lld: ", number_of(thread, "loop"));
+	if (frames == NULL)
+		printf("its thread does not take signals\n");
+	else if (module[0] == '\0')
+		printf("in no module\n");
+	else
+		printf("module %s, %s%s%s %s %s\n", module,
+		       text_of(thread, "event"),
+		       text_of(thread, "request")[0] == '\0' ? "" :
+							       ", request ",
+		       text_of(thread, "request"), text_of(thread, "method"),
+		       text_of(thread, "target"));
+	json_array_foreach(frames, i, frame)
+		printf("  #%zu %s\n", i, json_string_value(frame));
+}
+
+void
+show_stacks(const json_t *answer)
+{
+	const json_t *stacks = json_object_get(answer, "stacks");
+	json_t *worker, *thread;
+	size_t i, k;
+
+	json_array_foreach(stacks, i, worker)
+	{
+		printf("worker %lld of pool %s, process %lld\n",
+		       number_of(worker, "worker"), text_of(worker, "pool"),
+		       number_of(worker, "pid"));
+		json_array_foreach(json_object_get(worker, "threads"), k,
+				   thread) print_thread(thread);
+	}
+	if (json_array_size(stacks) == 0)
+		printf("the worker did not answer\n");
+}
+
+void
 show_pool_change(const json_t *answer)
 {
 	const json_t *pool = json_object_get(answer, "pool");

@@ -31,6 +31,7 @@
 #include "core/worker/link.h"
 #include "core/worker/main_loop.h"
 #include "core/worker/metrics.h"
+#include "core/worker/watchdog.h"
 #include "core/worker/worker.h"
 
 struct process {
@@ -423,9 +424,13 @@ receive_query(struct process *process, const json_t *message)
 		return;
 	/* What it does not know it has nothing about. */
 	reply.id = query.id;
-	reply.body = strcmp(query.what, "modules") == 0 ?
-			     describe_counts(process) :
-			     json_object();
+	if (strcmp(query.what, "modules") == 0)
+		reply.body = describe_counts(process);
+	else if (strcmp(query.what, "stacks") == 0)
+		reply.body = json_pack("{s:o}", "threads",
+				       watchdog_stacks(process->worker));
+	else
+		reply.body = json_object();
 	control_send(process->control, control_encode_reply(&reply), NULL, 0);
 	json_decref(reply.body);
 }

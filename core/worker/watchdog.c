@@ -67,7 +67,9 @@ struct watchdog {
 	struct watched loops[];
 };
 
-/* One at a time: the watchdog asks, a loop's thread answers. */
+/* One at a time, who holds `looking`: the watchdog or the main thread asks, a
+ * loop's thread answers. */
+static pthread_mutex_t looking = PTHREAD_MUTEX_INITIALIZER;
 static struct sight sight;
 static sem_t answered;
 
@@ -183,9 +185,9 @@ context_of(const struct watchdog *watchdog, struct request_context *storage)
 	return &storage->id;
 }
 
+/* With `looking`. */
 static void
-tell_blocked(struct watchdog *watchdog, struct worker_loop *loop,
-	     uint64_t since)
+tell_seen(struct watchdog *watchdog, struct worker_loop *loop, uint64_t since)
 {
 	struct watched *watched = &watchdog->loops[loop->number];
 	struct request_context storage;
@@ -218,6 +220,15 @@ tell_blocked(struct watchdog *watchdog, struct worker_loop *loop,
 		 sight.has_request ? ": " : "", sight.method,
 		 sight.has_request ? " " : "", sight.target);
 	tell_stack(context_of(watchdog, &storage));
+}
+
+static void
+tell_blocked(struct watchdog *watchdog, struct worker_loop *loop,
+	     uint64_t since)
+{
+	pthread_mutex_lock(&looking);
+	tell_seen(watchdog, loop, since);
+	pthread_mutex_unlock(&looking);
 }
 
 bool
@@ -340,6 +351,74 @@ handle_signal(void)
 	sigaction(WATCHDOG_SIGNAL, &action, NULL);
 }
 
+static void
+handle_signal_once(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, handle_signal);
+}
+
+/* ---- for whoever asks ---------------------------------------------------- */
+
+static json_t *
+describe_frames(void)
+{
+	int count = sight.frame_count - FRAMES_SKIPPED;
+	json_t *frames = json_array();
+	char **names =
+		count <= 0 ?
+			NULL :
+			backtrace_symbols(sight.frames + FRAMES_SKIPPED, count);
+
+	for (int i = 0; names != NULL && i < count; i++)
+		json_array_append_new(frames, json_string(names[i]));
+	/* The C library's own. */
+	mem_free(names);
+	return frames;
+}
+
+/* With `looking`. */
+static json_t *
+describe_loop(struct worker_loop *loop)
+{
+	json_t *row = json_pack("{s:I}", "loop", (json_int_t)loop->number);
+	char id[17];
+
+	if (!look_at(loop))
+		return row;
+	json_object_set_new(row, "frames", describe_frames());
+	if (sight.self == NULL)
+		return row;
+	json_object_set_new(row, "module",
+			    json_string(sight.self->record->name));
+	if (sight.event != NULL)
+		json_object_set_new(row, "event", json_string(sight.event));
+	if (!sight.has_request)
+		return row;
+	snprintf(id, sizeof(id), "%016" PRIx64, sight.request);
+	json_object_set_new(row, "request", json_string(id));
+	json_object_set_new(row, "method", json_string(sight.method));
+	/* As the client sent it: maybe no UTF-8, and then it is left out. */
+	json_object_set_new(row, "target", json_string(sight.target));
+	return row;
+}
+
+json_t *
+watchdog_stacks(struct portico_worker *worker)
+{
+	json_t *threads = json_array();
+
+	CHECK(worker, WORKER_MAGIC);
+	handle_signal_once();
+	pthread_mutex_lock(&looking);
+	for (uint32_t i = 0; i < worker->loop_count; i++)
+		json_array_append_new(threads,
+				      describe_loop(&worker->loops[i]));
+	pthread_mutex_unlock(&looking);
+	return threads;
+}
+
 enum portico_status
 watchdog_start(struct portico_worker *worker, uint64_t limit_ns,
 	       struct watchdog **watchdog_r, struct portico_error *err)
@@ -352,7 +431,7 @@ watchdog_start(struct portico_worker *worker, uint64_t limit_ns,
 	*watchdog_r = NULL;
 	if (limit_ns == 0)
 		return PORTICO_OK;
-	handle_signal();
+	handle_signal_once();
 	watchdog = mem_zalloc(sizeof(*watchdog) +
 			      worker->loop_count * sizeof(watchdog->loops[0]));
 	watchdog->magic = WATCHDOG_MAGIC;

@@ -6,6 +6,8 @@
 #ifndef CORE_WORKER_WATCHDOG_H
 #define CORE_WORKER_WATCHDOG_H
 
+#include <jansson.h>
+
 #include <portico/types.h>
 
 struct portico_worker;
@@ -26,6 +28,14 @@ enum portico_status watchdog_start(struct portico_worker *worker,
  */
 bool watchdog_describe(struct watchdog *watchdog, uint32_t loop, char *text,
 		       size_t size);
+
+/*
+ * Where each loop is now: an array of {loop, module, event, request, method,
+ * target, frames}, those that are known; a loop that does not take signals has
+ * no frames.  With or without a watchdog.  The main thread only, which waits
+ * for each loop, at most half a second.  OWNERSHIP: the caller's.
+ */
+json_t *watchdog_stacks(struct portico_worker *worker);
 
 /* Accepts NULL; *p = NULL. */
 void watchdog_stop(struct watchdog **watchdog_p);

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 use Portico::Server;
+use Portico::Wait qw(await_condition seconds);
 use Test::More;
 
 my $probe = [{ path => '*', module => 'probe' }];
@@ -52,6 +53,43 @@ is((grep { /P407\d/ } split /\n/, substr $server->log, $at), 0,
 is($server->get('/block?ms=600')->{status}, 200, 'again');
 ok($server->await_log(qr/P4070/, 10, $at), '... told again');
 ok($server->await_log(qr/P4071/, 10, $at), '... and its end');
+
+# With a watchdog and without one.
+for my $path ('', '/free') {
+	my $client = $server->connect;
+	my ($loop, $threads);
+
+	$client->send("GET $path/block?ms=1500&one HTTP/1.1\r\nHost: a\r\n\r\n");
+	my $request = $server->await_request(qr/one/);
+	ok(await_condition(seconds(10), sub {
+		my $answer = $server->command_json('worker', 'stack',
+			$request->{worker});
+		$threads = $answer->{stacks}[0]{threads};
+		($loop) = grep { ($_->{module} // '') eq 'probe' } @$threads;
+		return $loop;
+	}), 'worker stack: the thread of a module');
+	is($loop->{event}, 'EXECUTE', '... its event');
+	is($loop->{request}, $request->{id}, '... its request');
+	is("$loop->{method} $loop->{target}", "GET $path/block?ms=1500&one",
+		'... by name');
+	ok((grep { /probe/ } @{ $loop->{frames} }), '... and its stack');
+	is(scalar @$threads, $path ? 1 : 2, 'all threads of the worker');
+	my ($status, $output) = $server->command('worker', 'stack',
+		$request->{worker});
+	like($output, qr/^loop \d: module probe, EXECUTE, request \S+ GET \S+one$/m,
+		'for people');
+	is($client->read_response->{status}, 200, 'it is not disturbed');
+}
+my ($status, undef, $errors) = $server->command('worker', 'stack', '4711');
+is($status, 1, 'a worker that is not there');
+like($errors, qr/no worker 4711/, '... is named');
+my ($worker) = @{ $server->command_json('worker', 'list')->{workers} };
+my $shown = $server->command_json('worker', 'show', $worker->{id});
+is($shown->{worker}{pid}, $worker->{pid}, 'worker show');
+ok((grep { $_->{name} eq 'probe' } @{ $shown->{modules} }), '... its modules');
+like(($server->command('worker', 'show', $worker->{id}))[1],
+	qr/^ *$worker->{id} .*^probe .*worker $worker->{id}, process $worker->{pid}: started\n.*attached/ms,
+	'... and its start, for people');
 
 $at = $server->log_position;
 $server->get('/short/hold');
