@@ -18,6 +18,7 @@ use File::Temp ();
 use Getopt::Long qw(GetOptions);
 use JSON::PP;
 use List::Util qw(min);
+use POSIX ();
 use Bench::Process qw(family cpu_microseconds memory_kilobytes);
 use Bench::Servers;
 use Portico::Http;
@@ -35,7 +36,10 @@ my %case = (
 	'10MiB'   => { path => '/10m.bin', bytes => 10 * 1024 * 1024,
 		servers => [qw(portico nginx h2o)] },
 );
-my @case_order = qw(pipeline hello 1KiB kept 100KiB 10MiB);
+my @case_order = qw(pipeline hello 1KiB kept 100KiB 10MiB idle);
+# Connections that are idle, and the servers that keep them.
+my @idle_servers = qw(portico nginx h2o);
+
 # What must be reached at 64 connections: Portico's CPU per request over
 # nginx's; and over h2o's.
 my %target = (hello => 1.0, '1KiB' => 1.0, kept => 0.8, '100KiB' => 1.1,
@@ -43,7 +47,7 @@ my %target = (hello => 1.0, '1KiB' => 1.0, kept => 0.8, '100KiB' => 1.1,
 my %target_h2o = (kept => 0.95);
 
 my %option = (only => [], server => [], connections => '1,64,256',
-	duration => 5, rounds => 3, core => 0, 'load-core' => 1);
+	duration => 5, rounds => 3, core => 0, 'load-core' => 1, idle => 10_000);
 
 sub usage
 {
@@ -51,10 +55,11 @@ sub usage
 	print <<'END';
 usage: script/bench [OPTION]...
   --quick              one round of 2 seconds at 64 connections
-  --only CASE          pipeline, hello, 1KiB, kept (by the listener), 100KiB
-                       or 10MiB; may be repeated
+  --only CASE          pipeline, hello, 1KiB, kept (by the listener), 100KiB,
+                       10MiB or idle; may be repeated
   --server NAME        portico, nginx, h2o or haproxy; may be repeated
   --connections LIST   1,64,256
+  --idle N             idle connections: 10000
   --duration SECONDS   of one run: 5
   --rounds N           the median of so many: 3
   --logs on|off        access logs of all servers: off
@@ -67,14 +72,14 @@ END
 
 GetOptions(\%option, 'quick', 'only=s@', 'server=s@', 'connections=s',
 	'duration=i', 'rounds=i', 'logs=s', 'perf', 'json', 'core=i',
-	'load-core=i', 'help|h') && !@ARGV or usage(2);
+	'load-core=i', 'idle=i', 'help|h') && !@ARGV or usage(2);
 usage(0) if $option{help};
 @option{qw(duration rounds connections)} = (2, 1, '64') if $option{quick};
 my @connections = split /,/, $option{connections};
 my @cases = @{ $option{only} } ? @{ $option{only} } : @case_order;
 for (@cases) {
 	die "bench: no case $_, there are @case_order\n"
-		unless $case{$_} || $_ eq 'pipeline';
+		unless $case{$_} || $_ eq 'pipeline' || $_ eq 'idle';
 }
 -d "/sys/devices/system/cpu/cpu$_"
 	or die "bench: this machine has no processor $_\n"
@@ -211,11 +216,7 @@ sub profile
 # subscribers that do nothing, and with none.
 sub run_pipeline
 {
-	my $program = "$ENV{PORTICO_BUILDDIR}/bench/pipeline_bench";
-
-	system('make', '-s', '-C', $ENV{PORTICO_BUILDDIR},
-		'bench/pipeline_bench') == 0
-		or die "bench: cannot build bench/pipeline_bench\n";
+	my $program = build_program('pipeline_bench');
 	my $output = qx(taskset -c $option{core} $program --json);
 	die "bench: $program failed\n" if $? != 0;
 	my $result = decode_json($output);
@@ -230,6 +231,68 @@ sub run_pipeline
 	printf "  120 calls: %.3f us; target: at most 1 us: %s\n\n", $cost,
 		$cost <= 1 ? 'met' : 'NOT met';
 	return $result;
+}
+
+# A program of the build tree that is not built by default.
+sub build_program
+{
+	my ($name) = @_;
+
+	system('make', '-s', '-C', $ENV{PORTICO_BUILDDIR}, "bench/$name") == 0
+		or die "bench: cannot build bench/$name\n";
+	return "$ENV{PORTICO_BUILDDIR}/bench/$name";
+}
+
+# Memory of a server's processes for each of so many idle connections, in
+# bytes: each has made one request.
+sub measure_idle
+{
+	my ($server, $program) = @_;
+	my @pids = family($server->{pid});
+	my ($before) = memory_kilobytes(@pids);
+
+	pipe my $reader, my $writer or die "pipe: $!";
+	pipe my $stay, my $go or die "pipe: $!";
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		close $go;
+		open STDIN, '<&', $stay;
+		open STDOUT, '>&', $writer;
+		exec 'taskset', '-c', $option{'load-core'}, $program,
+			$server->{port}, $option{idle}, '/kept/1k.bin'
+			or POSIX::_exit(127);
+	}
+	close $writer;
+	close $stay;
+	my $ready = (<$reader> // '') eq "ready\n";
+	sleep 1; # what servers put away when nothing happens
+	my ($after) = memory_kilobytes(@pids);
+	close $go;
+	waitpid $pid, 0;
+	die "bench: $option{idle} connections to $server->{name} failed\n"
+		unless $ready;
+	return ($after - $before) * 1024 / $option{idle};
+}
+
+sub run_idle
+{
+	my $program = build_program('idle_clients');
+	my @names = grep { my $one = $_; !@{ $option{server} }
+		|| grep { $_ eq $one } @{ $option{server} } } @idle_servers;
+	my %result;
+
+	# Fresh ones: memory that was used before would hide what is measured.
+	$servers->stop_all;
+	$result{$_} = measure_idle($servers->start($_), $program) for @names;
+	return \%result if $option{json};
+	printf "idle, %d connections, memory of the server\n", $option{idle};
+	printf "  %-10s %8.0f bytes each%s\n", $_, $result{$_},
+		$result{nginx} ? sprintf('  %.2f x nginx',
+			$result{$_} / $result{nginx}) : '' for @names;
+	printf "  target: at most 1.00 x nginx: %s\n\n",
+		$result{portico} <= $result{nginx} ? 'met' : 'NOT met'
+		if $result{portico} && $result{nginx};
+	return \%result;
 }
 
 sub run_case
@@ -286,6 +349,11 @@ sub print_table
 	printf "  %-10s %10s %7s %11s %10s %10s %9s %9s\n", '', 'CPU us/req',
 		'x nginx', 'requests/s', 'p50', 'p99', 'Pss MiB', 'own MiB';
 	print_row($_, $rows->{$_}, $nginx) for @$names;
+	if ($connections == 256 && $nginx && $rows->{portico}) {
+		printf "  target: p99 at most nginx's: %s (%.2f)\n",
+			$rows->{portico}{p99} <= $nginx->{p99} ? 'met'
+			: 'NOT met', $rows->{portico}{p99} / $nginx->{p99};
+	}
 	if ($connections == 64) {
 		print_target($rows, 'nginx', $target{$name});
 		print_target($rows, 'h2o', $target_h2o{$name});
@@ -300,6 +368,6 @@ if (!@{ $option{server} } || grep { $_ eq 'portico' } @{ $option{server} }) {
 		$servers->{body} = 'x' x length $body;
 	}
 }
-my %results = map { $_ => $_ eq 'pipeline' ? run_pipeline() : run_case($_) }
-	@cases;
+my %run = (pipeline => \&run_pipeline, idle => \&run_idle);
+my %results = map { $_ => $run{$_} ? $run{$_}->() : run_case($_) } @cases;
 print JSON::PP->new->canonical->pretty->encode(\%results) if $option{json};

@@ -98,9 +98,10 @@ sub start_nginx
 daemon off;
 $user
 worker_processes 1;
+worker_rlimit_nofile 16384;
 pid $self->{directory}/nginx.pid;
 error_log $self->{directory}/nginx-error.log warn;
-events { worker_connections 4096; }
+events { worker_connections 32768; }
 http {
 	types { text/html html; application/octet-stream bin; }
 	default_type text/plain;
@@ -138,7 +139,7 @@ sub start_h2o
 	my $path = $self->write_file('h2o.conf', <<"END");
 $user
 num-threads: 1
-max-connections: 4096
+max-connections: 32768
 http1-request-timeout: 300
 error-log: /dev/null
 $log
@@ -162,7 +163,7 @@ sub start_haproxy
 		? "log stderr format raw local0\n\toption httplog" : 'no log';
 		my $path = $self->write_file('haproxy.cfg', <<"END");
 global
-	maxconn 4096
+	maxconn 32768
 	nbthread 1
 defaults
 	mode http
