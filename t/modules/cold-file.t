@@ -20,6 +20,10 @@ use constant SIZE => 40 * MIB;
 # What the listener may read: pages of its own program, and a few of the file
 # that a kernel short of memory took back between hand-over and sendfile.
 use constant LISTENER_BYTES => 5 * MIB;
+# Of the whole file also what the kernel reads ahead (nobody waits for that)
+# when sendfile comes to a page that the worker's reading has marked: it is
+# charged to who comes first, on a busy machine 8 MiB of it.
+use constant AHEAD_BYTES => 12 * MIB;
 
 plan skip_all => 'the programs are not built' unless Portico::Server::is_built();
 
@@ -110,6 +114,7 @@ sub charged
 sub get_cold
 {
 	my ($what, $range, $status, $wanted, $check) = @_;
+	my $allowed = $wanted == SIZE ? AHEAD_BYTES : LISTENER_BYTES;
 	my $response;
 
 	# The kernel keeps a few pages at times; they are not asked for below.
@@ -121,9 +126,9 @@ sub get_cold
 	});
 	is($response->{status}, $status, "$what: answered");
 	ok($check->($response->{body}), "$what: byte for byte");
-	cmp_ok($bytes{worker} + LISTENER_BYTES, '>=', $wanted - $left,
+	cmp_ok($bytes{worker} + $allowed, '>=', $wanted - $left,
 		"$what: the worker read it");
-	cmp_ok($bytes{listener}, '<=', LISTENER_BYTES,
+	cmp_ok($bytes{listener}, '<=', $allowed,
 		"$what: the listener read nothing from the disk");
 	note("$what: from the disk $bytes{worker} bytes by the worker, "
 		. "$bytes{listener} by the listener");
