@@ -244,12 +244,19 @@ sub build_program
 }
 
 # Memory of a server's processes for each of so many idle connections, in
-# bytes: each has made one request.
+# bytes: each has made one request.  Fresh servers, since memory that was used
+# before would hide what is measured; and before them one that is configured
+# for a few, since nginx takes memory for all at the start.
 sub measure_idle
 {
-	my ($server, $program) = @_;
+	my ($name, $program) = @_;
+	$servers->stop_all;
+	$servers->{connections} = 64;
+	my ($before) = memory_kilobytes(family($servers->start($name)->{pid}));
+	$servers->stop_all;
+	$servers->{connections} = $option{idle} + 100;
+	my $server = $servers->start($name);
 	my @pids = family($server->{pid});
-	my ($before) = memory_kilobytes(@pids);
 
 	pipe my $reader, my $writer or die "pipe: $!";
 	pipe my $stay, my $go or die "pipe: $!";
@@ -269,8 +276,7 @@ sub measure_idle
 	my ($after) = memory_kilobytes(@pids);
 	close $go;
 	waitpid $pid, 0;
-	die "bench: $option{idle} connections to $server->{name} failed\n"
-		unless $ready;
+	die "bench: $option{idle} connections to $name failed\n" unless $ready;
 	return ($after - $before) * 1024 / $option{idle};
 }
 
@@ -281,9 +287,9 @@ sub run_idle
 		|| grep { $_ eq $one } @{ $option{server} } } @idle_servers;
 	my %result;
 
-	# Fresh ones: memory that was used before would hide what is measured.
+	$result{$_} = measure_idle($_, $program) for @names;
 	$servers->stop_all;
-	$result{$_} = measure_idle($servers->start($_), $program) for @names;
+	delete $servers->{connections};
 	return \%result if $option{json};
 	printf "idle, %d connections, memory of the server\n", $option{idle};
 	printf "  %-10s %8.0f bytes each%s\n", $_, $result{$_},

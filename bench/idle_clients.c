@@ -55,10 +55,15 @@ open_one(struct client *client, int port, int number, SSL_CTX *tls)
 				  .sin_port = htons((uint16_t)port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in from = { .sin_family = AF_INET };
+	/* Their ports are free at once for whoever listens next. */
+	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
+	const int yes = 1;
 
 	from.sin_addr.s_addr =
 		htonl(INADDR_LOOPBACK + 1 + (uint32_t)(number / 20000));
 	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(client->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+	setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	if (client->fd < 0 ||
 	    bind(client->fd, (struct sockaddr *)&from, sizeof from) != 0 ||
 	    connect(client->fd, (struct sockaddr *)&to, sizeof to) != 0)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-EXTRA_PROGRAMS += bench/idle_clients
+check_PROGRAMS += bench/idle_clients
 bench_idle_clients_SOURCES = bench/idle_clients.c
 bench_idle_clients_CFLAGS = $(AM_CFLAGS)
 bench_idle_clients_LDADD = $(SSL_LIBS)

@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 
 # Options: directory (for configurations and logs), root (the files), core
 # (the servers' processor), logs (true: access logs on), body (the tiny
-# answer's bytes).
+# answer's bytes), connections (of nginx: 4096).
 sub new
 {
 	my ($class, %options) = @_;
@@ -94,6 +94,8 @@ sub start_nginx
 			. 'buffer=64k flush=1s'
 		: 'access_log off';
 	my $user = $> == 0 ? 'user www-data;' : '';
+	# Their memory is taken at the start.
+	my $connections = $self->{connections} // 4096;
 	my $path = $self->write_file('nginx.conf', <<"END");
 daemon off;
 $user
@@ -101,7 +103,7 @@ worker_processes 1;
 worker_rlimit_nofile 16384;
 pid $self->{directory}/nginx.pid;
 error_log $self->{directory}/nginx-error.log warn;
-events { worker_connections 32768; }
+events { worker_connections $connections; }
 http {
 	types { text/html html; application/octet-stream bin; }
 	default_type text/plain;
