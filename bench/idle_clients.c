@@ -121,7 +121,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: idle_clients PORT COUNT PATH [tls]\n");
 		return 2;
 	}
-	count = atoi(argv[2]);
+	count = (int)strtol(argv[2], NULL, 10);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
@@ -134,7 +134,7 @@ main(int argc, char **argv)
 	if (clients == NULL)
 		fail("memory");
 	for (int i = 0; i < count; i++) {
-		open_one(&clients[i], atoi(argv[1]), i, tls);
+		open_one(&clients[i], (int)strtol(argv[1], NULL, 10), i, tls);
 		make_request(&clients[i], argv[3]);
 	}
 	printf("ready\n");
