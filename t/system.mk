@@ -81,6 +81,7 @@ SYSTEM_TESTS += \
 	t/activation/events.t \
 	t/activation/bad-workers.t \
 	t/activation/configuration.t \
+	t/activation/crash.t \
 	t/activation/health.t \
 	t/activation/identity.t \
 	t/activation/pool-returns.t \

@@ -7,6 +7,7 @@
 #define CORE_ACTIVATION_EVENTS_H
 
 /* WAS */
+#define EVENT_WORKER_CRASHED 1000 /* Application Error, as Windows has it */
 #define EVENT_POOL_DISABLED 5002 /* rapid-fail protection */
 #define EVENT_WORKER_DIED 5009
 #define EVENT_PING_FAILED 5010

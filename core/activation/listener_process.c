@@ -10,6 +10,7 @@
 
 #include "core/activation/certificates.h"
 #include "core/activation/environment.h"
+#include "core/activation/crash.h"
 #include "core/activation/events.h"
 #include "core/activation/figures.h"
 #include "core/activation/identity.h"
@@ -367,6 +368,16 @@ on_worker(struct listener_process *listener, enum control_type type,
 }
 
 static void
+on_remains(struct listener_process *listener, const json_t *json)
+{
+	struct control_worker_remains message;
+
+	if (control_decode_worker_remains(json, &message, NULL) == PORTICO_OK)
+		crash_remains(listener->manager, message.worker,
+			      message.requests);
+}
+
+static void
 on_drained(struct listener_process *listener, const json_t *json)
 {
 	struct control_drained message;
@@ -416,6 +427,9 @@ on_message(struct control_connection *connection, const char *type,
 		return;
 	case CONTROL_TYPE_demand:
 		on_demand(listener, message);
+		return;
+	case CONTROL_TYPE_worker_remains:
+		on_remains(listener, message);
 		return;
 	case CONTROL_TYPE_worker_attached:
 	case CONTROL_TYPE_worker_drained:

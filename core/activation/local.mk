@@ -12,6 +12,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/check.h \
 	core/activation/commands.c \
 	core/activation/commands.h \
+	core/activation/crash.c \
+	core/activation/crash.h \
 	core/activation/environment.c \
 	core/activation/environment.h \
 	core/activation/event_log.c \

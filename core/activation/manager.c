@@ -126,6 +126,7 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	list_init(&manager->pools);
 	listeners_init(&manager->listeners, manager);
 	figures_init(&manager->figures);
+	crashes_init(&manager->crashes);
 	worker_queries_init(&manager->queries);
 	uv_timer_init(&manager->loop, &manager->limit);
 	manager->limit.data = manager;
@@ -512,6 +513,7 @@ close_handles(struct manager *manager)
 		pool_free(pool);
 	listeners_fini(&manager->listeners);
 	figures_fini(manager);
+	crashes_fini(&manager->crashes);
 	worker_queries_fini(manager);
 	service_fini(&manager->service);
 	event_log_close(&manager->events);

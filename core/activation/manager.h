@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "core/activation/crash.h"
 #include "core/activation/figures.h"
 #include "core/activation/listeners.h"
 #include "core/activation/worker_queries.h"
@@ -56,6 +57,7 @@ struct manager {
 	struct listeners listeners;
 	struct figures figures; /* of the listeners */
 	struct worker_queries queries; /* of the workers */
+	struct crashes crashes;
 	struct list pools; /* of struct pool */
 	size_t pool_count;
 	uint32_t next_worker;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/activation/crash.h"
 #include "core/activation/environment.h"
 #include "core/activation/events.h"
 #include "core/activation/identity.h"
@@ -404,6 +405,7 @@ on_health_closed(uv_handle_t *handle)
 	json_decref(worker->modules);
 	json_decref(worker->events);
 	json_decref(worker->loaded);
+	json_decref(worker->remains);
 	worker->magic = 0;
 	mem_free(worker);
 }
@@ -473,6 +475,9 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
 				  "portico-worker could not be executed");
 	report_end(worker, how, failed_start, expected);
+	/* Not one that was killed by us. */
+	if (!expected && !failed_start && worker->escalation < 2)
+		crash_begin(worker, how);
 	list_remove(&worker->link);
 	worker_queries_on_end(worker);
 	pool->worker_count--;

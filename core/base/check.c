@@ -54,17 +54,21 @@ static void
 report(const char *text)
 {
 	void *frames[BACKTRACE_MAX];
+	bool told;
 	int count;
 
-	/* Dying is not put off for a reader who does not read. */
-	if (reporting || !can_report())
+	if (reporting)
 		return;
 	reporting = 1;
-	put(text, strlen(text));
-	count = backtrace(frames, BACKTRACE_MAX);
-	backtrace_symbols_fd(frames, count, STDERR_FILENO);
+	/* Dying is not put off for a reader who does not read. */
+	told = can_report();
+	if (told) {
+		put(text, strlen(text));
+		count = backtrace(frames, BACKTRACE_MAX);
+		backtrace_symbols_fd(frames, count, STDERR_FILENO);
+	}
 	if (dump_now != NULL)
-		dump_now(STDERR_FILENO, dump_arg);
+		dump_now(told ? STDERR_FILENO : -1, dump_arg);
 	reporting = 0;
 }
 

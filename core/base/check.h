@@ -15,7 +15,8 @@
 
 #include <stddef.h>
 
-/* Says on descriptor `fd` what the thread was doing; writes with dprintf(). */
+/* Says on descriptor `fd` what the thread was doing; writes with dprintf().
+ * -1: nobody reads it. */
 typedef void check_dump_fn(int fd, void *arg);
 
 /*

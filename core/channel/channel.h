@@ -254,6 +254,8 @@ void channel_progress_set(struct channel *channel, uint32_t slot,
 void channel_progress_get(struct channel *channel, uint32_t slot,
 			  uint16_t *event_r, uint16_t *module_r);
 
+/* Listener: a thread of the worker says that it died in this request. */
+bool channel_progress_crashed(struct channel *channel, uint32_t slot);
 /* The same without a call, for the worker that sets it often: the words of a
  * slot, as long as the channel is mapped. */
 struct channel_slot *channel_progress_of(struct channel *channel,

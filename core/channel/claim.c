@@ -166,8 +166,17 @@ channel_progress_get(struct channel *channel, uint32_t slot, uint16_t *event_r,
 	uint32_t word = atomic_load_explicit(&slot_get(channel, slot)->progress,
 					     memory_order_acquire);
 
-	*event_r = (uint16_t)(word >> 16);
+	*event_r = (uint16_t)((word & ~CHANNEL_PROGRESS_CRASHED) >> 16);
 	*module_r = (uint16_t)word;
+}
+
+bool
+channel_progress_crashed(struct channel *channel, uint32_t slot)
+{
+	uint32_t word = atomic_load_explicit(&slot_get(channel, slot)->progress,
+					     memory_order_acquire);
+
+	return (word & CHANNEL_PROGRESS_CRASHED) != 0;
 }
 
 uint64_t

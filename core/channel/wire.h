@@ -205,9 +205,13 @@ enum channel_claim {
  * One request in flight, in the up region, so that it outlives the worker.
  * Trace buffers will be an area of their own (up header, trace_offset).
  */
+#define CHANNEL_PROGRESS_CRASHED 0x80000000u
+
 struct channel_slot {
 	_Atomic uint32_t claim;
-	_Atomic uint32_t progress; /* event << 16 | module number, see below */
+	/* event << 16 | module number, see below; a thread that dies of a
+	 * signal adds CHANNEL_PROGRESS_CRASHED. */
+	_Atomic uint32_t progress;
 	_Atomic uint64_t progress_at; /* ns, monotonic: when progress changed */
 	uint8_t reserved[48];
 };

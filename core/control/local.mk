@@ -8,7 +8,8 @@ core_control_libcontrol_la_SOURCES = \
 	core/control/messages.h \
 	core/control/server.c \
 	core/control/server.h \
-	core/control/site_state.h
+	core/control/site_state.h \
+	core/control/worker_remains.h
 
 # What a program that speaks control messages links.
 CONTROL_LIBS = core/control/libcontrol.la $(BASE_LIBS) \

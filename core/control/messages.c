@@ -128,6 +128,10 @@ static const struct member members_worker_lost[] = {
 	O(struct control_worker_lost, "refused", BOOL, refused),
 	END
 };
+static const struct member members_worker_remains[] = {
+	M(struct control_worker_remains, "worker", U32, worker),
+	O(struct control_worker_remains, "requests", JSON, requests), END
+};
 static const struct member members_drained[] = {
 	O(struct control_drained, "aborted", U32, aborted), END
 };

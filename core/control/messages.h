@@ -24,6 +24,7 @@
 #include <portico/types.h>
 
 #include "core/control/site_state.h"
+#include "core/control/worker_remains.h"
 
 /*
  * manager -> listener, manager -> worker, with fd 0 = sealed memfd of
@@ -154,8 +155,7 @@ struct control_drained {
 	uint32_t aborted; /* requests cut at the deadline */
 };
 
-/* manager -> worker, with fd 0 = the worker's end of a link; at the start and
- * whenever there is a new listener. */
+/* manager -> worker, with fd 0 = the worker's end of a link; for each listener. */
 struct control_link {
 	uint32_t listener; /* counts listeners; for logs */
 };
@@ -205,7 +205,6 @@ struct control_failed {
 	const char *file;
 	uint32_t line, column;
 };
-
 /* worker -> manager: about to exit as asked. */
 struct control_stopped {
 	uint32_t served; /* requests */
@@ -253,6 +252,7 @@ struct control_refused {
 	X(demand, "demand", struct control_demand)                             \
 	X(worker_attached, "worker-attached", struct control_worker_attached)  \
 	X(worker_lost, "worker-lost", struct control_worker_lost)              \
+	X(worker_remains, "worker-remains", struct control_worker_remains)     \
 	X(drained, "drained", struct control_drained)                          \
 	X(link, "link", struct control_link)                                   \
 	X(stop, "stop", struct control_stop)                                   \

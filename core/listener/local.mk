@@ -114,6 +114,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/worker_channel.c \
 	core/listener/worker_channel.h \
 	core/listener/worker_link.c \
+	core/listener/worker_remains.c \
+	core/listener/worker_remains.h \
 	core/listener/worker_link.h
 
 LISTENER_LIBS = core/listener/liblistener.la core/channel/libchannel.la \

@@ -26,6 +26,7 @@
 #include "core/listener/revoke.h"
 #include "core/listener/tls.h"
 #include "core/listener/tunnel.h"
+#include "core/listener/worker_remains.h"
 
 #define GENERATION_MAX 0xffffffu
 
@@ -687,6 +688,7 @@ lose(struct worker_channel *channel, bool lied, const char *reason)
 	list_remove(&channel->link);
 	list_add_tail(&channel->loop->lost_channels, &channel->link);
 	cache_on_lost(channel);
+	worker_remains_tell(channel);
 	pool->demanded = false;
 	again = mem_zalloc_array(channel->active + 1, sizeof(*again));
 	for (uint32_t i = 0; i < channel->slot_count; i++) {

@@ -40,6 +40,10 @@ dump_running(int fd, void *arg)
 
 	dprintf(fd, "worker loop %u", loop->number);
 	if (request != NULL && request->magic == REQUEST_MAGIC) {
+		/* For the listener, whatever becomes of the text. */
+		if (request->progress != NULL)
+			atomic_fetch_or(&request->progress->progress,
+					CHANNEL_PROGRESS_CRASHED);
 		dprintf(fd, ", request %016llx",
 			(unsigned long long)request->head->request_id);
 		if (request->current != NULL)

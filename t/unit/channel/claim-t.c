@@ -93,12 +93,17 @@ progress_and_heartbeat_outlive_the_worker(void **state)
 	uint16_t event, module;
 
 	(void)state;
-	channel_progress_set(pair.worker, 3, 0xabcd, 0x1234);
+	channel_progress_set(pair.worker, 3, 0x2bcd, 0x1234);
+	assert_false(channel_progress_crashed(pair.listener, 3));
+	/* As its thread does when it dies. */
+	atomic_fetch_or(&channel_progress_of(pair.worker, 3)->progress,
+			CHANNEL_PROGRESS_CRASHED);
 	for (int i = 0; i < 5; i++)
 		channel_heartbeat(pair.worker);
 	channel_free(&pair.worker);
 	channel_progress_get(pair.listener, 3, &event, &module);
-	assert_int_equal(event, 0xabcd);
+	assert_true(channel_progress_crashed(pair.listener, 3));
+	assert_int_equal(event, 0x2bcd);
 	assert_int_equal(module, 0x1234);
 	assert_true(channel_progress_at(pair.listener, 3) > 0);
 	assert_int_equal(channel_heartbeat_get(pair.listener), 5);
