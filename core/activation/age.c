@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/activation/module_files.h"
 #include "core/activation/pool.h"
 #include "core/activation/recycle.h"
 #include "core/activation/worker_process.h"
@@ -207,5 +208,6 @@ age_look(struct worker_process *worker, uint64_t now)
 			 (double)lived / 1e9);
 		recycle_worker(worker, RECYCLE_TIME, why);
 	}
+	module_files_look(worker->pool, now, false);
 	look_at_idleness(worker->pool, now);
 }

@@ -27,6 +27,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/figures.h \
 	core/activation/worker_queries.c \
 	core/activation/worker_queries.h \
+	core/activation/module_files.c \
+	core/activation/module_files.h \
 	core/activation/health.c \
 	core/activation/health.h \
 	core/activation/identity.c \
@@ -50,6 +52,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/reload.h \
 	core/activation/runtime.c \
 	core/activation/runtime.h \
+	core/activation/schedule.c \
+	core/activation/schedule.h \
 	core/activation/shortage.c \
 	core/activation/shortage.h \
 	core/activation/service.c \
@@ -90,6 +94,9 @@ t_unit_activation_figures_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/process-t
 t_unit_activation_process_t_SOURCES = t/unit/activation/process-t.c
 t_unit_activation_process_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/schedule-t
+t_unit_activation_schedule_t_SOURCES = t/unit/activation/schedule-t.c
+t_unit_activation_schedule_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/shortage-t
 t_unit_activation_shortage_t_SOURCES = t/unit/activation/shortage-t.c
 t_unit_activation_shortage_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
@@ -110,6 +117,7 @@ SYSTEM_TESTS += \
 	t/activation/blocked-log.t \
 	t/activation/exhaustion.t \
 	t/activation/recycle.t \
+	t/activation/rotation.t \
 	t/activation/reload-running.t \
 	t/activation/reload.t \
 	t/activation/start.t

@@ -11,6 +11,7 @@
 #include "core/activation/limits.h"
 #include "core/activation/manager.h"
 #include "core/activation/recycle.h"
+#include "core/activation/schedule.h"
 #include "core/activation/worker_process.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
@@ -60,6 +61,7 @@ pool_new(struct manager *manager, struct settings *snapshot,
 	uv_timer_init(&manager->loop, &pool->retry);
 	pool->retry.data = pool;
 	recycle_init(pool);
+	schedule_set(pool);
 	return pool;
 }
 
@@ -85,6 +87,8 @@ pool_free(struct pool *pool)
 	CHECK(pool, POOL_MAGIC);
 	ASSERT(list_empty(&pool->workers));
 	list_remove(&pool->link);
+	schedule_end(pool);
+	module_files_fini(&pool->module_files);
 	start_history_fini(&pool->starts);
 	settings_unref(&pool->snapshot);
 	io_close(&pool->shared_fd);
@@ -279,6 +283,8 @@ start_one(struct pool *pool, uint32_t replaces)
 	struct worker_process *worker;
 	struct portico_error err;
 
+	if (list_empty(&pool->workers))
+		module_files_note(pool);
 	if (worker_process_start(pool, replaces, &worker, &err) == PORTICO_OK)
 		return true;
 	if (replaces == 0 && io_is_exhaustion(err.os_error)) {
@@ -533,6 +539,7 @@ pool_remove(struct pool *pool)
 {
 	CHECK(pool, POOL_MAGIC);
 	pool->removed = true;
+	schedule_end(pool);
 	pool->demand = false;
 	pool->wanted = false;
 	recycle_end(pool);
@@ -604,20 +611,38 @@ gains(const struct settings *old, const struct settings_pool *old_pool,
 	return false;
 }
 
+/* It could be recycled for its settings, and is not. */
+static bool
+stays_as_it_is(struct pool *pool)
+{
+	const struct log_context ctx = about(pool);
+
+	if (!pool->settings->recycling.disallow_rotation_on_config_change ||
+	    pool_count_live(pool) == 0)
+		return false;
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
+		worker->outdated = true;
+	log_info(&ctx,
+		 "the configuration of pool \"%s\" changed; its workers stay "
+		 "(disallowRotationOnConfigChange)",
+		 pool->name);
+	return true;
+}
+
 void
 pool_reconfigure(struct pool *pool, struct settings *snapshot,
 		 const struct settings_pool *settings, bool before_routes)
 {
 	struct settings *old = pool->snapshot;
-	bool recycle;
+	bool recycle, gained;
 
 	CHECK(pool, POOL_MAGIC);
 	if (old == snapshot)
 		return; /* done before the routes changed */
 	recycle = !is_same(old, pool->settings, snapshot, settings);
+	gained = gains(old, pool->settings, snapshot, settings);
 	if (recycle && before_routes &&
-	    gains(snapshot, settings, old, pool->settings) &&
-	    !gains(old, pool->settings, snapshot, settings))
+	    gains(snapshot, settings, old, pool->settings) && !gained)
 		return; /* it only loses: the routes go first */
 	pool->snapshot = settings_ref(snapshot);
 	pool->settings = settings;
@@ -626,10 +651,15 @@ pool_reconfigure(struct pool *pool, struct settings *snapshot,
 					0;
 	pool->backoff.interval_ns = settings->rapid_fail_interval;
 	settings_unref(&old);
+	schedule_set(pool);
+	if (recycle && !gained)
+		recycle = !stays_as_it_is(pool);
 	pool_tell(pool, "configuration", "", recycle);
 	if (recycle)
 		(void)recycle_pool(pool, RECYCLE_CONFIG_CHANGE,
 				   "its configuration changed", true, NULL);
+	else
+		module_files_look(pool, clock_monotonic_ns(), true);
 	pool_ensure(pool);
 	if (!pool->recycling.all)
 		recycle_drain_surplus(pool);
@@ -652,24 +682,38 @@ pool_state_text(const struct pool *pool)
 	return "started";
 }
 
+/* Why it is not as it should be; "". */
+static const char *
+find_degraded(const struct pool *pool)
+{
+	if (pool->degraded[0] != '\0')
+		return pool->degraded;
+	if (pool->shortage.why[0] != '\0')
+		return pool->shortage.why;
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers) {
+		if (worker->state != WORKER_PROCESS_ATTACHED)
+			continue;
+		if (worker->degraded[0] != '\0')
+			return worker->degraded;
+		if (worker->outdated)
+			return "its workers have older settings than the "
+			       "configuration";
+	}
+	return "";
+}
+
 json_t *
 pool_to_json(const struct pool *pool)
 {
 	json_t *workers = json_array();
-	const char *degraded = pool->degraded[0] != '\0' ? pool->degraded :
-							   pool->shortage.why;
 
 	CHECK(pool, POOL_MAGIC);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
 		json_array_append_new(workers, worker_process_to_json(worker));
-	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
-		if (degraded[0] == '\0' &&
-		    worker->state == WORKER_PROCESS_ATTACHED)
-			degraded = worker->degraded;
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 		"name", pool->name, "state", pool_state_text(pool), "reason",
-		pool->reason, "degraded", degraded, "startMode",
+		pool->reason, "degraded", find_degraded(pool), "startMode",
 		pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
 			"AlwaysRunning" :
 			"OnDemand",

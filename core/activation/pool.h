@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "core/activation/backoff.h"
+#include "core/activation/module_files.h"
 #include "core/activation/recycle.h"
 #include "core/activation/shortage.h"
 #include "core/activation/start_record.h"
@@ -17,6 +18,7 @@
 #include "core/control/messages.h"
 
 struct manager;
+struct schedule;
 struct settings;
 struct settings_pool;
 struct worker_process;
@@ -44,6 +46,8 @@ struct pool {
 	struct shortage shortage;
 	struct start_history starts;
 	struct recycling recycling;
+	struct schedule *schedule; /* schedule.h; or NULL */
+	struct module_files module_files;
 	char degraded[512]; /* why the last recycle failed; "" */
 	uint64_t start_count, crash_count, recycle_count;
 };

@@ -4,6 +4,7 @@
  */
 #include "core/activation/recycle.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "core/activation/events.h"
@@ -209,20 +210,38 @@ recycle_next(struct pool *pool)
 
 /* ---- who wants it -------------------------------------------------------- */
 
-static unsigned
-event_number(enum recycle_reason reason)
+/* Says so, as logEventOnRecycle wants it. */
+static void __attribute__((format(printf, 3, 4)))
+tell(const struct pool *pool, enum recycle_reason reason, const char *format,
+     ...)
 {
-	static const unsigned numbers[] = {
-		[RECYCLE_ON_DEMAND] = EVENT_RECYCLE_ON_DEMAND,
-		[RECYCLE_CONFIG_CHANGE] = EVENT_RECYCLE_CONFIG_CHANGE,
-		[RECYCLE_UNHEALTHY] = EVENT_RECYCLE_UNHEALTHY,
-		[RECYCLE_TIME] = EVENT_RECYCLE_TIME,
-		[RECYCLE_REQUESTS] = EVENT_RECYCLE_REQUESTS,
-		[RECYCLE_MEMORY] = EVENT_RECYCLE_MEMORY,
-		[RECYCLE_PRIVATE_MEMORY] = EVENT_RECYCLE_PRIVATE_MEMORY,
+#define EVENT(name)                                                            \
+	[RECYCLE_##name] = {                                                   \
+		EVENT_RECYCLE_##name,                                          \
+		SETTINGS_RECYCLE_EVENT_##name                                  \
+	}
+	static const struct {
+		unsigned number, bit;
+	} events[] = {
+		EVENT(ON_DEMAND), EVENT(CONFIG_CHANGE),	 EVENT(UNHEALTHY),
+		EVENT(TIME),	  EVENT(REQUESTS),	 EVENT(SCHEDULE),
+		EVENT(MEMORY),	  EVENT(PRIVATE_MEMORY),
 	};
+#undef EVENT
+	uint32_t wanted = pool->settings->recycling.log_events;
+	bool is_event = (wanted & 1u << events[reason].bit) != 0;
+	enum log_level level = is_event ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+	const struct log_context ctx = about(pool);
+	va_list arguments;
+	char text[512];
 
-	return numbers[reason];
+	if (!log_enabled(level))
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	log_write(level, is_event ? events[reason].number : 0, &ctx, "%s",
+		  text);
 }
 
 static void
@@ -237,8 +256,6 @@ enum portico_status
 recycle_pool(struct pool *pool, enum recycle_reason reason, const char *text,
 	     bool together, struct portico_error *err)
 {
-	const struct log_context ctx = about(pool);
-
 	if (pool->state != CONTROL_POOL_STARTED)
 		return error_set(err, PORTICO_STATE,
 				 "recycling pool \"%s\": it is %s", pool->name,
@@ -252,9 +269,8 @@ recycle_pool(struct pool *pool, enum recycle_reason reason, const char *text,
 		pool->recycling.together = true;
 	pool->recycle_count++;
 	snprintf(pool->recycling.text, sizeof pool->recycling.text, "%s", text);
-	if (log_enabled(LOG_LEVEL_INFO))
-		log_write(LOG_LEVEL_INFO, event_number(reason), &ctx,
-			  "recycling pool \"%s\" (%s)", pool->name, text);
+	tell(pool, reason, "recycling pool \"%s\" (%s)", pool->name, text);
+	module_files_note(pool);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
 		if (worker->state < WORKER_PROCESS_DRAINING)
 			mark(worker, reason, text);
@@ -267,16 +283,13 @@ recycle_worker(struct worker_process *worker, enum recycle_reason reason,
 	       const char *text)
 {
 	struct pool *pool = worker->pool;
-	const struct log_context ctx = about(pool);
 
 	if (worker->marked != RECYCLE_NONE || pool->removed ||
 	    worker->state != WORKER_PROCESS_ATTACHED ||
 	    pool->state != CONTROL_POOL_STARTED)
 		return;
 	mark(worker, reason, text);
-	if (log_enabled(LOG_LEVEL_INFO))
-		log_write(LOG_LEVEL_INFO, event_number(reason), &ctx,
-			  "worker %u of pool \"%s\" is to be replaced (%s)",
-			  worker->id, pool->name, text);
+	tell(pool, reason, "worker %u of pool \"%s\" is to be replaced (%s)",
+	     worker->id, pool->name, text);
 	recycle_next(pool);
 }

@@ -52,6 +52,7 @@ struct worker_process {
 	enum recycle_reason marked; /* it is to be replaced */
 	char why_marked[320]; /* a sentence */
 	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */
+	bool outdated; /* its settings are older than its pool's, as allowed */
 	bool configured; /* its settings were sent */
 	bool executed; /* its program runs */
 	bool told_why; /* it said why it failed */

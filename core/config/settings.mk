@@ -12,6 +12,7 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_log_rows.h \
 	core/config/settings_pool.h \
 	core/config/settings_raw_log.h \
+	core/config/settings_raw_recycling.h \
 	core/config/settings_raw_tls.h \
 	core/config/settings_tls.h \
 	core/config/settings_binding.c \

@@ -25,13 +25,37 @@ struct settings_pair {
 	const char *value;
 };
 
+/* Replacements of which the log says so: bits of settings_recycling.log_events,
+ * and the words of logEventOnRecycle. */
+#define SETTINGS_RECYCLE_EVENTS(X)                                             \
+	X(TIME, "Time")                                                        \
+	X(REQUESTS, "Requests")                                                \
+	X(SCHEDULE, "Schedule")                                                \
+	X(MEMORY, "Memory")                                                    \
+	X(UNHEALTHY, "Unhealthy")                                              \
+	X(ON_DEMAND, "OnDemand")                                               \
+	X(CONFIG_CHANGE, "ConfigChange")                                       \
+	X(PRIVATE_MEMORY, "PrivateMemory")
+
+enum settings_recycle_event {
+#define SETTINGS_RECYCLE_EVENT_ENUM(symbol, text)                              \
+	SETTINGS_RECYCLE_EVENT_##symbol,
+	SETTINGS_RECYCLE_EVENTS(SETTINGS_RECYCLE_EVENT_ENUM)
+#undef SETTINGS_RECYCLE_EVENT_ENUM
+	SETTINGS_RECYCLE_EVENT_COUNT
+};
+
 /* When workers of a pool are replaced. */
 struct settings_recycling {
 	uint64_t time; /* of a worker's life; jittered; 0 = never */
 	uint64_t requests; /* of a worker; 0 = any number */
 	uint64_t memory; /* bytes of address space; 0 = any */
 	uint64_t private_memory; /* bytes; 0 = any */
+	const uint32_t *schedule; /* seconds of the local day, ascending */
+	size_t schedule_count;
+	uint32_t log_events; /* 1 << enum settings_recycle_event */
 	bool disallow_overlapping_rotation;
+	bool disallow_rotation_on_config_change;
 	uint64_t unhealthy_interval; /* at least, between two that are */
 };
 

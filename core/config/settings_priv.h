@@ -12,6 +12,7 @@
 #include "core/config/settings.h"
 #include "core/config/settings_raw_events.h"
 #include "core/config/settings_raw_log.h"
+#include "core/config/settings_raw_recycling.h"
 #include "core/config/settings_raw_tls.h"
 
 struct raw_site_limits {
@@ -48,16 +49,6 @@ struct raw_identity {
 	const struct config_value *source;
 	const char *user;
 	const char *group;
-};
-
-struct raw_recycling {
-	const struct config_value *source;
-	uint64_t time;
-	uint64_t requests;
-	uint64_t memory;
-	uint64_t private_memory;
-	bool disallow_overlapping_rotation;
-	uint64_t unhealthy_interval;
 };
 
 struct raw_pool {
@@ -248,8 +239,9 @@ void settings_resolve_access_log(struct settings_resolver *resolver,
 struct settings_log_rotation
 settings_rotation(const struct raw_log_rotation *raw);
 json_t *settings_write_access_log(const struct settings_access_log *log);
-void settings_resolve_recycling(struct settings_recycling *recycling,
-				const struct raw_recycling *raw);
+void settings_resolve_recycling(struct settings_resolver *resolver,
+				const struct raw_recycling *raw,
+				struct settings_recycling *recycling);
 /* Before the sites. */
 void settings_resolve_certificates(struct settings_resolver *resolver);
 /* What a binding says of them, when its url is known. */

@@ -148,7 +148,7 @@ resolve_pool(struct settings_resolver *resolver, const char *name,
 		.environment = environment,
 		.environment_count = raw->environment.count,
 	};
-	settings_resolve_recycling(&pool->recycling, &raw->recycling);
+	settings_resolve_recycling(resolver, &raw->recycling, &pool->recycling);
 	settings->pool_count++;
 }
 
