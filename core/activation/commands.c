@@ -212,6 +212,11 @@ describe_workers(const struct manager *manager)
 			     &pool->workers)
 			json_array_append_new(workers,
 					      worker_process_to_json(worker));
+	LIST_FOREACH(struct pool, link, pool, &manager->pools)
+		LIST_FOREACH(struct worker_process, link, worker,
+			     &pool->orphans)
+			json_array_append_new(workers,
+					      worker_process_to_json(worker));
 	return workers;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "core/activation/events.h"
+#include "core/activation/orphan.h"
 #include "core/activation/pool.h"
 #include "core/activation/manager.h"
 #include "core/activation/worker_process.h"
@@ -64,7 +65,10 @@ fail(struct worker_process *worker, double seconds)
 		 seconds, why);
 	log_warn(EVENT_PING_FAILED, &context, "the worker (process %d) gave %s",
 		 (int)process_pid(worker->process), text);
-	pool_worker_unwell(worker->pool, worker, text, true);
+	if (worker->pool->settings->failure.orphan_worker_process)
+		orphan_worker(worker, text);
+	else
+		pool_worker_unwell(worker->pool, worker, text, true);
 }
 
 static void

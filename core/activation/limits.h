@@ -30,6 +30,13 @@
 /* Between two tries to hand over a configuration, without descriptors. */
 #define TELL_AGAIN_MS 100
 
+/* Workers of a pool that do not answer and are left alone: older ones are
+ * killed. */
+#define ORPHANS_MAX 3
+
+/* A program that is run when a pool is disabled or a worker orphaned. */
+#define ACTION_LIMIT_MS 30000
+
 /* From aborting the requests of a worker to SIGTERM. */
 #define ABORT_TO_TERM_MS 2000
 

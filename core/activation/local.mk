@@ -2,6 +2,8 @@
 
 noinst_LTLIBRARIES += core/activation/libactivation.la
 core_activation_libactivation_la_SOURCES = \
+	core/activation/action.c \
+	core/activation/action.h \
 	core/activation/age.c \
 	core/activation/age.h \
 	core/activation/backoff.c \
@@ -40,10 +42,14 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/listeners.h \
 	core/activation/manager.c \
 	core/activation/manager.h \
+	core/activation/orphan.c \
+	core/activation/orphan.h \
 	core/activation/pem.c \
 	core/activation/pem.h \
 	core/activation/pool.c \
 	core/activation/pool.h \
+	core/activation/probe.c \
+	core/activation/probe.h \
 	core/activation/process.c \
 	core/activation/process.h \
 	core/activation/recycle.c \
@@ -116,6 +122,7 @@ EXTRA_DIST += core/activation/README.md
 SYSTEM_TESTS += \
 	t/activation/blocked-log.t \
 	t/activation/exhaustion.t \
+	t/activation/failing.t \
 	t/activation/recycle.t \
 	t/activation/rotation.t \
 	t/activation/reload-running.t \

@@ -532,7 +532,7 @@ manager_something_ended(struct manager *manager)
 	    !list_empty(&manager->listeners.all))
 		return;
 	LIST_FOREACH(struct pool, link, pool, &manager->pools)
-		if (!list_empty(&pool->workers))
+		if (!list_empty(&pool->workers) || !list_empty(&pool->orphans))
 			return;
 	manager->phase = MANAGER_DONE;
 	log_info(NULL, "stopped");

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/activation/action.h"
 #include "core/activation/events.h"
 #include "core/activation/limits.h"
 #include "core/activation/manager.h"
+#include "core/activation/orphan.h"
 #include "core/activation/recycle.h"
 #include "core/activation/schedule.h"
 #include "core/activation/worker_process.h"
@@ -55,6 +57,8 @@ pool_new(struct manager *manager, struct settings *snapshot,
 	pool->settings = settings;
 	pool->state = CONTROL_POOL_STARTED;
 	list_init(&pool->workers);
+	list_init(&pool->orphans);
+	list_init(&pool->actions);
 	list_init(&pool->link);
 	pool->shared_fd = -1;
 	protect(pool);
@@ -85,9 +89,11 @@ void
 pool_free(struct pool *pool)
 {
 	CHECK(pool, POOL_MAGIC);
-	ASSERT(list_empty(&pool->workers));
+	ASSERT(list_empty(&pool->workers) && list_empty(&pool->orphans));
 	list_remove(&pool->link);
 	schedule_end(pool);
+	probe_end(pool);
+	action_end_all(pool);
 	module_files_fini(&pool->module_files);
 	start_history_fini(&pool->starts);
 	settings_unref(&pool->snapshot);
@@ -215,11 +221,19 @@ disable(struct pool *pool)
 {
 	const struct log_context ctx = about(pool);
 	char reason[256], interval[CONFIG_UNIT_TEXT_SIZE];
+	const struct action_facts facts = { .what = "autoShutdownExe",
+					    .value = pool->name,
+					    .reason = reason };
 
-	snprintf(reason, sizeof reason, "%u failures within %s",
-		 pool->backoff.maximum,
-		 config_format_duration(pool->backoff.interval_ns, interval,
-					sizeof interval));
+	config_format_duration(pool->backoff.interval_ns, interval,
+			       sizeof interval);
+	if (probe_is_half_open(pool, clock_monotonic_ns()))
+		snprintf(reason, sizeof reason,
+			 "a failure within %s of being enabled again",
+			 interval);
+	else
+		snprintf(reason, sizeof reason, "%u failures within %s",
+			 pool->backoff.maximum, interval);
 	log_error(EVENT_POOL_DISABLED, &ctx,
 		  "pool \"%s\" is disabled because of a series of failures: "
 		  "%s; \"portico pool start %s\" enables it again",
@@ -230,6 +244,18 @@ disable(struct pool *pool)
 	tell_state(pool, CONTROL_POOL_DISABLED, reason);
 	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
 		worker_process_drain(worker);
+	probe_disabled(pool);
+	action_run(pool, &pool->settings->failure.auto_shutdown, &facts);
+}
+
+/* Whether that was one failure too many. */
+static bool
+is_too_many(struct pool *pool)
+{
+	uint64_t now = clock_monotonic_ns();
+	bool half_open = probe_is_half_open(pool, now);
+
+	return backoff_failed(&pool->backoff, now) || half_open;
 }
 
 static void
@@ -237,7 +263,7 @@ count_failure(struct pool *pool)
 {
 	if (pool->state != CONTROL_POOL_STARTED)
 		return;
-	if (backoff_failed(&pool->backoff, clock_monotonic_ns()))
+	if (is_too_many(pool))
 		disable(pool);
 	else
 		ensure_later(pool);
@@ -363,6 +389,12 @@ void
 pool_worker_attached(struct pool *pool, struct worker_process *worker)
 {
 	CHECK(pool, POOL_MAGIC);
+	if (probe_attached(pool, worker)) {
+		protect(pool);
+		tell_state(pool, CONTROL_POOL_STARTED, "");
+		pool->wanted = true;
+		pool_ensure(pool);
+	}
 	pool->demand = false;
 	backoff_succeeded(&pool->backoff);
 	shortage_over(pool);
@@ -383,7 +415,7 @@ pool_worker_unwell(struct pool *pool, struct worker_process *worker,
 		return;
 	if (counts) {
 		pool->crash_count++;
-		if (backoff_failed(&pool->backoff, clock_monotonic_ns())) {
+		if (is_too_many(pool)) {
 			disable(pool);
 			return;
 		}
@@ -458,6 +490,20 @@ is_replaced_alone(const struct pool *pool, const struct worker_process *worker)
 	       pool->settings->recycling.disallow_overlapping_rotation;
 }
 
+/* Something of it has ended; a pool that was removed goes with the last. */
+static void
+end_if_removed(struct pool *pool)
+{
+	struct manager *manager = pool->manager;
+
+	if (pool->removed && list_empty(&pool->workers) &&
+	    list_empty(&pool->orphans)) {
+		pool_free(pool);
+		manager->pool_count--;
+	}
+	manager_something_ended(manager);
+}
+
 void
 pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		  const char *how, bool failed_start, bool expected)
@@ -465,6 +511,8 @@ pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 	CHECK(pool, POOL_MAGIC);
 	if (failed_start && worker->replaces != 0) {
 		replacement_failed(pool, worker, how);
+	} else if (probe_failed(pool, worker->id, how)) {
+		pool->crash_count++;
 	} else if (worker->exhausted) {
 		run_short(pool, worker->end_reason[0] == '\0' ?
 					how :
@@ -480,15 +528,14 @@ pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 	    !is_replaced_alone(pool, worker))
 		pool->wanted = false;
 	recycle_next(pool);
-	if (pool->removed && list_empty(&pool->workers)) {
-		struct manager *manager = pool->manager;
+	end_if_removed(pool);
+}
 
-		pool_free(pool);
-		manager->pool_count--;
-		manager_something_ended(manager);
-		return;
-	}
-	manager_something_ended(pool->manager);
+void
+pool_orphan_ended(struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	end_if_removed(pool);
 }
 
 /* ---- commands ------------------------------------------------------------ */
@@ -504,6 +551,7 @@ pool_start(struct pool *pool, struct portico_error *err)
 				 "starting pool \"%s\": it is started already",
 				 pool->name);
 	protect(pool);
+	probe_end(pool);
 	shortage_end(&pool->shortage);
 	log_write(LOG_LEVEL_INFO, EVENT_POOL_STARTED, &ctx,
 		  "pool \"%s\" is started", pool->name);
@@ -525,6 +573,7 @@ pool_stop(struct pool *pool, struct portico_error *err)
 	log_write(LOG_LEVEL_INFO, EVENT_POOL_STOPPED, &ctx,
 		  "pool \"%s\" is stopped", pool->name);
 	shortage_end(&pool->shortage);
+	probe_end(pool);
 	pool->demand = false;
 	pool->wanted = false;
 	recycle_end(pool);
@@ -540,10 +589,12 @@ pool_remove(struct pool *pool)
 	CHECK(pool, POOL_MAGIC);
 	pool->removed = true;
 	schedule_end(pool);
+	probe_end(pool);
+	orphan_kill_all(pool, "its pool is gone from the configuration");
 	pool->demand = false;
 	pool->wanted = false;
 	recycle_end(pool);
-	if (list_empty(&pool->workers)) {
+	if (list_empty(&pool->workers) && list_empty(&pool->orphans)) {
 		pool->manager->pool_count--;
 		pool_free(pool);
 		return;
@@ -560,6 +611,7 @@ pool_shutdown(struct pool *pool, uint64_t limit_ms)
 	CHECK(pool, POOL_MAGIC);
 	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
 		worker_process_stop(worker, own < limit_ms ? own : limit_ms);
+	orphan_kill_all(pool, "the server is stopped");
 }
 
 void
@@ -568,6 +620,7 @@ pool_kill(struct pool *pool)
 	CHECK(pool, POOL_MAGIC);
 	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
 		worker_process_kill(worker, "the server is stopped at once");
+	orphan_kill_all(pool, "the server is stopped at once");
 }
 
 /* Whether a worker would see a difference. */
@@ -652,6 +705,7 @@ pool_reconfigure(struct pool *pool, struct settings *snapshot,
 	pool->backoff.interval_ns = settings->rapid_fail_interval;
 	settings_unref(&old);
 	schedule_set(pool);
+	probe_set(pool);
 	if (recycle && !gained)
 		recycle = !stays_as_it_is(pool);
 	pool_tell(pool, "configuration", "", recycle);
@@ -702,6 +756,17 @@ find_degraded(const struct pool *pool)
 	return "";
 }
 
+/* Until it is tried again; 0: not by itself. */
+static uint64_t
+next_probe_ms(const struct pool *pool)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	return pool->probing.due_ns <= now ?
+		       0 :
+		       (pool->probing.due_ns - now) / NS_PER_MS + 1;
+}
+
 json_t *
 pool_to_json(const struct pool *pool)
 {
@@ -710,8 +775,11 @@ pool_to_json(const struct pool *pool)
 	CHECK(pool, POOL_MAGIC);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
 		json_array_append_new(workers, worker_process_to_json(worker));
+	LIST_FOREACH(struct worker_process, link, worker, &pool->orphans)
+		json_array_append_new(workers, worker_process_to_json(worker));
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+		"s:o}",
 		"name", pool->name, "state", pool_state_text(pool), "reason",
 		pool->reason, "degraded", find_degraded(pool), "startMode",
 		pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
@@ -723,6 +791,6 @@ pool_to_json(const struct pool *pool)
 		(json_int_t)pool->crash_count, "recentFailures",
 		(json_int_t)backoff_recent(&pool->backoff,
 					   clock_monotonic_ns()),
-		"recycles", (json_int_t)pool->recycle_count, "workers",
-		workers);
+		"recycles", (json_int_t)pool->recycle_count, "nextProbeMs",
+		(json_int_t)next_probe_ms(pool), "workers", workers);
 }

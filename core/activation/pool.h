@@ -11,6 +11,7 @@
 
 #include "core/activation/backoff.h"
 #include "core/activation/module_files.h"
+#include "core/activation/probe.h"
 #include "core/activation/recycle.h"
 #include "core/activation/shortage.h"
 #include "core/activation/start_record.h"
@@ -36,11 +37,14 @@ struct pool {
 	bool wanted; /* workers are to be there */
 	bool removed; /* gone from the configuration; ends when empty */
 	struct list workers; /* of struct worker_process */
-	unsigned worker_count;
+	struct list orphans; /* the same, left alone: orphan.h */
+	struct list actions; /* programs that run for it: action.h */
+	unsigned worker_count; /* without orphans */
 	uint32_t generation; /* of the newest worker */
 	uv_timer_t retry;
 	bool retrying;
 	struct backoff backoff;
+	struct probing probing;
 	int shared_fd; /* memory that its workers share, or -1 */
 	uint64_t shared_bytes; /* of it */
 	struct shortage shortage;
@@ -98,6 +102,9 @@ void pool_worker_attached(struct pool *pool, struct worker_process *worker);
  * for it.  The worker is out of the list. */
 void pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		       const char *how, bool failed_start, bool expected);
+
+/* One of its orphans has ended, and is out of the list. */
+void pool_orphan_ended(struct pool *pool);
 
 /* It, or a module of it, wants it to be replaced (recycle.h), for `why`, a
  * sentence; `counts`: as a failure, for rapid-fail protection. */

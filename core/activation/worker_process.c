@@ -39,6 +39,7 @@ static const char *const state_names[] = {
 	[WORKER_PROCESS_ATTACHED] = "running",
 	[WORKER_PROCESS_DRAINING] = "draining",
 	[WORKER_PROCESS_STOPPING] = "stopping",
+	[WORKER_PROCESS_ORPHANED] = "orphaned",
 };
 
 const char *
@@ -221,6 +222,7 @@ on_timer(uv_timer_t *timer)
 		escalate(worker);
 		return;
 	case WORKER_PROCESS_ATTACHED:
+	case WORKER_PROCESS_ORPHANED:
 		return;
 	}
 }
@@ -479,6 +481,13 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	if (!expected && !failed_start && worker->escalation < 2)
 		crash_begin(worker, how);
 	list_remove(&worker->link);
+	if (worker->state == WORKER_PROCESS_ORPHANED) {
+		control_connection_free(&worker->control);
+		process_free(&worker->process);
+		pool_orphan_ended(pool);
+		uv_close((uv_handle_t *)&worker->timer, on_timer_closed);
+		return;
+	}
 	worker_queries_on_end(worker);
 	pool->worker_count--;
 	listeners_worker_gone(listeners_of(worker), worker->id, how);

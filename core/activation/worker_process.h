@@ -30,11 +30,12 @@ enum worker_process_state {
 	WORKER_PROCESS_ATTACHED, /* gets requests */
 	WORKER_PROCESS_DRAINING, /* gets no new ones */
 	WORKER_PROCESS_STOPPING, /* was told to end */
+	WORKER_PROCESS_ORPHANED, /* orphan.h */
 };
 
 struct worker_process {
 	unsigned magic;
-	struct list link; /* in pool.workers, oldest first */
+	struct list link; /* in pool.workers or .orphans, oldest first */
 	struct pool *pool;
 	uint32_t id; /* never used again */
 	uint32_t generation; /* grows within the pool */

@@ -407,6 +407,9 @@ show_pool(const json_t *answer)
 	       text_of(pool, "reason"));
 	if (text_of(pool, "degraded")[0] != '\0')
 		printf("degraded     %s\n", text_of(pool, "degraded"));
+	if (number_of(pool, "nextProbeMs") > 0)
+		printf("next probe   in %.1f s\n",
+		       (double)number_of(pool, "nextProbeMs") / 1000);
 	printf("start mode   %s, up to %lld workers\n",
 	       text_of(pool, "startMode"),
 	       number_of(pool, "configuredWorkers"));

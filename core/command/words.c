@@ -61,6 +61,8 @@ static const struct command commands[] = {
 	    "one pool: workers, and how its last starts went"),
 	ASK("pool start", "NAME", "pool", "pool-start", show_pool_change,
 	    "start a pool that is stopped or was disabled"),
+	ASK("pool enable", "NAME", "pool", "pool-start", show_pool_change,
+	    "the same"),
 	ASK("pool stop", "NAME", "pool", "pool-stop", show_pool_change,
 	    "stop a pool: its workers finish, requests get 503"),
 	ASK("pool recycle", "NAME", "pool", "pool-recycle", show_pool_change,

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/config/settings_failure.h"
+
 /* Where something stands in the configuration; file NULL = nowhere. */
 struct settings_place {
 	const char *file;
@@ -89,6 +91,7 @@ struct settings_pool {
 	uint64_t ping_interval;
 	uint64_t ping_response_time;
 	struct settings_recycling recycling;
+	struct settings_failure failure;
 	uint64_t max_request_body; /* bytes; 0 = no limit */
 	const char *user; /* NULL = the default user, or ourselves */
 	const char *group; /* NULL = the user's */

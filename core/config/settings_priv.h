@@ -11,6 +11,7 @@
 #include "core/config/config.h"
 #include "core/config/settings.h"
 #include "core/config/settings_raw_events.h"
+#include "core/config/settings_raw_failure.h"
 #include "core/config/settings_raw_log.h"
 #include "core/config/settings_raw_recycling.h"
 #include "core/config/settings_raw_tls.h"
@@ -78,6 +79,7 @@ struct raw_pool {
 	uint64_t ping_interval;
 	uint64_t ping_response_time;
 	struct raw_recycling recycling;
+	struct raw_failure failure;
 	uint64_t max_request_body;
 	struct raw_identity identity;
 	struct config_pairs environment;
@@ -242,6 +244,9 @@ json_t *settings_write_access_log(const struct settings_access_log *log);
 void settings_resolve_recycling(struct settings_resolver *resolver,
 				const struct raw_recycling *raw,
 				struct settings_recycling *recycling);
+void settings_resolve_failure(struct settings_resolver *resolver,
+			      const struct raw_failure *raw,
+			      struct settings_failure *failure);
 /* Before the sites. */
 void settings_resolve_certificates(struct settings_resolver *resolver);
 /* What a binding says of them, when its url is known. */
@@ -282,7 +287,8 @@ void settings_check_name(struct settings_resolver *resolver, const char *what,
 void settings_use_module(struct settings_resolver *resolver, const char *name,
 			 const struct config_value *value);
 
-/* A new object, as of settings_recycling_table. */
+/* New objects, as of settings_recycling_table and so on. */
+json_t *settings_write_failure(const struct settings_failure *failure);
 json_t *settings_write_recycling(const struct settings_recycling *recycling);
 
 /* Members of it: nothing for NULL; "...ns". */

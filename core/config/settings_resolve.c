@@ -149,6 +149,7 @@ resolve_pool(struct settings_resolver *resolver, const char *name,
 		.environment_count = raw->environment.count,
 	};
 	settings_resolve_recycling(resolver, &raw->recycling, &pool->recycling);
+	settings_resolve_failure(resolver, &raw->failure, &pool->failure);
 	settings->pool_count++;
 }
 

@@ -179,6 +179,8 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 			      pool->ping_response_time);
 	json_object_set_new(json, "recycling",
 			    settings_write_recycling(&pool->recycling));
+	json_object_set_new(json, "failure",
+			    settings_write_failure(&pool->failure));
 	put_number(json, "maxRequestBody", pool->max_request_body);
 	put_text(identity, "user", pool->user);
 	put_text(identity, "group", pool->group);

@@ -88,6 +88,18 @@ refusal(const struct loop_pool *pool)
 	return HTTP_REASON_NOT_AVAILABLE;
 }
 
+/* As loadBalancerCapabilities says. */
+static void
+refuse(struct loop_pool *pool, struct listener_request *request,
+       enum http_reason reason)
+{
+	pool->rejected++;
+	if (pool->limits.tcp_level)
+		request_cut(request, reason);
+	else
+		request_fail(request, reason, 0, NULL);
+}
+
 static void
 demand(struct loop_pool *pool)
 {
@@ -108,8 +120,7 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 
 	CHECK(pool, LOOP_POOL_MAGIC);
 	if (reason != HTTP_REASON_NONE) {
-		pool->rejected++;
-		request_fail(request, reason, 0, NULL);
+		refuse(pool, request, reason);
 		return;
 	}
 	deadline_stamp(request);
@@ -117,8 +128,7 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 	if (list_empty(&pool->queue) && assign(pool, request, path, url))
 		return;
 	if (!pool_queue_add(request)) {
-		pool->rejected++;
-		request_fail(request, HTTP_REASON_QUEUE_FULL, 0, NULL);
+		refuse(pool, request, HTTP_REASON_QUEUE_FULL);
 		return;
 	}
 	deadline_watch(request);
@@ -201,7 +211,6 @@ dispatch_state_changed(struct loop_pool *pool)
 		struct listener_request *request = LIST_FIRST(
 			struct listener_request, queue_link, &pool->queue);
 
-		pool->rejected++;
-		request_fail(request, reason, 0, NULL);
+		refuse(pool, request, reason);
 	}
 }

@@ -207,6 +207,18 @@ request_client_gone(struct listener_request *request, enum http_reason reason)
 }
 
 void
+request_cut(struct listener_request *request, enum http_reason reason)
+{
+	CHECK(request, LISTENER_REQUEST_MAGIC);
+	if (request->wire_done)
+		return;
+	request->reason = (uint8_t)reason;
+	request_abort(request, CHANNEL_ABORT_DEADLINE);
+	request->cut = true;
+	connection_reset(request->connection, reason);
+}
+
+void
 request_fail(struct listener_request *request, enum http_reason reason,
 	     unsigned status, const char *detail)
 {
@@ -219,8 +231,7 @@ request_fail(struct listener_request *request, enum http_reason reason,
 	request->detail = detail;
 	request_abort(request, CHANNEL_ABORT_DEADLINE);
 	if (status == 0 || request->output.sent > 0) {
-		request->cut = true;
-		connection_reset(request->connection, reason);
+		request_cut(request, reason);
 		return;
 	}
 	response_send_error(request, status);

@@ -171,6 +171,9 @@ void request_lease_done(struct listener_request *request);
 void request_client_gone(struct listener_request *request,
 			 enum http_reason reason);
 
+/* No answer: the connection is reset, the worker told as below. */
+void request_cut(struct listener_request *request, enum http_reason reason);
+
 /*
  * Answer with a page of our own, whatever the lease; the worker is told to
  * abort if one has it.  When the head has left already, or the reason has no
