@@ -130,6 +130,7 @@ SYSTEM_TESTS += \
 	t/listener/timers.t \
 	t/listener/tls.t \
 	t/listener/hsts.t \
+	t/listener/ocsp.t \
 	t/listener/tls-clients.t \
 	t/worker/openat2.t \
 	t/worker/exhaustion.t \

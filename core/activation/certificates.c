@@ -21,6 +21,7 @@
 #include "core/activation/listeners.h"
 #include "core/activation/manager.h"
 #include "core/activation/pem.h"
+#include "core/activation/staples.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -52,6 +53,8 @@ struct entry {
 	char *name;
 	bool authorities;
 	bool stale; /* a file is no longer the one that was read */
+	bool stapling;
+	char *responder; /* of the settings, or NULL */
 	json_t *value; /* PEM text; NULL: it could never be read */
 	size_t count;
 	struct file_state files[];
@@ -66,6 +69,9 @@ struct certificates {
 	bool wanted;
 	bool changed; /* something has, at the last look */
 	uv_timer_t watch, rotation;
+	struct staples *staples;
+	uv_timer_t renewal; /* hands over what responders have said */
+	uint64_t renewed_ns; /* when that was done last */
 	unsigned key_count;
 	unsigned char keys[TICKET_KEYS][TICKET_KEY_BYTES];
 };
@@ -138,6 +144,7 @@ entry_free(struct entry *entry)
 	for (size_t i = 0; i < entry->count; i++)
 		mem_free(entry->files[i].path);
 	json_decref(entry->value);
+	mem_free(entry->responder);
 	mem_free(entry->name);
 	mem_free(entry);
 }
@@ -155,6 +162,9 @@ certificate_entry(const struct settings_certificate *certificate)
 	struct entry *entry = entry_new(certificate->name, false,
 					2 * certificate->file_count);
 
+	entry->stapling = certificate->ocsp_stapling;
+	if (certificate->ocsp_responder != NULL)
+		entry->responder = mem_strdup(certificate->ocsp_responder);
 	for (size_t i = 0; i < certificate->file_count; i++) {
 		entry_set_file(entry, 2 * i, certificate->files[i].certificate);
 		entry_set_file(entry, 2 * i + 1, certificate->files[i].key);
@@ -268,6 +278,19 @@ load_one(struct entry *entry, const struct settings_certificate *certificate,
 	}
 }
 
+static void
+want_staples(struct certificates *certificates)
+{
+	staples_begin(certificates->staples);
+	LIST_FOREACH(struct entry, link, entry, &certificates->entries)
+		if (entry->stapling && entry->value != NULL)
+			staples_want(certificates->staples, entry->name,
+				     entry->value, entry->responder);
+		else
+			staples_unwant(entry->value);
+	staples_end(certificates->staples);
+}
+
 /* Whether something is served that was not before; err: what is missing. */
 static bool
 load(struct certificates *certificates, struct portico_error *err)
@@ -285,6 +308,7 @@ load(struct certificates *certificates, struct portico_error *err)
 	list_move_all(&certificates->entries, &loading.entries);
 	certificates->file_count = loading.file_count;
 	certificates->changed = false;
+	want_staples(certificates);
 	*err = loading.err;
 	return loading.read > 0;
 }
@@ -361,29 +385,42 @@ certificates_to_memfd(const struct certificates *certificates,
 	return fd;
 }
 
+static void
+entry_to_json(const struct certificates *certificates,
+	      const struct entry *entry, json_t *all)
+{
+	json_t *pairs = pem_describe(entry->value);
+	size_t index;
+	json_t *pair;
+
+	json_array_foreach(pairs, index, pair)
+	{
+		const json_t *source = json_array_get(entry->value, index);
+		json_t *staple = entry->stapling ?
+					 staples_describe(certificates->staples,
+							  source,
+							  entry->responder) :
+					 json_string("off");
+
+		json_object_set_new(pair, "certificate",
+				    json_string(entry->name));
+		json_object_set_new(pair, "file",
+				    json_string(entry->files[2 * index].path));
+		json_object_set_new(pair, "ocsp", staple);
+		json_array_append(all, pair);
+	}
+	json_decref(pairs);
+}
+
 json_t *
 certificates_to_json(const struct certificates *certificates)
 {
 	json_t *all = json_array();
 
 	CHECK(certificates, CERTIFICATES_MAGIC);
-	LIST_FOREACH(struct entry, link, entry, &certificates->entries) {
-		json_t *pairs = entry->authorities ? json_array() :
-						     pem_describe(entry->value);
-		size_t index;
-		json_t *pair;
-
-		json_array_foreach(pairs, index, pair)
-		{
-			json_object_set_new(pair, "certificate",
-					    json_string(entry->name));
-			json_object_set_new(
-				pair, "file",
-				json_string(entry->files[2 * index].path));
-			json_array_append(all, pair);
-		}
-		json_decref(pairs);
-	}
+	LIST_FOREACH(struct entry, link, entry, &certificates->entries)
+		if (!entry->authorities)
+			entry_to_json(certificates, entry, all);
 	return all;
 }
 
@@ -406,6 +443,33 @@ hand_over(struct certificates *certificates)
 	}
 	listeners_configure(&manager->listeners, memory);
 	io_close(&memory);
+}
+
+static void
+on_renewal(uv_timer_t *timer)
+{
+	struct certificates *certificates = timer->data;
+
+	CHECK(certificates, CERTIFICATES_MAGIC);
+	certificates->renewed_ns = clock_monotonic_ns();
+	hand_over(certificates);
+}
+
+/* Of many answers several go together. */
+static void
+on_staples(void *arg)
+{
+	struct certificates *certificates = arg;
+	uint64_t since = (clock_monotonic_ns() - certificates->renewed_ns) /
+			 CLOCK_NS_PER_MS;
+
+	CHECK(certificates, CERTIFICATES_MAGIC);
+	if (uv_is_active((uv_handle_t *)&certificates->renewal))
+		return;
+	uv_timer_start(&certificates->renewal, on_renewal,
+		       since < RENEWAL_MS_LEAST ? RENEWAL_MS_LEAST - since :
+						  RENEWAL_MS_FIRST,
+		       0);
 }
 
 /* ---- tickets ------------------------------------------------------------- */
@@ -499,8 +563,11 @@ certificates_open(struct manager *manager, struct certificates **certificates_r,
 	list_init(&certificates->entries);
 	uv_timer_init(&manager->loop, &certificates->watch);
 	uv_timer_init(&manager->loop, &certificates->rotation);
-	certificates->handles = 2;
-	certificates->watch.data = certificates->rotation.data = certificates;
+	uv_timer_init(&manager->loop, &certificates->renewal);
+	certificates->handles = 3;
+	certificates->watch.data = certificates->rotation.data =
+		certificates->renewal.data = certificates;
+	certificates->staples = staples_open(manager, on_staples, certificates);
 	(void)load(certificates, err);
 	if (certificates->file_count > 0)
 		start(certificates);
@@ -551,6 +618,8 @@ certificates_free(struct certificates **certificates_p)
 	if (certificates == NULL)
 		return;
 	CHECK(certificates, CERTIFICATES_MAGIC);
+	staples_free(&certificates->staples);
 	uv_close((uv_handle_t *)&certificates->watch, on_closed);
+	uv_close((uv_handle_t *)&certificates->renewal, on_closed);
 	uv_close((uv_handle_t *)&certificates->rotation, on_closed);
 }

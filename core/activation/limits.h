@@ -67,6 +67,10 @@
 /* How often their files are looked at. */
 #define WATCH_MS_LEAST 500
 #define WATCH_MS_PER_FILE 5
+/* Answers of OCSP responders go to listeners together: the first waits for
+ * others, and between two times there is more. */
+#define RENEWAL_MS_FIRST 100
+#define RENEWAL_MS_LEAST 2000
 
 /* Commands connected at once. */
 #define COMMANDS_MAX 64

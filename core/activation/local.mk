@@ -68,6 +68,10 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/sites.h \
 	core/activation/sockets.c \
 	core/activation/sockets.h \
+	core/activation/staple_times.c \
+	core/activation/staple_times.h \
+	core/activation/staples.c \
+	core/activation/staples.h \
 	core/activation/start_record.c \
 	core/activation/start_record.h \
 	core/activation/stats_sum.c \
@@ -82,10 +86,12 @@ core_activation_libactivation_la_SOURCES = \
 sbin_PROGRAMS += porticod
 porticod_SOURCES = core/activation/main.c
 porticod_LDADD = core/activation/libactivation.la \
-	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS) $(SSL_LIBS)
+	core/ocsp/libocsp.la core/control/libcontrol.la $(CONFIG_LIBS) \
+	$(UV_LIBS) $(SSL_LIBS)
 
 ACTIVATION_LIBS = core/activation/libactivation.la \
-	core/control/libcontrol.la $(CONFIG_LIBS) $(UV_LIBS) $(SSL_LIBS)
+	core/ocsp/libocsp.la core/control/libcontrol.la $(CONFIG_LIBS) \
+	$(UV_LIBS) $(SSL_LIBS)
 
 if HAVE_CMOCKA
 UNIT_TESTS += t/unit/activation/backoff-t
@@ -112,6 +118,9 @@ t_unit_activation_sockets_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/stats_sum-t
 t_unit_activation_stats_sum_t_SOURCES = t/unit/activation/stats_sum-t.c
 t_unit_activation_stats_sum_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/staple_times-t
+t_unit_activation_staple_times_t_SOURCES = t/unit/activation/staple_times-t.c
+t_unit_activation_staple_times_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/start_record-t
 t_unit_activation_start_record_t_SOURCES = t/unit/activation/start_record-t.c
 t_unit_activation_start_record_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)

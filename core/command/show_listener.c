@@ -377,8 +377,8 @@ show_certs(const json_t *answer)
 	static const char *const members[] = { "certificate", "key",
 					       "notAfter",    "subject",
 					       "issuer",      "file",
-					       NULL };
+					       "ocsp",	      NULL };
 
-	print_rows("NAME KEY EXPIRES SUBJECT ISSUER FILE",
+	print_rows("NAME KEY EXPIRES SUBJECT ISSUER FILE OCSP",
 		   json_object_get(answer, "certificates"), members);
 }

@@ -3,6 +3,8 @@
  * Certificates by name, and which of them a binding shows.  The files
  * themselves are read by porticod (activation/certificates.c).
  */
+#include <strings.h>
+
 #include "core/base/arena.h"
 #include "core/base/hash.h"
 #include "core/base/slice.h"
@@ -39,6 +41,15 @@ resolve_one(struct settings_resolver *resolver,
 	certificate->place = settings_place_of(entry->value);
 	certificate->files = files;
 	certificate->file_count = count;
+	certificate->ocsp_stapling = raw->ocsp_stapling;
+	certificate->ocsp_responder = raw->ocsp_responder;
+	if (raw->ocsp_responder != NULL &&
+	    strncasecmp(raw->ocsp_responder, "http://", 7) != 0)
+		config_problem(resolver->problems,
+			       config_value_find(raw->source, "ocspResponder"),
+			       "\"%s\" is no URL of http, which responders "
+			       "speak",
+			       raw->ocsp_responder);
 	files[0] = resolve_files(resolver, raw->certificate, raw->key,
 				 raw->source);
 	for (size_t i = 1; i < count; i++) {

@@ -18,6 +18,8 @@ struct raw_certificate {
 	const char *certificate;
 	const char *key;
 	struct config_list alternatives; /* of struct raw_certificate_files */
+	bool ocsp_stapling;
+	const char *ocsp_responder;
 };
 
 struct raw_hsts {

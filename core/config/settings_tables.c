@@ -516,6 +516,14 @@ static const struct config_field certificate_fields[] = {
 		    &certificate_files_table, .max = 4,
 		    .prose = "Certificates with other kinds of keys (ECDSA "
 			     "beside RSA); the client's abilities decide."),
+	CONFIG_BOOL(struct raw_certificate, ocsp_stapling, "ocspStapling",
+		    .fallback = "true",
+		    .prose = "Whether clients are shown what the responder "
+			     "says of the certificate, if it has one."),
+	CONFIG_STRING(struct raw_certificate, ocsp_responder, "ocspResponder",
+		      .min = 8, .max = 2047,
+		      .prose = "An http URL to ask instead of the one that the "
+			       "certificate names."),
 };
 static const struct config_table certificate_table = CONFIG_TABLE(
 	struct raw_certificate, certificate_fields,

@@ -30,6 +30,8 @@ struct settings_certificate {
 	struct settings_place place;
 	const struct settings_certificate_files *files;
 	size_t file_count; /* at least 1 */
+	bool ocsp_stapling;
+	const char *ocsp_responder; /* instead of the certificate's, or NULL */
 };
 
 /* Strict-Transport-Security (RFC 6797), and what leads there. */

@@ -24,6 +24,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/tls.h"
 #include "core/listener/tls_material.h"
+#include "core/listener/tls_staple.h"
 #include "core/listener/tls_store.h"
 
 #define CIPHERS                                                                \
@@ -303,5 +304,6 @@ tls_context_new(uint64_t lifetime_s, struct portico_error *err)
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
 	SSL_CTX_set_client_hello_cb(context, on_client_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
+	SSL_CTX_set_tlsext_status_cb(context, tls_staple_show);
 	return context;
 }

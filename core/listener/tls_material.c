@@ -19,6 +19,7 @@
 #include "core/base/memory.h"
 #include "core/base/slice.h"
 #include "core/listener/limits.h"
+#include "core/listener/tls_staple.h"
 
 #define TLS_MATERIAL_MAGIC 0x7157a7e1u
 #define KEY_BYTES sizeof(struct tls_ticket_key)
@@ -68,6 +69,8 @@ pair_init(struct tls_pair *pair, json_t *json)
 		return false;
 	pair->chain = read_certificates(chain, strlen(chain));
 	pair->leaf = sk_X509_shift(pair->chain);
+	if (pair->leaf != NULL)
+		tls_staple_attach(pair->leaf, json);
 	bio = BIO_new_mem_buf(key, -1);
 	pair->key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
 	BIO_free(bio);

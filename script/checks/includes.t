@@ -18,11 +18,13 @@ my %allowed = (
 	config => [@low, 'http'],
 	channel => [@low, 'http'],
 	control => [@low, 'config'],
+	ocsp => [@low],
 	trace => [@middle],
 	# Runs both, in parts that are linked apart.
 	single => [@middle, 'listener', 'worker'],
-	map { $_ => [@middle, 'trace'] }
-		qw(listener worker activation command),
+	# It asks the program that asks.
+	activation => [@middle, 'trace', 'ocsp'],
+	map { $_ => [@middle, 'trace'] } qw(listener worker command),
 );
 
 # [line, file] of each #include "..." or <...>.

@@ -37,7 +37,8 @@ use constant F_SETPIPE_SZ => 1031;
 
 my $json = JSON::PP->new->utf8->canonical->pretty;
 my %running;
-my @programs = qw(porticod portico portico-listener portico-worker);
+my @programs = qw(porticod portico portico-listener portico-ocsp
+	portico-worker);
 
 sub source_directory
 {

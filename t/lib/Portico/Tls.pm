@@ -48,14 +48,15 @@ sub run
 }
 
 # NAME.pem and NAME.key.  Options: names (of hosts), key (ec, rsa), subject,
-# days, authority (another one's NAME; it signs).
+# days, authority (another one's NAME; it signs), extensions (a list), chain
+# (the authority's certificate follows in the file).
 sub issue
 {
 	my ($self, $name, %options) = @_;
 	my $authority = $options{authority} // 'ca';
 	my $names = join ',', map { "DNS:$_" } @{ $options{names} // [] };
-	my @extensions = $names eq '' ? ()
-		: ('-addext', "subjectAltName=$names");
+	my @extensions = map { ('-addext', $_) } (@{ $options{extensions} // [] },
+		$names eq '' ? () : "subjectAltName=$names");
 
 	$self->run('req', '-nodes', @{ $key_options{ $options{key} // 'ec' } },
 		'-subj', $options{subject} // "/CN=$name", @extensions,
@@ -64,9 +65,15 @@ sub issue
 	$self->run('x509', '-req', '-in', $self->file("$name.csr"),
 		'-CA', $self->file("$authority.pem"),
 		'-CAkey', $self->file("$authority.key"),
-		'-set_serial', ++$self->{serial}, '-copy_extensions', 'copyall',
-		'-days', $options{days} // 30,
+		'-set_serial', $self->{serials}{$name} = ++$self->{serial},
+		'-copy_extensions', 'copyall', '-days', $options{days} // 30,
 		'-out', $self->file("$name.pem.new"));
+	if ($options{chain}) {
+		open my $chain, '>>', $self->file("$name.pem.new") or die $!;
+		open my $issuer, '<', $self->file("$authority.pem") or die $!;
+		print {$chain} <$issuer>;
+		close $chain or die $!;
+	}
 	for my $kind (qw(pem key)) {
 		rename $self->file("$name.$kind.new"), $self->file("$name.$kind")
 			or die $!;
@@ -74,6 +81,8 @@ sub issue
 	return { certificate => $self->file("$name.pem"),
 		key => $self->file("$name.key") };
 }
+
+sub serial { my ($self, $name) = @_; return $self->{serials}{$name} }
 
 # Another authority, for clients that nobody knows.
 sub authority
