@@ -31,20 +31,24 @@ my %case = (
 		servers => [qw(portico nginx h2o)] },
 	kept      => { path => '/kept/1k.bin', bytes => 1024,
 		servers => [qw(portico nginx h2o)] },
+	# HTTP/2 with prior knowledge: 16 connections of 32 streams each.
+	h2        => { path => '/kept/1k.bin', bytes => 1024, h2 => 1,
+		servers => [qw(portico nginx h2o)] },
 	'100KiB'  => { path => '/100k.bin', bytes => 100 * 1024,
 		servers => [qw(portico nginx h2o)] },
 	'10MiB'   => { path => '/10m.bin', bytes => 10 * 1024 * 1024,
 		servers => [qw(portico nginx h2o)] },
 );
-my @case_order = qw(pipeline hello 1KiB kept 100KiB 10MiB idle);
+my @case_order = qw(pipeline hello 1KiB kept h2 100KiB 10MiB idle);
 # Connections that are idle, and the servers that keep them.
 my @idle_servers = qw(portico nginx h2o);
 
 # What must be reached at 64 connections: Portico's CPU per request over
 # nginx's; and over h2o's.
-my %target = (hello => 1.0, '1KiB' => 1.0, kept => 0.8, '100KiB' => 1.1,
+my %target = (hello => 1.0, '1KiB' => 1.0, kept => 0.8, h2 => 0.9, '100KiB' => 1.1,
 	'10MiB' => 1.1);
-my %target_h2o = (kept => 0.95);
+my %target_h2o = (kept => 0.95, h2 => 1.0);
+my ($h2_connections, $h2_streams) = (16, 32);
 
 my %option = (only => [], server => [], connections => '1,64,256',
 	duration => 5, rounds => 3, core => 0, 'load-core' => 1, idle => 10_000);
@@ -55,17 +59,17 @@ sub usage
 	print <<'END';
 usage: script/bench [OPTION]...
   --quick              one round of 2 seconds at 64 connections
-  --only CASE          pipeline, hello, 1KiB, kept (by the listener), 100KiB,
-                       10MiB or idle; may be repeated
+  --only CASE          pipeline, hello, 1KiB, kept (by the listener), h2
+                       (the same by HTTP/2), 100KiB, 10MiB or idle; may be repeated
   --server NAME        portico, nginx, h2o or haproxy; may be repeated
-  --connections LIST   1,64,256
+  --connections LIST   1,64,256; of h2 always 16, with 32 streams each
   --idle N             idle connections: 10000
   --duration SECONDS   of one run: 5
   --rounds N           the median of so many: 3
   --logs on|off        access logs of all servers: off
   --perf               a profile of Portico's processes for each case
   --json               the results as JSON
-  --core N, --load-core N   processors of the servers (0) and of wrk (1)
+  --core N, --load-core N   processors of the servers (0) and the load (1)
 END
 	exit $status;
 }
@@ -118,10 +122,35 @@ sub probe
 	return $response->{body};
 }
 
+# One run of h2load; it does not say percentiles.
+sub measure_h2
+{
+	my ($server, $case, $connections, $duration) = @_;
+	my @pids = family($server->{pid});
+	my $port = $server->{h2_port} // $server->{port};
+	my $before = cpu_microseconds(@pids);
+	open my $load, '-|', 'taskset', '-c', $option{'load-core'}, 'h2load',
+		"-c$connections", "-m$h2_streams", '-t1', "-D$duration",
+		"http://127.0.0.1:$port$case->{path}" or die "h2load: $!\n";
+	sleep $duration * 0.7;
+	my ($pss, $private) = memory_kilobytes(@pids);
+	my $output = join '', <$load>;
+	close $load;
+	my $cpu = cpu_microseconds(@pids) - $before;
+
+	my ($done, $failed) = $output =~
+		/(\d+) succeeded, (\d+) failed/ or die "h2load: $output\n";
+	my ($rate) = $output =~ /([\d.]+) req\/s/;
+	return { cpu => $cpu / ($done || 1), rate => $rate, p50 => 0, p99 => 0,
+		pss => $pss, private => $private, failed => $failed,
+		requests => $done };
+}
+
 # One run of wrk; the costs of the server's processes meanwhile.
 sub measure
 {
 	my ($server, $case, $connections, $duration) = @_;
+	return measure_h2(@_) if $case->{h2};
 	my @pids = family($server->{pid});
 	my @command = ('taskset', '-c', $option{'load-core'}, 'wrk', '-t1',
 		"-c$connections", "-d${duration}s", '--timeout', '10s',
@@ -182,6 +211,7 @@ sub print_row
 sub duration
 {
 	my ($us) = @_;
+	return '-' unless $us;
 	return $us < 10_000 ? "$us us" : sprintf '%.1f ms', $us / 1000;
 }
 
@@ -191,9 +221,12 @@ sub profile
 	my $data = "$directory/perf.data";
 	my $pids = join ',', family($server->{pid});
 
-	open my $wrk, '-|', 'taskset', '-c', $option{'load-core'}, 'wrk',
-		'-t1', "-c$connections", "-d$option{duration}s",
-		"http://127.0.0.1:$server->{port}$case->{path}" or die;
+	my $url = "http://127.0.0.1:$server->{port}$case->{path}";
+	my @load = $case->{h2} ? ('h2load', "-c$h2_connections",
+		"-m$h2_streams", "-D$option{duration}", $url)
+		: ('wrk', '-t1', "-c$connections", "-d$option{duration}s", $url);
+
+	open my $wrk, '-|', 'taskset', '-c', $option{'load-core'}, @load or die;
 	# No cycle counter in most virtual machines: the clock has to do.
 	system 'perf', 'record', '-q', '-e', 'cpu-clock', '-F', '4000', '-g',
 		'-o', $data, '-p', $pids, '--', 'sleep', $option{duration} * 0.8;
@@ -313,7 +346,7 @@ sub run_case
 	for my $server (@all) {
 		probe($server, $case);
 	}
-	for my $connections (@connections) {
+	for my $connections ($case->{h2} ? $h2_connections : @connections) {
 		my %runs;
 		measure($_, $case, $connections, 1) for @all;
 		for my $round (1 .. $option{rounds}) {
@@ -360,7 +393,7 @@ sub print_table
 			$rows->{portico}{p99} <= $nginx->{p99} ? 'met'
 			: 'NOT met', $rows->{portico}{p99} / $nginx->{p99};
 	}
-	if ($connections == 64) {
+	if ($connections == 64 || $case{$name}{h2}) {
 		print_target($rows, 'nginx', $target{$name});
 		print_target($rows, 'h2o', $target_h2o{$name});
 	}

@@ -89,6 +89,7 @@ sub start_nginx
 {
 	my ($self) = @_;
 	my $port = Portico::Server::free_port();
+	my $h2_port = Portico::Server::free_port();
 	my $log = $self->{logs}
 		? "access_log $self->{directory}/nginx-access.log combined "
 			. 'buffer=64k flush=1s'
@@ -113,6 +114,7 @@ http {
 	tcp_nodelay on;
 	keepalive_timeout 300s;
 	keepalive_requests 1000000000;
+	http2_max_concurrent_streams 128;
 	open_file_cache max=1000 inactive=60s;
 	open_file_cache_valid 60s;
 	client_body_temp_path $self->{directory}/nginx-body;
@@ -122,13 +124,16 @@ http {
 	scgi_temp_path $self->{directory}/nginx-scgi;
 	server {
 		listen 127.0.0.1:$port backlog=511;
+		listen 127.0.0.1:$h2_port http2;
 		root $self->{root};
 		location = /hello { return 200 "$self->{body}"; }
 	}
 }
 END
-	return $self->run('nginx', $port, 'nginx', '-p', $self->{directory},
-		'-c', $path);
+	my $server = $self->run('nginx', $port, 'nginx', '-p',
+		$self->{directory}, '-c', $path);
+	$server->{h2_port} = $h2_port;
+	return $server;
 }
 
 sub start_h2o
