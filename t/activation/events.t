@@ -142,7 +142,7 @@ $server->start;
 my @all = events();
 is($all[0]{sequence}, 1, 'events of the porticod before');
 cmp_ok($all[-1]{sequence}, '>', $last, '... and it goes on counting');
-is_deeply([ map { $_->{number} } @all[-2, -1] ], [5215, 5214],
+is_deeply([ (grep { $_ != 1000 } map { $_->{number} } @all)[-2, -1] ], [5215, 5214],
 	'... from the end to the new beginning');
 my $seen = '';
 ok(await_condition(seconds(15), sub {
