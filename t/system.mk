@@ -89,6 +89,7 @@ SYSTEM_TESTS += \
 	t/activation/service.t \
 	t/activation/sites.t \
 	t/activation/stop.t \
+	t/activation/suspend.t \
 	t/activation/under-load.t \
 	t/activation/upgrade.t \
 	t/activation/upgrade-failures.t \

@@ -152,6 +152,15 @@ health_begin(struct worker_process *worker)
 }
 
 void
+health_resume(struct worker_process *worker)
+{
+	worker->health.asked_ns = 0;
+	worker->age.idle_ns = 0;
+	look_in(worker, age_due(worker, clock_monotonic_ns(),
+				worker->pool->settings->ping_interval));
+}
+
+void
 health_init(struct worker_process *worker)
 {
 	uv_timer_init(&worker->pool->manager->loop, &worker->health.timer);

@@ -27,6 +27,8 @@ void health_init(struct worker_process *worker);
 void health_close(struct worker_process *worker, uv_close_cb closed);
 
 /* It is attached. */
+/* It was suspended. */
+void health_resume(struct worker_process *worker);
 void health_begin(struct worker_process *worker);
 
 /* From it. */

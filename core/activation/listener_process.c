@@ -154,8 +154,25 @@ listener_process_drain_worker(struct listener_process *listener,
 			      uint32_t worker, bool abort)
 {
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
-	tell(listener, control_encode_worker_drain(&(
-			       struct control_worker_drain){ worker, abort }));
+	tell(listener,
+	     control_encode_worker_drain(&(struct control_worker_drain){
+		     .worker = worker, .abort = abort }));
+}
+
+void
+listener_process_pause_worker(struct listener_process *listener,
+			      uint32_t worker, bool pause)
+{
+	struct member *member = find_member(listener, worker);
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	if (member == NULL || member->state == LISTENER_MEMBER_LOST)
+		return;
+	if (!pause && member->state == LISTENER_MEMBER_DRAINED)
+		member->state = LISTENER_MEMBER_ATTACHED;
+	tell(listener,
+	     control_encode_worker_drain(&(struct control_worker_drain){
+		     .worker = worker, .pause = pause, .resume = !pause }));
 }
 
 void

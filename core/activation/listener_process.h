@@ -87,6 +87,9 @@ enum portico_status
 listener_process_add_worker(struct listener_process *listener,
 			    const struct worker_process *worker, int fd);
 /* `abort`: what it still has, too. */
+/* No more requests for it, or again. */
+void listener_process_pause_worker(struct listener_process *listener,
+				   uint32_t worker, bool pause);
 void listener_process_drain_worker(struct listener_process *listener,
 				   uint32_t worker, bool abort);
 void listener_process_worker_gone(struct listener_process *listener,

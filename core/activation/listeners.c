@@ -73,13 +73,17 @@ has_worker(const struct listener_process *listener, uint32_t worker)
 static void
 release_worker(struct listeners *listeners, struct worker_process *worker)
 {
-	if (worker->state != WORKER_PROCESS_DRAINING)
+	if (worker->state != WORKER_PROCESS_DRAINING &&
+	    worker->state != WORKER_PROCESS_SUSPENDED)
 		return;
 	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
 		if (listener->state != LISTENER_PROCESS_STARTING &&
 		    has_worker(listener, worker->id))
 			return;
-	worker_process_drained(worker);
+	if (worker->state == WORKER_PROCESS_SUSPENDED)
+		suspend_on_paused(worker);
+	else
+		worker_process_drained(worker);
 }
 
 static void
@@ -115,6 +119,8 @@ listeners_give_pools(struct listener_process *listener)
 		/* Another may have the name of one that is removed. */
 		if (!pool->removed && pool->state != CONTROL_POOL_STARTED)
 			listener_process_pool_state(listener, pool);
+		/* One that is stopped could not attach. */
+		(void)suspend_wake_pool(pool, "a new listener");
 		LIST_FOREACH(struct worker_process, link, worker,
 			     &pool->workers)
 			if (worker->state == WORKER_PROCESS_READY ||
@@ -282,6 +288,16 @@ listeners_drain_worker(struct listeners *listeners,
 						      abort);
 	release_worker(listeners, worker);
 	upgrade_go_on(listeners);
+}
+
+void
+listeners_pause_worker(struct listeners *listeners,
+		       struct worker_process *worker, bool pause)
+{
+	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
+		listener_process_pause_worker(listener, worker->id, pause);
+	if (pause)
+		release_worker(listeners, worker);
 }
 
 void

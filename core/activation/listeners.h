@@ -48,6 +48,9 @@ int listeners_serving_pid(const struct listeners *listeners); /* 0: none */
 /* The manager has other settings and sockets; `memory` is of the settings
  * (listener_process_configure). */
 void listeners_configure(struct listeners *listeners, int memory);
+/* It gets no more requests, or again; suspend_on_paused() follows. */
+void listeners_pause_worker(struct listeners *listeners,
+			    struct worker_process *worker, bool pause);
 void listeners_pool_state(struct listeners *listeners, const struct pool *pool);
 /* A worker is ready: it is given to each of them. */
 void listeners_add_worker(struct listeners *listeners,

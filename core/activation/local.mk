@@ -64,6 +64,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/shortage.h \
 	core/activation/service.c \
 	core/activation/service.h \
+	core/activation/suspend.c \
+	core/activation/suspend.h \
 	core/activation/sites.c \
 	core/activation/sites.h \
 	core/activation/sockets.c \

@@ -366,6 +366,8 @@ pool_demand(struct pool *pool)
 		listeners_pool_state(&pool->manager->listeners, pool);
 		return;
 	}
+	if (suspend_wake_pool(pool, "a request"))
+		return;
 	pool->demand = true;
 	pool_ensure(pool);
 }
@@ -431,6 +433,10 @@ pool_sleep(struct pool *pool, const char *why)
 	const struct log_context ctx = about(pool);
 
 	CHECK(pool, POOL_MAGIC);
+	if (pool->settings->idle_suspend) {
+		suspend_pool(pool, why);
+		return;
+	}
 	if (log_enabled(LOG_LEVEL_INFO))
 		log_write(LOG_LEVEL_INFO, EVENT_IDLE, &ctx,
 			  "pool \"%s\" is %s: its workers are ended until "
@@ -729,6 +735,8 @@ pool_state_text(const struct pool *pool)
 		return control_pool_state_name(pool->state);
 	if (count_state(pool, WORKER_PROCESS_ATTACHED) > 0)
 		return "running";
+	if (count_state(pool, WORKER_PROCESS_SUSPENDED) > 0)
+		return "suspended";
 	if (pool_count_live(pool) > 0 || pool->retrying)
 		return "starting";
 	if (!list_empty(&pool->workers))

@@ -111,7 +111,7 @@ void pool_orphan_ended(struct pool *pool);
 void pool_worker_unwell(struct pool *pool, struct worker_process *worker,
 			const char *why, bool counts);
 
-/* Its workers are ended until somebody asks for one. */
+/* Its workers are ended, or suspended, until somebody asks for one. */
 void pool_sleep(struct pool *pool, const char *why);
 
 /* Why it is drained now; "" if nobody said. */
@@ -137,7 +137,7 @@ struct worker_process *pool_find_worker(const struct pool *pool, uint32_t id);
 
 json_t *pool_to_json(const struct pool *pool);
 
-/* "started", "starting", "running", "draining", "stopped", "disabled" */
+/* "started", "starting", "running", "suspended", "draining", "stopped", "disabled" */
 const char *pool_state_text(const struct pool *pool);
 
 #endif

@@ -271,6 +271,7 @@ recycle_pool(struct pool *pool, enum recycle_reason reason, const char *text,
 	snprintf(pool->recycling.text, sizeof pool->recycling.text, "%s", text);
 	tell(pool, reason, "recycling pool \"%s\" (%s)", pool->name, text);
 	module_files_note(pool);
+	(void)suspend_wake_pool(pool, text);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
 		if (worker->state < WORKER_PROCESS_DRAINING)
 			mark(worker, reason, text);

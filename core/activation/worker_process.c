@@ -39,6 +39,7 @@ static const char *const state_names[] = {
 	[WORKER_PROCESS_ATTACHED] = "running",
 	[WORKER_PROCESS_DRAINING] = "draining",
 	[WORKER_PROCESS_STOPPING] = "stopping",
+	[WORKER_PROCESS_SUSPENDED] = "suspended",
 	[WORKER_PROCESS_ORPHANED] = "orphaned",
 };
 
@@ -222,6 +223,7 @@ on_timer(uv_timer_t *timer)
 		escalate(worker);
 		return;
 	case WORKER_PROCESS_ATTACHED:
+	case WORKER_PROCESS_SUSPENDED:
 	case WORKER_PROCESS_ORPHANED:
 		return;
 	}
@@ -488,6 +490,7 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 		uv_close((uv_handle_t *)&worker->timer, on_timer_closed);
 		return;
 	}
+	worker_queries_forget(pool->manager, worker);
 	worker_queries_on_end(worker);
 	pool->worker_count--;
 	listeners_worker_gone(listeners_of(worker), worker->id, how);
@@ -677,8 +680,11 @@ worker_process_attached(struct worker_process *worker)
 	struct context context;
 
 	CHECK(worker, WORKER_PROCESS_MAGIC);
-	if (worker->state != WORKER_PROCESS_READY)
-		return; /* again, to a new listener */
+	if (worker->state != WORKER_PROCESS_READY) {
+		/* Again, to a new listener, which may have waited for it. */
+		worker->pool->demand = false;
+		return;
+	}
 	/* One that is about to be killed is no replacement for another. */
 	if (worker->escalation > 0)
 		return;
@@ -748,12 +754,25 @@ worker_process_tell(struct worker_process *worker, const char *what,
 
 /* ---- stopping ------------------------------------------------------------ */
 
+/* It has to hear that it shall end. */
+static void
+wake(struct worker_process *worker)
+{
+	if (worker->state != WORKER_PROCESS_SUSPENDED)
+		return;
+	/* What listeners still say of pausing it does no harm: it drains. */
+	if (worker->suspended.step == SUSPENSION_PAUSING)
+		worker->suspended.step = SUSPENSION_PAGING;
+	suspend_wake(worker, pool_drain_reason(worker->pool, worker));
+}
+
 void
 worker_process_drain(struct worker_process *worker)
 {
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->state >= WORKER_PROCESS_DRAINING || worker->escalation > 0)
 		return;
+	wake(worker);
 	if (worker->state != WORKER_PROCESS_ATTACHED) {
 		/* Nobody has given it anything. */
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
@@ -793,6 +812,7 @@ worker_process_stop(struct worker_process *worker, uint64_t limit_ms)
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->escalation > 0)
 		return;
+	wake(worker);
 	worker->state = WORKER_PROCESS_STOPPING;
 	limit(worker, limit_ms);
 	if (worker->control == NULL ||

@@ -18,6 +18,7 @@
 #include "core/activation/health.h"
 #include "core/activation/process.h"
 #include "core/activation/recycle.h"
+#include "core/activation/suspend.h"
 #include "core/base/list.h"
 
 struct control_connection;
@@ -28,6 +29,7 @@ enum worker_process_state {
 	WORKER_PROCESS_STARTING, /* forked, configured */
 	WORKER_PROCESS_READY, /* modules loaded, a link was given */
 	WORKER_PROCESS_ATTACHED, /* gets requests */
+	WORKER_PROCESS_SUSPENDED, /* suspend.h */
 	WORKER_PROCESS_DRAINING, /* gets no new ones */
 	WORKER_PROCESS_STOPPING, /* was told to end */
 	WORKER_PROCESS_ORPHANED, /* orphan.h */
@@ -50,6 +52,7 @@ struct worker_process {
 	uint64_t started_ns; /* monotonic */
 	struct health health;
 	struct age age;
+	struct suspended suspended;
 	enum recycle_reason marked; /* it is to be replaced */
 	char why_marked[320]; /* a sentence */
 	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */

@@ -95,9 +95,19 @@ add_stacks(json_t *rows, const struct worker_process *worker,
 	json_array_append_new(rows, row);
 }
 
+static void
+add_nothing(json_t *rows, const struct worker_process *worker,
+	    const json_t *body)
+{
+	(void)rows;
+	(void)worker;
+	(void)body;
+}
+
 static const struct kind kinds[] = {
 	[WORKER_QUERY_MODULES] = { "modules", add_modules },
 	[WORKER_QUERY_STACKS] = { "stacks", add_stacks },
+	[WORKER_QUERY_PAGE_OUT] = { "page-out", add_nothing },
 };
 
 void

@@ -33,6 +33,8 @@ enum worker_query {
 	WORKER_QUERY_MODULES,
 	/* {pool, worker, pid, threads}; of those who answer. */
 	WORKER_QUERY_STACKS,
+	/* No rows: it has given its memory back. */
+	WORKER_QUERY_PAGE_OUT,
 };
 
 void worker_queries_init(struct worker_queries *stats);

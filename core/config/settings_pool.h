@@ -87,6 +87,7 @@ struct settings_pool {
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
 	uint64_t idle_timeout; /* 0 = its workers stay */
+	bool idle_suspend; /* they are stopped then, not ended */
 	bool pinging_enabled;
 	uint64_t ping_interval;
 	uint64_t ping_response_time;

@@ -75,6 +75,7 @@ struct raw_pool {
 	uint32_t rapid_fail_max_crashes;
 	uint64_t rapid_fail_interval;
 	uint64_t idle_timeout;
+	int idle_action;
 	bool pinging_enabled;
 	uint64_t ping_interval;
 	uint64_t ping_response_time;

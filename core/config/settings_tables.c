@@ -137,6 +137,8 @@ static const struct config_table identity_table =
 
 static const char *const start_modes[] = { "OnDemand", "AlwaysRunning", NULL };
 
+static const char *const idle_actions[] = { "Terminate", "Suspend", NULL };
+
 static const struct config_field pool_fields[] = {
 	CONFIG_SOURCE(struct raw_pool, source),
 	CONFIG_INTEGER(struct raw_pool, queue_length, "queueLength",
@@ -246,6 +248,12 @@ static const struct config_field pool_fields[] = {
 			"rapidFailProtectionInterval", .fallback = "5m",
 			.min = SECOND, .max = DAY,
 			.prose = "Time within which failures are counted."),
+	CONFIG_ENUM(struct raw_pool, idle_action, "idleTimeoutAction",
+		    .fallback = "Terminate", .words = idle_actions,
+		    .prose = "What becomes of workers that had no request for "
+			     "idleTimeout: Terminate ends them, Suspend stops "
+			     "them and offers their memory to be paged out, "
+			     "until the next request wakes them."),
 	CONFIG_DURATION(struct raw_pool, idle_timeout, "idleTimeout",
 			.fallback = "20m", .flags = CONFIG_ZERO,
 			.min = SECOND / 10, .max = 30 * DAY,

@@ -172,6 +172,8 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 	settings_put_duration(json, "rapidFailProtectionInterval",
 			      pool->rapid_fail_interval);
 	settings_put_duration(json, "idleTimeout", pool->idle_timeout);
+	put_text(json, "idleTimeoutAction",
+		 pool->idle_suspend ? "Suspend" : "Terminate");
 	json_object_set_new(json, "pingingEnabled",
 			    json_boolean(pool->pinging_enabled));
 	settings_put_duration(json, "pingInterval", pool->ping_interval);

@@ -75,7 +75,9 @@ static const struct member members_worker[] = {
 };
 static const struct member members_worker_drain[] = {
 	M(struct control_worker_drain, "worker", U32, worker),
-	O(struct control_worker_drain, "abort", BOOL, abort), END
+	O(struct control_worker_drain, "abort", BOOL, abort),
+	O(struct control_worker_drain, "pause", BOOL, pause),
+	O(struct control_worker_drain, "resume", BOOL, resume), END
 };
 static const struct member members_worker_drained[] = {
 	M(struct control_worker_drained, "worker", U32, worker), END

@@ -68,6 +68,7 @@ struct control_worker {
 struct control_worker_drain {
 	uint32_t worker;
 	bool abort; /* and what it still has is aborted */
+	bool pause, resume; /* instead of draining: for a while; no more */
 };
 
 /* listener -> manager: a draining worker has no request left. */

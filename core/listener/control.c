@@ -291,7 +291,11 @@ on_worker_drain(struct listener *listener, json_t *json,
 	if (status != PORTICO_OK)
 		return status;
 	worker = worker_link_find(listener, message.worker);
-	if (worker != NULL)
+	if (worker == NULL)
+		return PORTICO_OK;
+	if (message.pause || message.resume)
+		worker_link_pause(worker, message.pause);
+	else
 		worker_link_drain(worker, message.abort);
 	return PORTICO_OK;
 }

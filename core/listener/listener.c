@@ -311,6 +311,7 @@ struct channel_task {
 	struct worker_link *worker;
 	char reason[WORKER_REASON_BYTES]; /* a copy; unless drained */
 	bool drained, lied;
+	uint32_t round; /* of draining */
 };
 
 static void
@@ -320,7 +321,7 @@ run_channel(struct task *base, void *owner)
 
 	(void)owner;
 	if (task->drained)
-		worker_link_channel_drained(task->worker);
+		worker_link_channel_drained(task->worker, task->round);
 	else
 		worker_link_channel_lost(task->worker, task->reason,
 					 task->lied);
@@ -340,12 +341,14 @@ listener_channel_lost(struct listener *listener, void *worker,
 }
 
 void
-listener_channel_drained(struct listener *listener, void *worker)
+listener_channel_drained(struct listener *listener, void *worker,
+			 uint32_t round)
 {
 	struct channel_task *task = mem_zalloc(sizeof(*task));
 
 	task->worker = worker;
 	task->drained = true;
+	task->round = round;
 	listener_post(listener, &task->task, run_channel);
 }
 

@@ -112,7 +112,8 @@ void listener_demand(struct listener *listener, struct listener_pool *pool);
  * draining. */
 void listener_channel_lost(struct listener *listener, void *worker,
 			   const char *reason, bool lied);
-void listener_channel_drained(struct listener *listener, void *worker);
+void listener_channel_drained(struct listener *listener, void *worker,
+			      uint32_t round);
 
 /* Loops: the last connection is gone while draining. */
 void listener_loop_drained(struct listener *listener, unsigned aborted);

@@ -55,6 +55,22 @@ make_slots(struct worker_channel *channel)
 		channel->free_slots[i] = count - 1 - i;
 }
 
+/* It takes requests; those that wait waited for that. */
+static void
+begin_requests(struct worker_channel *channel)
+{
+	struct loop_pool *pool = channel->pool;
+
+	list_add_tail(&pool->channels, &channel->pool_link);
+	pool->demanded = false;
+	LIST_FOREACH(struct listener_request, queue_link, request,
+		     &pool->queue) {
+		if (request->worker_ready == 0)
+			request->worker_ready = loop_now(channel->loop);
+	}
+	dispatch_pump(pool);
+}
+
 void
 worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 		   struct channel *taken, void *worker, uint32_t index,
@@ -86,14 +102,7 @@ worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 		on_closed(taken, PORTICO_SYSTEM, "cannot be watched", channel);
 		return;
 	}
-	list_add_tail(&pool->channels, &channel->pool_link);
-	pool->demanded = false;
-	LIST_FOREACH(struct listener_request, queue_link, request,
-		     &pool->queue) {
-		if (request->worker_ready == 0)
-			request->worker_ready = loop_now(loop);
-	}
-	dispatch_pump(pool);
+	begin_requests(channel);
 }
 
 void
@@ -119,14 +128,16 @@ worker_channel_unref(struct worker_channel **channel_p)
 static void
 check_drained(struct worker_channel *channel)
 {
-	if (!channel->draining || channel->drained_told || channel->active > 0)
+	if ((!channel->draining && !channel->paused) || channel->drained_told ||
+	    channel->active > 0)
 		return;
 	channel->drained_told = true;
-	listener_channel_drained(channel->loop->listener, channel->worker);
+	listener_channel_drained(channel->loop->listener, channel->worker,
+				 channel->round);
 }
 
 void
-worker_channel_drain(struct worker_channel *channel)
+worker_channel_drain(struct worker_channel *channel, uint32_t round)
 {
 	struct channel_descriptor descriptor = { .type = CHANNEL_DRAIN };
 
@@ -134,11 +145,37 @@ worker_channel_drain(struct worker_channel *channel)
 	if (channel->draining)
 		return;
 	channel->draining = true;
+	channel->round = round;
+	channel->drained_told = false;
 	list_remove(&channel->pool_link);
 	cache_on_drain(channel);
 	(void)channel_send(channel->channel, &descriptor);
 	check_drained(channel);
 	dispatch_pump(channel->pool);
+}
+
+void
+worker_channel_pause(struct worker_channel *channel, uint32_t round)
+{
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (channel->draining || (channel->paused && channel->round == round))
+		return;
+	channel->paused = true;
+	channel->round = round;
+	channel->drained_told = false;
+	list_remove(&channel->pool_link);
+	check_drained(channel);
+	dispatch_pump(channel->pool);
+}
+
+void
+worker_channel_resume(struct worker_channel *channel)
+{
+	CHECK(channel, WORKER_CHANNEL_MAGIC);
+	if (!channel->paused || channel->draining)
+		return;
+	channel->paused = false;
+	begin_requests(channel);
 }
 
 /* The worker does not take what it is sent, for longer than it can matter. */

@@ -48,6 +48,8 @@ struct worker_channel {
 	uint32_t free_count, slot_count;
 	uint32_t active; /* slots in use */
 	bool draining;
+	bool paused; /* no requests for a while */
+	uint32_t round; /* of either: what `drained_told` is about */
 	bool drained_told;
 	bool no_room; /* no block for a head; until on_room */
 	struct list starved; /* of listener_request.starved_link, in order:
@@ -69,7 +71,11 @@ void worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 			uint32_t worker_id, int32_t pid, uint32_t generation);
 
 /* Nothing new for it; the main thread is told when it is empty. */
-void worker_channel_drain(struct worker_channel *channel);
+void worker_channel_drain(struct worker_channel *channel, uint32_t round);
+/* No new requests for a while: said as when it has drained, but the worker
+ * hears nothing of it.  And again. */
+void worker_channel_pause(struct worker_channel *channel, uint32_t round);
+void worker_channel_resume(struct worker_channel *channel);
 
 /* The main thread knows that the worker is gone.  What it had handed over is
  * used first. */

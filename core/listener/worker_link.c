@@ -40,7 +40,8 @@ struct worker_link {
 	uint32_t count;
 	uint32_t attached; /* ever; the loops have them */
 	uint32_t lost, drained; /* of these */
-	bool told_attached, draining, told_drained, ended;
+	uint32_t round; /* of draining or pausing, which `drained` is about */
+	bool told_attached, draining, paused, told_drained, ended;
 	bool counted; /* in pool.workers: it takes requests */
 	bool exhausted; /* refused: we lack what its channels need */
 	bool refused; /* the channels: nothing is wrong with its process */
@@ -240,6 +241,7 @@ struct worker_task {
 	struct listener_pool *pool;
 	struct channel *channel; /* to be added */
 	uint32_t index, id, generation;
+	uint32_t round; /* of draining or pausing */
 	int32_t pid;
 	char reason[WORKER_REASON_BYTES];
 };
@@ -254,6 +256,7 @@ task_new(struct worker_link *worker)
 	task->id = worker->id;
 	task->pid = worker->pid;
 	task->generation = worker->generation;
+	task->round = worker->round;
 	return task;
 }
 
@@ -281,7 +284,35 @@ run_drain(struct task *base, void *owner)
 	LIST_FOREACH_SAFE(struct worker_channel, link, channel,
 			  &loop->worker_channels) {
 		if (channel->worker == task->worker)
-			worker_channel_drain(channel);
+			worker_channel_drain(channel, task->round);
+	}
+	mem_free(task);
+}
+
+static void
+run_pause(struct task *base, void *owner)
+{
+	struct worker_task *task = (struct worker_task *)base;
+	struct listener_loop *loop = owner;
+
+	LIST_FOREACH_SAFE(struct worker_channel, link, channel,
+			  &loop->worker_channels) {
+		if (channel->worker == task->worker)
+			worker_channel_pause(channel, task->round);
+	}
+	mem_free(task);
+}
+
+static void
+run_resume(struct task *base, void *owner)
+{
+	struct worker_task *task = (struct worker_task *)base;
+	struct listener_loop *loop = owner;
+
+	LIST_FOREACH_SAFE(struct worker_channel, link, channel,
+			  &loop->worker_channels) {
+		if (channel->worker == task->worker)
+			worker_channel_resume(channel);
 	}
 	mem_free(task);
 }
@@ -378,6 +409,8 @@ attached(struct worker_link *worker, uint32_t index)
 		tell_attached(worker);
 	if (worker->draining)
 		post_all(worker, run_drain, NULL);
+	else if (worker->paused)
+		post_all(worker, run_pause, NULL);
 }
 
 static void
@@ -521,6 +554,36 @@ worker_link_channel_lost(struct worker_link *worker, const char *reason,
 	free_if_over(worker);
 }
 
+/* No new requests; and what was said of an earlier time does not count. */
+static void
+begin_round(struct worker_link *worker)
+{
+	uncount(worker);
+	worker->round++;
+	worker->drained = 0;
+	worker->told_drained = false;
+}
+
+void
+worker_link_pause(struct worker_link *worker, bool pause)
+{
+	CHECK(worker, WORKER_LINK_MAGIC);
+	if (worker->ended || worker->draining || worker->paused == pause)
+		return;
+	worker->paused = pause;
+	if (pause) {
+		begin_round(worker);
+		post_all(worker, run_pause, NULL);
+		return;
+	}
+	if (worker->attached == worker->count && !worker->counted) {
+		worker->counted = true;
+		worker->pool->workers++;
+	}
+	worker->pool->demanded = false;
+	post_all(worker, run_resume, NULL);
+}
+
 void
 worker_link_drain(struct worker_link *worker, bool abort)
 {
@@ -529,7 +592,7 @@ worker_link_drain(struct worker_link *worker, bool abort)
 		return;
 	if (!worker->draining) {
 		worker->draining = true;
-		uncount(worker);
+		begin_round(worker);
 		post_all(worker, run_drain, NULL);
 	}
 	if (abort)
@@ -537,11 +600,13 @@ worker_link_drain(struct worker_link *worker, bool abort)
 }
 
 void
-worker_link_channel_drained(struct worker_link *worker)
+worker_link_channel_drained(struct worker_link *worker, uint32_t round)
 {
 	struct control_worker_drained message;
 
 	CHECK(worker, WORKER_LINK_MAGIC);
+	if (round != worker->round)
+		return;
 	worker->drained++;
 	if (worker->drained < worker->count || worker->told_drained ||
 	    worker->ended)

@@ -27,13 +27,16 @@ struct worker_link *worker_link_find(struct listener *listener, uint32_t id);
 /* Nothing new for it; `abort`: and what it still has comes to an end. */
 void worker_link_drain(struct worker_link *worker, bool abort);
 
+/* Nothing for it for a while, which is said as of one that drains; or again. */
+void worker_link_pause(struct worker_link *worker, bool pause);
+
 /* It has ended, or has to: loops use what it had handed over, then lose it. */
 void worker_link_end(struct worker_link *worker, const char *reason, bool lied);
 
 /* A loop has lost one of its channels; or drained it. */
 void worker_link_channel_lost(struct worker_link *worker, const char *reason,
 			      bool lied);
-void worker_link_channel_drained(struct worker_link *worker);
+void worker_link_channel_drained(struct worker_link *worker, uint32_t round);
 
 /* {"id","pid","pool","generation","channels":n,"attached":n,"draining"} */
 json_t *worker_link_describe(const struct worker_link *worker);

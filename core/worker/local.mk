@@ -94,6 +94,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/shared_watch.c \
 	core/worker/token.c \
 	core/worker/token.h \
+	core/worker/page_out.c \
+	core/worker/page_out.h \
 	core/worker/watchdog.c \
 	core/worker/watchdog.h \
 	core/worker/tunnel.c \
@@ -133,6 +135,9 @@ bench_pipeline_bench_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/worker/cost-t
 t_unit_worker_cost_t_SOURCES = t/unit/worker/cost-t.c
 t_unit_worker_cost_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/page_out-t
+t_unit_worker_page_out_t_SOURCES = t/unit/worker/page_out-t.c
+t_unit_worker_page_out_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/worker/file-t
 t_unit_worker_file_t_SOURCES = t/unit/worker/file-t.c
 t_unit_worker_file_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)

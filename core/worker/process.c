@@ -29,6 +29,7 @@
 #include "core/worker/host_process.h"
 #include "core/worker/limits.h"
 #include "core/worker/link.h"
+#include "core/worker/page_out.h"
 #include "core/worker/main_loop.h"
 #include "core/worker/metrics.h"
 #include "core/worker/watchdog.h"
@@ -426,6 +427,9 @@ receive_query(struct process *process, const json_t *message)
 	reply.id = query.id;
 	if (strcmp(query.what, "modules") == 0)
 		reply.body = describe_counts(process);
+	else if (strcmp(query.what, "page-out") == 0)
+		reply.body =
+			json_pack("{s:I}", "bytes", (json_int_t)page_out_all());
 	else if (strcmp(query.what, "stacks") == 0)
 		reply.body = json_pack("{s:o}", "threads",
 				       watchdog_stacks(process->worker));

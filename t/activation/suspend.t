@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Idle workers are stopped instead of ended, with what they have started, and
+# woken by the next request; whatever else is done to them meanwhile works.
+
+use strict;
+use warnings;
+use Portico::Server;
+use Portico::Wait qw(await_condition await_exit seconds);
+use Test::More;
+use Time::HiRes qw(time);
+
+my @probe = (modules => ['probe'],
+	handlers => [ { path => '*', module => 'probe' } ]);
+my %sleepy = (pingInterval => '50ms', idleTimeout => '200ms',
+	idleTimeoutAction => 'Suspend', threads => 2);
+my $server = Portico::Server->new(
+	listener => { threads => 2 },
+	pools => { main => { %sleepy, workers => 2 }, one => { %sleepy },
+		busy => { %sleepy } },
+	applications => { '/' => { @probe }, '/one' => { pool => 'one', @probe },
+		'/busy' => { pool => 'busy', @probe } },
+	allow => [qr/listener|P5009/],
+)->start;
+
+sub workers { return @{ $server->command_json('pool', 'show', $_[0])->{pool}{workers} } }
+sub pool_state { return $server->command_json('pool', 'show', $_[0])->{pool}{state} }
+
+# The kernel's letter: T is stopped.
+sub letter
+{
+	open my $file, '<', "/proc/$_[0]/stat" or return '';
+	return join('', <$file>) =~ /\) (\S)/ ? $1 : '';
+}
+
+sub resident
+{
+	open my $file, '<', "/proc/$_[0]/status" or die $!;
+	return join('', <$file>) =~ /VmRSS:\s+(\d+)/ ? $1 : 0;
+}
+
+# Until all workers of the pool are stopped.
+sub asleep
+{
+	my ($pool) = @_;
+	return await_condition(seconds(10), sub {
+		my @workers = workers($pool);
+		return @workers && !grep { $_->{state} ne 'suspended'
+			|| letter($_->{pid}) ne 'T' } @workers;
+	});
+}
+
+my $busy = $server->connect;
+$busy->send("GET /busy/hold HTTP/1.1\r\nHost: a\r\n\r\n");
+
+subtest 'one worker' => sub {
+	my $pid = $server->get_json('/one/count')->{pid};
+	my $awake = resident($pid);
+	ok(asleep('one'), 'is stopped when it has been idle');
+	is(pool_state('one'), 'suspended', '... which its pool says');
+	my $count = $server->get_json('/one/count');
+	is($count->{pid}, $pid, 'the next request wakes it');
+	my @took;
+	for (1 .. 5) {
+		asleep('one');
+		my $before = time;
+		$server->get('/one/count');
+		push @took, (time - $before) * 1000;
+	}
+	asleep('one');
+	my ($least) = sort { $a <=> $b } @took;
+	cmp_ok($least, '<', 100, sprintf '... in %.1f ms', $least);
+	my @events = map { /"number":(522[23])/ ? $1 : () } split /\n/,
+		($server->command('--json', 'events', '--pool', 'one'))[1];
+	is("@events[0 .. 3]", '5222 5223 5222 5223', 'both are events');
+	my $asleep = resident($pid);
+	note("resident: $awake KiB awake, $asleep KiB asleep");
+	is($server->command_json('pool', 'show', 'one')->{pool}{failures}, 0,
+		'no ping fails by it');
+};
+
+subtest 'bursts of 64' => sub {
+	my $failed = 0;
+	for my $burst (1 .. 4) {
+		ok(asleep('main'), "asleep before burst $burst") if $burst > 1;
+		my @clients = map { $server->connect } 1 .. 64;
+		$_->send("GET /count HTTP/1.1\r\nHost: a\r\n\r\n") for @clients;
+		for my $client (@clients) {
+			my $response = $client->read_response;
+			$failed++ unless $response && $response->{status} == 200;
+		}
+	}
+	is($failed, 0, 'no request fails');
+};
+
+subtest 'who has a request' => sub {
+	is((workers('busy'))[0]{state}, 'running', 'is not stopped');
+	$busy->close;
+	ok(asleep('busy'), '... until that is over');
+};
+
+subtest 'what is done to it asleep' => sub {
+	my $pid = $server->get_json('/one/count')->{pid};
+	ok(asleep('one'), 'asleep');
+	is(($server->command('pool', 'recycle', 'one'))[0], 0, 'recycled');
+	ok(await_exit($pid, seconds(10)), '... it ends');
+	my $next = $server->get_json('/one/count')->{pid};
+	isnt($next, $pid, '... and another one is there');
+
+	ok(asleep('one'), 'asleep');
+	is(($server->command('upgrade', 'listener'))[0], 0, 'another listener');
+	is($server->get_json('/one/count')->{pid}, $next, '... has it');
+
+	ok(asleep('one'), 'asleep');
+	my $listener = $server->pid_of('listener');
+	kill 'KILL', $listener;
+	await_exit($listener, seconds(5));
+	is(eval { $server->get_json('/one/count')->{pid} } // 0, $next,
+		'a listener that died: the next one has it')
+		if ok(await_condition(seconds(10), sub {
+			eval { $server->get('/one/count')->{status} } // 0 }),
+			'a listener is back');
+
+	ok(asleep('one'), 'asleep');
+	kill 'KILL', $next;
+	ok(await_exit($next, seconds(5)), 'killed');
+	isnt($server->get_json('/one/count')->{pid}, $next, '... another comes');
+
+	ok(asleep('one'), 'asleep');
+	$server->command('pool', 'stop', 'one');
+	ok(await_condition(seconds(10), sub { !workers('one') }), 'stopped');
+	$server->command('pool', 'start', 'one');
+	is($server->get('/one/count')->{status}, 200, '... and started');
+	ok(asleep('one'), 'asleep again');
+};
+
+# And with all of them asleep.
+ok(asleep('main'), 'all are asleep');
+my $before = time;
+$server->signal('TERM');
+$server->await_end(20);
+cmp_ok(time - $before, '<', seconds(5), 'the server ends at once');
+$server->stop;
+done_testing;
