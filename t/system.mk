@@ -6,6 +6,7 @@
 TEST_MODULE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
 
 check_LTLIBRARIES += \
+	t/activation/warm.la \
 	t/worker/marks.la \
 	t/worker/probe.la \
 	t/worker/stages.la \
@@ -13,6 +14,8 @@ check_LTLIBRARIES += \
 	t/worker/steps.la \
 	t/worker/who-loads.la \
 	t/worker/wrong-abi.la
+t_activation_warm_la_SOURCES = t/activation/warm.c
+t_activation_warm_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_marks_la_SOURCES = t/worker/marks.c
 t_worker_marks_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_probe_la_SOURCES = t/worker/probe.c

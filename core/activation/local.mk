@@ -138,4 +138,5 @@ SYSTEM_TESTS += \
 	t/activation/rotation.t \
 	t/activation/reload-running.t \
 	t/activation/reload.t \
-	t/activation/start.t
+	t/activation/start.t \
+	t/activation/warm-up.t

@@ -123,16 +123,19 @@ static json_t *
 steps_to_json(const struct start_record *record)
 {
 	json_t *steps = json_array();
+	bool reached = true;
 
 	for (int i = 0; i < START_STEP_COUNT; i++) {
 		const char *state = "done";
 
+		/* Where nothing is warmed up there is no such step. */
+		if (i == START_STEP_INITIALIZING && record->step_ns[i] == 0)
+			continue;
 		if (record->step_ns[i] == 0) {
-			bool reached = i == 0 || record->step_ns[i - 1] != 0;
-
 			state = !reached	      ? "not started" :
 				record->ended_ns == 0 ? "in progress" :
 							"failed";
+			reached = false;
 		}
 		json_array_append_new(
 			steps, json_pack("{s:s, s:s, s:f}", "step",

@@ -18,7 +18,8 @@
 	X(FORK, "fork") /* the process exists */                               \
 	X(EXEC, "exec") /* the program runs */                                 \
 	X(CONFIGURED, "configured") /* its settings were sent */               \
-	X(READY, "ready") /* its modules are loaded */                         \
+	X(INITIALIZING, "initializing") /* pages are requested in it */        \
+	X(READY, "ready") /* modules are loaded, pages requested */            \
 	X(ATTACHED, "attached") /* the listener gives it requests */
 
 enum start_step {

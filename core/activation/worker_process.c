@@ -251,6 +251,15 @@ on_ready(struct worker_process *worker, const json_t *json)
 	listeners_add_worker(listeners_of(worker), worker);
 }
 
+/* The old one serves meanwhile, if there is one. */
+static void
+on_initializing(struct worker_process *worker)
+{
+	if (worker->state == WORKER_PROCESS_STARTING)
+		start_record_step(record_of(worker), START_STEP_INITIALIZING,
+				  clock_monotonic_ns());
+}
+
 static void
 on_failed(struct worker_process *worker, const json_t *json)
 {
@@ -322,6 +331,9 @@ on_message(struct control_connection *connection, const char *type,
 	switch (control_type_find(type)) {
 	case CONTROL_TYPE_ready:
 		on_ready(worker, message);
+		return;
+	case CONTROL_TYPE_initializing:
+		on_initializing(worker);
 		return;
 	case CONTROL_TYPE_failed:
 		on_failed(worker, message);
@@ -541,6 +553,16 @@ spawn(struct worker_process *worker, int control_fd,
 	return status;
 }
 
+/* Whether it takes the place of one with older settings. */
+static bool
+is_restart(const struct worker_process *worker)
+{
+	const struct worker_process *old =
+		pool_find_worker(worker->pool, worker->replaces);
+
+	return old != NULL && old->marked == RECYCLE_CONFIG_CHANGE;
+}
+
 /* The first message: what it has to do. */
 static enum portico_status
 configure(struct worker_process *worker, struct portico_error *err)
@@ -549,6 +571,7 @@ configure(struct worker_process *worker, struct portico_error *err)
 	const struct control_configure message = {
 		.generation = pool->snapshot->generation,
 		.pool = pool->name,
+		.restarted = is_restart(worker),
 	};
 	int fds[2] = { -1, -1 };
 	enum portico_status status;

@@ -497,6 +497,19 @@ show_stacks(const json_t *answer)
 }
 
 void
+show_pool_starts(const json_t *answer)
+{
+	size_t i;
+	json_t *start;
+
+	if (json_array_size(json_object_get(answer, "starts")) == 0)
+		printf("pool %s has not been started yet\n",
+		       text_of(json_object_get(answer, "pool"), "name"));
+	json_array_foreach(json_object_get(answer, "starts"), i, start)
+		print_start(start);
+}
+
+void
 show_pool_change(const json_t *answer)
 {
 	const json_t *pool = json_object_get(answer, "pool");

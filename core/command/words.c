@@ -59,6 +59,8 @@ static const struct command commands[] = {
 	    "all pools: state, queue, counters"),
 	ASK("pool show", "NAME", "pool", "pool-show", show_pool,
 	    "one pool: workers, and how its last starts went"),
+	ASK("pool starts", "NAME", "pool", "pool-show", show_pool_starts,
+	    "how its last starts went, step by step"),
 	ASK("pool start", "NAME", "pool", "pool-start", show_pool_change,
 	    "start a pool that is stopped or was disabled"),
 	ASK("pool enable", "NAME", "pool", "pool-start", show_pool_change,

@@ -21,6 +21,7 @@
 #include "core/config/settings_binding.h"
 #include "core/config/settings_events.h"
 #include "core/config/settings_http2.h"
+#include "core/config/settings_initialization.h"
 #include "core/config/settings_limits.h"
 #include "core/config/settings_log.h"
 #include "core/config/settings_pool.h"
@@ -131,6 +132,7 @@ struct settings_application {
 	/* Module and "fail", "skip" or "recycle"; "fail" where it is absent. */
 	const struct settings_pair *on_error;
 	size_t on_error_count;
+	struct settings_initialization initialization;
 	const struct settings_section *sections;
 	size_t section_count;
 	/* By settings_path_order: each behind those that it is below. */

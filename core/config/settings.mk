@@ -8,12 +8,15 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_raw_events.h \
 	core/config/settings_failure.c \
 	core/config/settings_failure.h \
+	core/config/settings_initialization.c \
+	core/config/settings_initialization.h \
 	core/config/settings_log.c \
 	core/config/settings_http2.h \
 	core/config/settings_log.h \
 	core/config/settings_log_rows.h \
 	core/config/settings_pool.h \
 	core/config/settings_raw_failure.h \
+	core/config/settings_raw_initialization.h \
 	core/config/settings_raw_log.h \
 	core/config/settings_raw_recycling.h \
 	core/config/settings_raw_tls.h \

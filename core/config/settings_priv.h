@@ -12,6 +12,7 @@
 #include "core/config/settings.h"
 #include "core/config/settings_raw_events.h"
 #include "core/config/settings_raw_failure.h"
+#include "core/config/settings_raw_initialization.h"
 #include "core/config/settings_raw_log.h"
 #include "core/config/settings_raw_recycling.h"
 #include "core/config/settings_raw_tls.h"
@@ -126,6 +127,8 @@ struct raw_application {
 	struct config_list handlers; /* of struct raw_handler */
 	struct config_list order; /* of struct raw_order */
 	struct config_pairs on_error; /* by module */
+	bool preload_enabled;
+	struct raw_initialization *initialization; /* or NULL */
 	struct config_map locations; /* of struct raw_location */
 	/* of struct raw_section, as handed on: its own, its site's and the
 	 * server's */

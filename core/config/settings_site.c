@@ -195,9 +195,11 @@ refuse_section(struct settings_resolver *resolver,
 	       const struct settings_application *application,
 	       const struct config_value *value)
 {
-	static const char *const keys[] = { "pool",	"root",	 "modules",
-					    "handlers", "order", "onError",
-					    "locations" };
+	static const char *const keys[] = { "pool",	     "root",
+					    "modules",	     "handlers",
+					    "order",	     "onError",
+					    "locations",     "preloadEnabled",
+					    "initialization" };
 	const char *key = config_value_key(value);
 	const char *near =
 		config_nearest(key, keys, sizeof keys / sizeof *keys);
@@ -213,7 +215,8 @@ refuse_section(struct settings_resolver *resolver,
 		config_problem_at_key(
 			resolver->problems, value,
 			"unknown key; allowed are pool, root, "
-			"modules, handlers, order, onError, locations and "
+			"modules, handlers, order, onError, locations, "
+			"preloadEnabled, initialization and "
 			"the name of a module of this application");
 }
 
@@ -407,6 +410,9 @@ resolve_application(struct settings_resolver *resolver,
 	resolve_handlers(resolver, raw, application);
 	resolve_orders(resolver, raw, application);
 	resolve_on_error(resolver, raw, application);
+	settings_resolve_initialization(resolver, raw->initialization,
+					raw->preload_enabled,
+					&application->initialization);
 	resolve_sections(resolver, raw_site, raw, application);
 	settings_resolve_locations(resolver, raw, application);
 }

@@ -420,6 +420,13 @@ static const struct config_field application_fields[] = {
 			      "(logged, the request goes on; the application "
 			      "runs without it), \"recycle\" (500, and the "
 			      "pool gets new workers). Without it \"fail\"."),
+	CONFIG_BOOL(struct raw_application, preload_enabled, "preloadEnabled",
+		    .fallback = "false",
+		    .prose = "Whether \"/\" is requested in each new worker "
+			     "where initialization names no pages."),
+	CONFIG_OPTIONAL(struct raw_application, initialization,
+			"initialization", &settings_initialization_table,
+			.prose = "How a new worker is warmed up."),
 	CONFIG_MAP(struct raw_application, locations, "locations",
 		   &location_table, .max = 10000,
 		   .prose = "Settings of modules by path below the "

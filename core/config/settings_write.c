@@ -383,6 +383,12 @@ write_application(const struct writer *writer,
 	put_number(json, "id", application->id);
 	put_text(json, "pool", application->pool->name);
 	put_text(json, "root", application->root);
+	if (application->initialization.page_count > 0 ||
+	    application->initialization.splash_status != 0)
+		json_object_set_new(json, "initialization",
+				    settings_write_initialization(
+					    &application->initialization,
+					    is_of_one_pool(writer)));
 	if (writer->audience == SETTINGS_FOR_LISTENER)
 		return json;
 	modules = json_array();

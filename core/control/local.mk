@@ -6,6 +6,7 @@ core_control_libcontrol_la_SOURCES = \
 	core/control/connection.h \
 	core/control/messages.c \
 	core/control/messages.h \
+	core/control/messages_pool.h \
 	core/control/server.c \
 	core/control/server.h \
 	core/control/site_state.h \

@@ -47,7 +47,8 @@ struct member {
 
 static const struct member members_configure[] = {
 	M(struct control_configure, "generation", U32, generation),
-	O(struct control_configure, "pool", TEXT, pool), END
+	O(struct control_configure, "pool", TEXT, pool),
+	O(struct control_configure, "restarted", BOOL, restarted), END
 };
 static const struct member members_secrets[] = {
 	M(struct control_configure, "generation", U32, generation),
@@ -159,6 +160,9 @@ static const struct member members_ping[] = {
 static const struct member members_late[] = {
 	M(struct control_late, "id", U32, id),
 	O(struct control_late, "text", TEXT, text), END
+};
+static const struct member members_initializing[] = {
+	M(struct control_initializing, "pages", U32, pages), END
 };
 static const struct member members_pong[] = {
 	M(struct control_pong, "id", U32, id),

@@ -23,6 +23,7 @@
 
 #include <portico/types.h>
 
+#include "core/control/messages_pool.h"
 #include "core/control/site_state.h"
 #include "core/control/worker_remains.h"
 
@@ -35,6 +36,8 @@
 struct control_configure {
 	uint32_t generation; /* of the settings */
 	const char *pool; /* "" for the listener */
+	bool restarted; /* a worker: in place of another, whose settings are
+			   older */
 };
 
 /* manager -> listener, with fd 0 = bound, listening socket, non-blocking.
@@ -182,22 +185,6 @@ struct control_replace {
 	const char *text; /* why; or "" */
 };
 
-/* manager -> worker: answer when every loop has answered. */
-struct control_ping {
-	uint32_t id;
-};
-
-struct control_pong {
-	uint32_t id;
-	uint32_t served, active; /* requests: so far (mod 2^32), and now */
-};
-
-/* worker -> manager: instead of it; an earlier one is still under way. */
-struct control_late {
-	uint32_t id;
-	const char *text; /* what does not return */
-};
-
 /* worker -> manager, listener -> manager: cannot start; exits next. */
 struct control_failed {
 	const char *message;
@@ -262,6 +249,7 @@ struct control_refused {
 	X(ping, "ping", struct control_ping)                                   \
 	X(pong, "pong", struct control_pong)                                   \
 	X(late, "late", struct control_late)                                   \
+	X(initializing, "initializing", struct control_initializing)           \
 	X(failed, "failed", struct control_failed)                             \
 	X(stopped, "stopped", struct control_stopped)                          \
 	X(channel, "channel", struct control_channel)                          \

@@ -13,6 +13,9 @@
 #include "core/listener/loop.h"
 #include "core/listener/pool_queue.h"
 #include "core/listener/request.h"
+#include "core/listener/response.h"
+#include "core/listener/routes.h"
+#include "core/listener/snapshot.h"
 #include "core/listener/worker_channel.h"
 
 enum http_reason
@@ -111,6 +114,42 @@ demand(struct loop_pool *pool)
 	listener_demand(pool->loop->listener, pool->shared);
 }
 
+/* What its application has for clients while there is no worker; NULL: they
+ * wait. */
+static const struct settings_initialization *
+find_splash(const struct listener_request *request)
+{
+	const struct route_application *application = request->application;
+	const struct settings *settings = request->snapshot->shared->settings;
+	const struct settings_site *site = &settings->sites[application->site];
+
+	if (request->head.method != HTTP_METHOD_GET &&
+	    request->head.method != HTTP_METHOD_HEAD)
+		return NULL;
+	for (size_t i = 0; i < site->application_count; i++) {
+		const struct settings_application *one = &site->applications[i];
+
+		if (one->id == application->id &&
+		    one->initialization.splash_status != 0)
+			return &one->initialization;
+	}
+	return NULL;
+}
+
+/* The worker is started all the same. */
+static bool
+show_splash(struct loop_pool *pool, struct listener_request *request)
+{
+	const struct settings_initialization *splash =
+		list_empty(&pool->channels) ? find_splash(request) : NULL;
+
+	if (splash == NULL)
+		return false;
+	response_send_splash(request, splash);
+	demand(pool);
+	return true;
+}
+
 void
 dispatch_submit(struct listener_request *request, struct portico_slice path,
 		const struct http_url *url)
@@ -123,6 +162,8 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 		refuse(pool, request, reason);
 		return;
 	}
+	if (show_splash(pool, request))
+		return;
 	deadline_stamp(request);
 	/* Nobody overtakes. */
 	if (list_empty(&pool->queue) && assign(pool, request, path, url))

@@ -73,8 +73,11 @@ write_page(const struct error_page *page, char *out, size_t capacity)
 size_t
 error_page_write(const struct error_page *page, char *out, size_t capacity)
 {
-	char body[ERROR_PAGE_BYTES_MAX / 2];
-	size_t body_length = write_page(page, body, sizeof(body));
+	char own[ERROR_PAGE_BYTES_MAX / 2];
+	const char *body = page->body != NULL ? page->body : own;
+	size_t body_length = page->body != NULL ?
+				     page->body_length :
+				     write_page(page, own, sizeof(own));
 	const char *connection = "";
 	int length;
 
@@ -88,7 +91,7 @@ error_page_write(const struct error_page *page, char *out, size_t capacity)
 			  "Server: " LISTENER_SERVER_NAME "\r\n"
 			  "Content-Type: text/html; charset=utf-8\r\n"
 			  "Content-Length: %zu\r\n"
-			  "%s%s%s%s%s\r\n%s",
+			  "%s%s%s%s%s%s\r\n%.*s",
 			  page->status, http_status_reason(page->status),
 			  page->date != NULL ? "Date: " : "",
 			  page->date != NULL ? HTTP_DATE_LENGTH : 0,
@@ -97,10 +100,11 @@ error_page_write(const struct error_page *page, char *out, size_t capacity)
 			  page->retry_after ?
 				  "Retry-After: " RETRY_AFTER_SECONDS "\r\n" :
 				  "",
+			  page->no_store ? "Cache-Control: no-store\r\n" : "",
 			  page->location != NULL ? "Location: " : "",
 			  page->location != NULL ? page->location : "",
 			  page->location != NULL ? "\r\n" : "", connection,
-			  page->head_only ? "" : body);
+			  page->head_only ? 0 : (int)body_length, body);
 	ASSERT(length > 0 && (size_t)length < capacity);
 	return (size_t)length;
 }

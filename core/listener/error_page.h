@@ -16,12 +16,15 @@ struct error_page {
 	bool keep_alive;
 	bool head_only; /* HEAD: the length of the page, but no page */
 	bool retry_after;
+	bool no_store; /* nobody shall keep it */
+	const char *body; /* HTML instead of our own, or NULL */
+	size_t body_length;
 	const char *location; /* of a redirect, or NULL */
 	uint8_t minor; /* of the client's HTTP version */
 	const char *date; /* HTTP_DATE_LENGTH bytes, or NULL */
 };
 
-/* Room that is always enough, without the location. */
+/* Room that is always enough, without location and body. */
 #define ERROR_PAGE_BYTES_MAX 1536
 
 /* Writes head and page; the bytes. */

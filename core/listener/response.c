@@ -653,7 +653,7 @@ may_come_again(unsigned reason)
 
 static void
 send_page(struct listener_request *request, unsigned status,
-	  const char *location)
+	  const char *location, const struct settings_initialization *splash)
 {
 	struct listener_loop *loop = request->loop;
 	struct error_page page;
@@ -672,8 +672,12 @@ send_page(struct listener_request *request, unsigned status,
 		.keep_alive = request->keep_alive,
 		.head_only = request_is_head_method(request) &&
 			     request->head_known,
-		.retry_after = may_come_again(request->reason),
+		.retry_after = may_come_again(request->reason) ||
+			       (splash != NULL && status == 503),
 		.minor = request->head.minor,
+		.no_store = splash != NULL,
+		.body = splash == NULL ? NULL : splash->splash,
+		.body_length = splash == NULL ? 0 : splash->splash_length,
 		.location = location,
 		.date = http_date_cached(
 			&loop->date,
@@ -691,7 +695,14 @@ send_page(struct listener_request *request, unsigned status,
 void
 response_send_error(struct listener_request *request, unsigned status)
 {
-	send_page(request, status, NULL);
+	send_page(request, status, NULL, NULL);
+}
+
+void
+response_send_splash(struct listener_request *request,
+		     const struct settings_initialization *splash)
+{
+	send_page(request, splash->splash_status, NULL, splash);
 }
 
 /* What is sent again by GET may be, the rest has to be sent as it was. */
@@ -701,7 +712,7 @@ response_send_redirect(struct listener_request *request, const char *location)
 	bool get = request->head.method == HTTP_METHOD_GET ||
 		   request->head.method == HTTP_METHOD_HEAD;
 
-	send_page(request, get ? 301 : 308, location);
+	send_page(request, get ? 301 : 308, location, NULL);
 }
 
 void

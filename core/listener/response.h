@@ -13,6 +13,7 @@
 
 struct listener_loop;
 struct listener_request;
+struct settings_initialization;
 
 /*
  * Descriptors of a worker for this request, which it has.  They return NULL,
@@ -37,6 +38,9 @@ void response_on_end(struct listener_request *request, bool failed);
 
 /* An error page; nothing has been sent yet. */
 void response_send_error(struct listener_request *request, unsigned status);
+/* What clients get while there is no worker. */
+void response_send_splash(struct listener_request *request,
+			  const struct settings_initialization *splash);
 /* The same, for one that is found elsewhere for good. */
 void response_send_redirect(struct listener_request *request,
 			    const char *location);

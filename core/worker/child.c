@@ -118,6 +118,9 @@ child_take(struct portico_child *child, char *data, uint32_t used, bool last)
 	if (data != NULL) {
 		block = block_of(data);
 		block->used = used;
+		/* Read by nobody, so that it goes on. */
+		if (child->on_end != NULL)
+			child->request->response.window += used;
 		if (used == 0 || child->parent == NULL)
 			mem_free(block);
 		else if (child->collecting)
@@ -208,6 +211,9 @@ child_ended(struct portico_request *request)
 	}
 	atomic_fetch_sub_explicit(&request->loop->active, 1,
 				  memory_order_relaxed);
+	if (child->on_end != NULL)
+		child->on_end(child->arg,
+			      child->complete ? request->response.status : 0);
 	child_free(child);
 }
 
@@ -233,6 +239,29 @@ children_forget(struct worker_loop *loop)
 }
 
 /* ---- begin ------------------------------------------------------------------------- */
+
+struct portico_child *
+child_new(struct worker_loop *loop)
+{
+	struct portico_child *child = mem_zalloc(sizeof(*child));
+
+	child->magic = CHILD_MAGIC;
+	list_init(&child->blocks);
+	list_init(&child->link);
+	list_init(&child->loop_link);
+	buffer_init(&child->collected, 0);
+	child->request = request_new(loop);
+	return child;
+}
+
+void
+child_never_began(struct portico_child *child)
+{
+	child->request->ended = true;
+	child->request->holds = 0;
+	request_recycle(child->request);
+	child_free(child);
+}
 
 static enum portico_status
 check(const struct portico_request *parent,
@@ -329,22 +358,13 @@ child_start(struct portico_request *parent,
 
 	if (status != PORTICO_OK)
 		return status;
-	child = mem_zalloc(sizeof(*child));
-	child->magic = CHILD_MAGIC;
-	list_init(&child->blocks);
-	list_init(&child->link);
-	list_init(&child->loop_link);
-	buffer_init(&child->collected, 0);
-	child->request = request_new(parent->loop);
+	child = child_new(parent->loop);
 	status = take_body(child, options);
 	if (status == PORTICO_OK)
 		status = child_head_make(parent, options, child->request->arena,
 					 &head);
 	if (status != PORTICO_OK) {
-		child->request->ended = true;
-		child->request->holds = 0;
-		request_recycle(child->request);
-		child_free(child);
+		child_never_began(child);
 		return status;
 	}
 	begin(child, parent, options, head);

@@ -31,7 +31,10 @@ struct child_block {
 
 struct portico_child {
 	unsigned magic;
-	struct portico_request *parent; /* NULL: closed */
+	struct portico_request *parent; /* NULL: closed, or there is none */
+	/* internal_request.h: it never had a parent; called at its end. */
+	void (*on_end)(void *arg, unsigned status);
+	void *arg;
 	struct portico_request *request; /* held until closed */
 	uint32_t depth; /* 1.. */
 	bool head_there; /* status and fields stand */

@@ -20,6 +20,10 @@ enum portico_status child_head_make(struct portico_request *parent,
 
 /* ---- child.c ------------------------------------------------------------------- */
 
+/* With a request that is not filled; it is in no list. */
+struct portico_child *child_new(struct worker_loop *loop);
+void child_never_began(struct portico_child *child);
+
 /* Begins in the loop's next turn. */
 enum portico_status child_start(struct portico_request *parent,
 				const struct portico_child_options *options,

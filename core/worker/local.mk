@@ -59,6 +59,10 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_regex.c \
 	core/worker/host_variable.c \
 	core/worker/host_worker.c \
+	core/worker/initialization.c \
+	core/worker/initialization.h \
+	core/worker/internal_request.c \
+	core/worker/internal_request.h \
 	core/worker/limits.h \
 	core/worker/link.c \
 	core/worker/link.h \

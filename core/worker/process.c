@@ -27,6 +27,7 @@
 #include "core/worker/health.h"
 #include "core/worker/host_background.h"
 #include "core/worker/host_process.h"
+#include "core/worker/initialization.h"
 #include "core/worker/limits.h"
 #include "core/worker/link.h"
 #include "core/worker/page_out.h"
@@ -46,6 +47,7 @@ struct process {
 	const char *pool;
 	uint64_t block_limit; /* ns: loopBlockLimit */
 	struct health health;
+	struct initialization initialization;
 	bool preloaded; /* it has said ready */
 	bool stopping, leaving;
 	uint64_t stop_deadline, quiet_since; /* ns */
@@ -143,6 +145,7 @@ stop(struct process *process, uint64_t deadline_ms)
 	}
 	if (process->preloaded)
 		globals_stop(process->worker, "");
+	initialization_cancel(&process->initialization);
 	process->quiet_since = now;
 	process->stop_deadline = deadline;
 	uv_timer_start(&process->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
@@ -184,9 +187,9 @@ fail(struct process *process, const struct portico_error *err)
 
 static void say_ready(struct process *process);
 
-/* All modules are content, or one is not. */
+/* All pages were requested, or one that has to be there cannot be had. */
 static void
-on_preloaded(void *arg, const struct portico_error *err)
+on_initialized(void *arg, const struct portico_error *err)
 {
 	struct process *process = arg;
 
@@ -204,6 +207,29 @@ on_preloaded(void *arg, const struct portico_error *err)
 	globals_tell(process->worker, PORTICO_GLOBAL_START, "", 0);
 }
 
+/* All modules are content, or one is not. */
+static void
+on_preloaded(void *arg, const struct portico_error *err)
+{
+	struct process *process = arg;
+	struct initialization *initialization = &process->initialization;
+	const struct control_initializing message = {
+		.pages = (uint32_t)initialization->count
+	};
+
+	if (process->leaving || process->stopping)
+		return;
+	if (err != NULL || initialization->count == 0) {
+		on_initialized(process, err);
+		return;
+	}
+	if (process->control != NULL)
+		control_send(process->control,
+			     control_encode_initializing(&message), NULL, 0);
+	initialization_begin(initialization, &process->uv, &process->mailbox,
+			     on_initialized, process);
+}
+
 static void
 on_report(void *arg, const char *reason, const char *module, const char *text)
 {
@@ -218,7 +244,8 @@ on_report(void *arg, const char *reason, const char *module, const char *text)
 }
 
 static enum portico_status
-start(struct process *process, int *fds, size_t nfds, struct portico_error *err)
+start(struct process *process, int *fds, size_t nfds, bool restarted,
+      struct portico_error *err)
 {
 	struct settings *settings = settings_read_memfd(fds[0], err);
 	const struct settings_pool *pool;
@@ -254,6 +281,9 @@ start(struct process *process, int *fds, size_t nfds, struct portico_error *err)
 		process->worker->globals.report = on_report;
 		process->worker->globals.preloaded = on_preloaded;
 		process->worker->globals.arg = process;
+		initialization_collect(&process->initialization,
+				       process->worker, settings, pool,
+				       restarted);
 		status = worker_start_modules(process->worker, err);
 	}
 	settings_unref(&settings);
@@ -338,7 +368,8 @@ receive_configure(struct process *process, const json_t *message, int *fds,
 		fail(process, &err);
 		return;
 	}
-	if (start(process, fds, nfds, &err) != PORTICO_OK) {
+	if (start(process, fds, nfds, configure.restarted, &err) !=
+	    PORTICO_OK) {
 		fail(process, &err);
 		return;
 	}

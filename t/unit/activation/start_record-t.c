@@ -17,12 +17,28 @@
 
 #define MS 1000000ull
 
+static json_t *
+step_of(const json_t *record, enum start_step step)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(json_object_get(record, "steps"), i, one)
+	{
+		if (strcmp(json_string_value(json_object_get(one, "step")),
+			   start_step_name(step)) == 0)
+			return one;
+	}
+	return NULL;
+}
+
 static const char *
 state_of(const json_t *record, enum start_step step)
 {
-	return json_string_value(json_object_get(
-		json_array_get(json_object_get(record, "steps"), (size_t)step),
-		"state"));
+	json_t *one = step_of(record, step);
+
+	return one == NULL ? "absent" :
+			     json_string_value(json_object_get(one, "state"));
 }
 
 static void
@@ -47,12 +63,12 @@ test_success(void **state)
 		json_object_get(json_array_get(json, 0), "succeeded")));
 	assert_string_equal(state_of(json_array_get(json, 0), START_STEP_FORK),
 			    "done");
-	assert_true(
-		json_real_value(json_object_get(
-			json_array_get(json_object_get(json_array_get(json, 0),
-						       "steps"),
-				       START_STEP_READY),
-			"ms")) == 4.0);
+	assert_string_equal(state_of(json_array_get(json, 0),
+				     START_STEP_INITIALIZING),
+			    "done");
+	assert_true(json_real_value(json_object_get(
+			    step_of(json_array_get(json, 0), START_STEP_READY),
+			    "ms")) == 5.0);
 	assert_string_equal(record->outcome, "");
 	json_decref(json);
 	start_history_fini(&history);
@@ -73,6 +89,8 @@ test_failure(void **state)
 	assert_string_equal(state_of(first, START_STEP_CONFIGURED),
 			    "in progress");
 	assert_string_equal(state_of(first, START_STEP_READY), "not started");
+	/* Nothing is warmed up. */
+	assert_string_equal(state_of(first, START_STEP_INITIALIZING), "absent");
 	json_decref(json);
 	start_record_fail(record, 2 * MS, "exited with status %d", 3);
 	start_record_fail(record, 3 * MS, "the first reason stays");
