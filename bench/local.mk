@@ -9,5 +9,11 @@ EXTRA_DIST += \
 	bench/README.md \
 	bench/bench.pl \
 	bench/report.lua \
+	bench/tls.pl \
 	bench/lib/Bench/Process.pm \
 	bench/lib/Bench/Servers.pm
+
+# The load of bench/tls.pl.
+check_PROGRAMS += bench/tls_load
+bench_tls_load_SOURCES = bench/tls_load.c
+bench_tls_load_LDADD = $(SSL_LIBS)
