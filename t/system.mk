@@ -135,11 +135,17 @@ SYSTEM_TESTS += \
 	t/listener/tls.t \
 	t/listener/hsts.t \
 	t/listener/ocsp.t \
+	t/listener/tls-handshakes.t \
 	t/listener/tls-clients.t \
 	t/worker/openat2.t \
 	t/worker/exhaustion.t \
 	t/worker/pipeline.t \
 	t/worker/watchdog.t
+
+# For t/listener/tls-handshakes.t.
+check_PROGRAMS += t/listener/slow-handshake
+t_listener_slow_handshake_SOURCES = t/listener/slow-handshake.c
+t_listener_slow_handshake_LDADD = $(SSL_LIBS)
 
 # Stands in for portico-worker in t/listener/hostile.t.
 check_PROGRAMS += t/hostile/hostile-worker

@@ -7,6 +7,7 @@
 #include "core/base/check.h"
 #include "core/listener/connection.h"
 #include "core/listener/error_log.h"
+#include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
 #include "core/listener/tls.h"
@@ -59,6 +60,9 @@ handshake_go_on(struct listener_connection *connection)
 
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	ASSERT(connection->state == CONNECTION_HANDSHAKE);
+	/* What came stays in the socket, which is ready in the next turn. */
+	if (++connection->loop->handshakes > HANDSHAKE_TURN_STEPS)
+		return;
 	switch (tls_handshake(connection)) {
 	case TLS_DONE:
 		done(connection);

@@ -73,6 +73,12 @@
 #define TLS_SERIAL_BYTES_MAX 64
 /* What is encrypted at once: the most that a record of TLS can have. */
 #define TLS_RECORD_BYTES 16384
+/* Of a handshake, sent together: a flight with a long chain of certificates. */
+#define TLS_HELD_BYTES_MAX (64u * 1024)
+
+/* Steps of handshakes in one turn of a loop: a step takes 100 us or more, and
+ * others want their turns. */
+#define HANDSHAKE_TURN_STEPS 16
 
 /* What is read and thrown away after a response, to keep a connection. */
 #define DRAIN_BYTES_MAX (64 * 1024)

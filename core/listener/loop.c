@@ -48,6 +48,7 @@ on_prepare(uv_prepare_t *handle)
 		response_flush_all(loop);
 	if (!list_empty(&loop->http2_ready))
 		http2_flush_all(loop);
+	loop->handshakes = 0;
 	loop->now = 0;
 }
 

@@ -74,6 +74,7 @@ struct listener_loop {
 	struct list blocked; /* connections whose client is slow */
 	struct list throttled; /* requests whose site has used its bandwidth */
 	uv_timer_t throttle; /* active while there are some */
+	unsigned handshakes; /* steps of handshakes in this turn */
 	struct list unread; /* connections that have bytes inside */
 	struct list awaiting; /* connections whose body we wait for */
 	struct list worker_channels;

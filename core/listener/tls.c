@@ -41,10 +41,12 @@ struct tls_stream {
 	bool more; /* bytes follow what is written now */
 	bool wire_ended; /* the socket has */
 	bool heard; /* of the client */
+	bool holding; /* what is written is kept in `held` */
 	uint32_t retry; /* bytes of the record that waits in OpenSSL */
 	uint32_t ahead; /* of one that has left, beyond what was offered then */
 	unsigned long error; /* OpenSSL's, of the handshake */
 	uint64_t policy; /* of the entry */
+	struct buffer held; /* encrypted bytes that go first */
 	struct buffer details; /* for request heads, made with the first */
 	char name[256]; /* that the client asked for; "" */
 };
@@ -80,6 +82,42 @@ bio_read(BIO *bio, char *data, size_t size, size_t *got_r)
 	return 0;
 }
 
+/* What is held, then `data`; how much of both has left, or -1. */
+static ssize_t
+send_both(const struct listener_connection *connection,
+	  struct tls_stream *stream, const char *data, size_t size)
+{
+	int flags = MSG_NOSIGNAL | (stream->more ? MSG_MORE : 0);
+	struct iovec iov[2] = {
+		{ stream->held.data, stream->held.length },
+		{ (void *)(uintptr_t)data, size },
+	};
+	struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t sent;
+
+	do
+		sent = stream->held.length == 0 ?
+			       io_send(connection->transport.fd, data, size,
+				       flags) :
+			       sendmsg(connection->transport.fd, &message,
+				       flags);
+	while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
+/* Takes what was sent off what is held; how much is left of it. */
+static size_t
+release_held(struct tls_stream *stream, size_t sent)
+{
+	if (sent < stream->held.length) {
+		buffer_consume(&stream->held, sent);
+		return 0;
+	}
+	sent -= stream->held.length;
+	buffer_fini(&stream->held);
+	return sent;
+}
+
 static int
 bio_write(BIO *bio, const char *data, size_t size, size_t *sent_r)
 {
@@ -87,17 +125,37 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *sent_r)
 	struct tls_stream *stream = stream_of(&connection->transport);
 	ssize_t sent;
 
-	do
-		sent = io_send(connection->transport.fd, data, size,
-			       MSG_NOSIGNAL | (stream->more ? MSG_MORE : 0));
-	while (sent < 0 && errno == EINTR);
 	BIO_clear_retry_flags(bio);
-	*sent_r = sent > 0 ? (size_t)sent : 0;
-	if (sent > 0)
+	if (stream->holding &&
+	    buffer_append(&stream->held, data, size) == PORTICO_OK) {
+		*sent_r = size;
 		return 1;
-	if (errno == EAGAIN)
+	}
+	sent = send_both(connection, stream, data, size);
+	*sent_r = sent > 0 ? release_held(stream, (size_t)sent) : 0;
+	if (*sent_r > 0)
+		return 1;
+	if (sent > 0 || errno == EAGAIN)
 		BIO_set_retry_write(bio);
 	return 0;
+}
+
+/* False: some of it is still held, and errno says why. */
+static bool
+send_held(const struct listener_connection *connection,
+	  struct tls_stream *stream)
+{
+	ssize_t sent;
+
+	if (stream->held.length == 0)
+		return true;
+	stream->more = false;
+	sent = send_both(connection, stream, NULL, 0);
+	if (sent < 0)
+		return false;
+	(void)release_held(stream, (size_t)sent);
+	errno = EAGAIN;
+	return stream->held.length == 0;
 }
 
 static long
@@ -383,6 +441,7 @@ tls_close(struct transport *transport, bool orderly)
 	/* Else SSL_free() would look for it in a cache. */
 	SSL_set_quiet_shutdown(stream->ssl, 1);
 	SSL_free(stream->ssl);
+	buffer_fini(&stream->held);
 	buffer_fini(&stream->details);
 	stream->magic = 0;
 	mem_free(stream);
@@ -420,6 +479,7 @@ tls_open(struct listener_connection *connection)
 	stream = mem_zalloc(sizeof(*stream));
 	stream->magic = TLS_STREAM_MAGIC;
 	stream->ssl = ssl;
+	buffer_init(&stream->held, TLS_HELD_BYTES_MAX);
 	buffer_init(&stream->details, HTTP_TLS_BYTES_MAX);
 	connection->transport.methods = &methods;
 	connection->transport.state = stream;
@@ -441,17 +501,45 @@ was_http(const struct tls_stream *stream)
 		ERR_GET_REASON(stream->error) == SSL_R_HTTPS_PROXY_REQUEST);
 }
 
+/* Of TLS 1.3 only tickets are left then: if a request is there already they go
+ * with its answer. */
+static bool
+tickets_wait(const struct tls_stream *stream)
+{
+	return SSL_is_init_finished(stream->ssl) &&
+	       SSL_version(stream->ssl) >= TLS1_3_VERSION &&
+	       SSL_has_pending(stream->ssl);
+}
+
+/* Messages of a flight leave together. */
+static int
+shake_hands(struct listener_connection *connection, struct tls_stream *stream)
+{
+	bool gone = true;
+	int result;
+
+	ERR_clear_error();
+	stream->holding = true;
+	result = SSL_do_handshake(stream->ssl);
+	stream->holding = false;
+	result = result == 1 ? SSL_ERROR_NONE :
+			       SSL_get_error(stream->ssl, result);
+	if (!tickets_wait(stream))
+		gone = send_held(connection, stream);
+	if (!gone && errno == EAGAIN &&
+	    (result == SSL_ERROR_NONE || result == SSL_ERROR_WANT_READ))
+		return SSL_ERROR_WANT_WRITE;
+	return result;
+}
+
 enum tls_result
 tls_handshake(struct listener_connection *connection)
 {
 	struct tls_stream *stream = stream_of(&connection->transport);
-	int result;
 
-	ERR_clear_error();
-	result = SSL_do_handshake(stream->ssl);
-	if (result == 1)
+	switch (shake_hands(connection, stream)) {
+	case SSL_ERROR_NONE:
 		return TLS_DONE;
-	switch (SSL_get_error(stream->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
 		return TLS_READ;
 	case SSL_ERROR_WANT_WRITE:

@@ -228,10 +228,12 @@ seal_ticket(const struct tls_material *material, unsigned char *name,
 	return 1;
 }
 
-/* 0: unknown, a full handshake follows; 2: known, and to be replaced. */
+/* 0: unknown, a full handshake follows; 2: known, and to be replaced: with
+ * TLS 1.3 always, since clients use a ticket once (RFC 8446 C.4). */
 static int
-open_ticket(const struct tls_material *material, const unsigned char *name,
-	    const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+open_ticket(const SSL *ssl, const struct tls_material *material,
+	    const unsigned char *name, const unsigned char *iv,
+	    EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	for (unsigned i = 0; i < material->key_count; i++) {
 		const struct tls_ticket_key *key = &material->keys[i];
@@ -242,7 +244,7 @@ open_ticket(const struct tls_material *material, const unsigned char *name,
 		    EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), key->cipher,
 					iv, NULL) != 1)
 			return -1;
-		return i == 0 ? 1 : 2;
+		return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 	}
 	return 0;
 }
@@ -259,7 +261,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 		return 0;
 	material = tls_store_material(store);
 	return seal ? seal_ticket(material, name, iv, cipher, mac) :
-		      open_ticket(material, name, iv, cipher, mac);
+		      open_ticket(ssl, material, name, iv, cipher, mac);
 }
 
 /* ---- the context --------------------------------------------------------------------- */
@@ -298,7 +300,9 @@ tls_context_new(uint64_t lifetime_s, struct portico_error *err)
 		SSL_CTX_free(context);
 		return NULL;
 	}
-	/* Sessions are in tickets alone. */
+	/* Sessions are in tickets alone.  Each connection gives one, so a client
+	 * has as many as connections that it may open at once again. */
+	SSL_CTX_set_num_tickets(context, 1);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(context, (long)lifetime_s);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);

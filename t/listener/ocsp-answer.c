@@ -61,6 +61,7 @@ main(int argc, char **argv)
 {
 	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
 	OCSP_RESPONSE *response;
+	OCSP_CERTID *id;
 	X509 *leaf, *issuer, *signer;
 	EVP_PKEY *key;
 	ASN1_TIME *from, *until, *revoked;
@@ -80,13 +81,25 @@ main(int argc, char **argv)
 	until = time_from_now(argv[7]);
 	revoked = status == V_OCSP_CERTSTATUS_REVOKED ? time_from_now("-60") :
 							NULL;
-	if (OCSP_basic_add1_status(basic, OCSP_cert_to_id(NULL, leaf, issuer),
-				   status, 0, revoked, from, until) == NULL ||
+	id = OCSP_cert_to_id(NULL, leaf, issuer);
+	if (OCSP_basic_add1_status(basic, id, status, 0, revoked, from,
+				   until) == NULL ||
 	    OCSP_basic_sign(basic, signer, key, EVP_sha256(), NULL, 0) != 1)
 		die("signing");
 	response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
 	length = i2d_OCSP_RESPONSE(response, &der);
 	if (length <= 0 || fwrite(der, (size_t)length, 1, stdout) != 1)
 		die("writing");
+	OPENSSL_free(der);
+	OCSP_RESPONSE_free(response);
+	OCSP_BASICRESP_free(basic);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(from);
+	ASN1_TIME_free(until);
+	ASN1_TIME_free(revoked);
+	EVP_PKEY_free(key);
+	X509_free(signer);
+	X509_free(issuer);
+	X509_free(leaf);
 	return EXIT_SUCCESS;
 }
