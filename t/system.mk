@@ -7,6 +7,7 @@ TEST_MODULE_FLAGS = $(MODULE_FLAGS) -rpath /nowhere
 
 check_LTLIBRARIES += \
 	t/activation/warm.la \
+	t/worker/confined.la \
 	t/worker/marks.la \
 	t/worker/probe.la \
 	t/worker/stages.la \
@@ -16,6 +17,8 @@ check_LTLIBRARIES += \
 	t/worker/wrong-abi.la
 t_activation_warm_la_SOURCES = t/activation/warm.c
 t_activation_warm_la_LDFLAGS = $(TEST_MODULE_FLAGS)
+t_worker_confined_la_SOURCES = t/worker/confined.c
+t_worker_confined_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_marks_la_SOURCES = t/worker/marks.c
 t_worker_marks_la_LDFLAGS = $(TEST_MODULE_FLAGS)
 t_worker_probe_la_SOURCES = t/worker/probe.c
@@ -86,6 +89,7 @@ SYSTEM_TESTS += \
 	t/activation/configuration.t \
 	t/activation/crash.t \
 	t/activation/health.t \
+	t/activation/confinement.t \
 	t/activation/identity.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \

@@ -12,6 +12,7 @@
 #include "core/activation/certificates.h"
 #include "core/activation/environment.h"
 #include "core/activation/events.h"
+#include "core/activation/confinement.h"
 #include "core/activation/identity.h"
 #include "core/activation/limits.h"
 #include "core/activation/process.h"
@@ -90,8 +91,7 @@ read_settings(struct check *check)
 		certificates_check(settings, problems);
 		check_identity(settings, NULL, problems);
 		for (size_t i = 0; i < settings->pool_count; i++)
-			if (settings->pools[i].user != NULL ||
-			    settings->pools[i].group != NULL)
+			if (settings->pools[i].identity_place.file != NULL)
 				check_identity(settings, &settings->pools[i],
 					       problems);
 	}
@@ -199,6 +199,7 @@ ask_worker(struct check *check, uv_loop_t *loop, struct portico_error *err)
 		.path = check->options.worker,
 		.arguments = arguments,
 		.identity = &identity,
+		.confinement = &confinement_plain,
 	};
 	enum portico_status status =
 		identity_resolve(check->settings, NULL, &identity, err);

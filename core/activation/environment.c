@@ -13,6 +13,9 @@
 #include "core/base/memory.h"
 #include "core/config/settings.h"
 
+/* Entries that environment_add() may add. */
+#define ENVIRONMENT_ROOM 1
+
 static bool
 is_name_of(const char *entry, const char *name)
 {
@@ -47,7 +50,7 @@ environment_new(const struct settings_pool *pool)
 
 	for (size_t i = 0; environ[i] != NULL; i++)
 		count++;
-	all = mem_try_zalloc((count + 1) * sizeof *all);
+	all = mem_try_zalloc((count + 1 + ENVIRONMENT_ROOM) * sizeof *all);
 	if (all == NULL)
 		return NULL;
 	for (size_t i = 0; environ[i] != NULL; i++)
@@ -64,6 +67,18 @@ environment_new(const struct settings_pool *pool)
 		all[used++] = entry;
 	}
 	return all;
+}
+
+void
+environment_add(const char **environment, const char *entry)
+{
+	size_t length = strcspn(entry, "=") + 1, i = 0;
+
+	while (environment[i] != NULL &&
+	       strncmp(environment[i], entry, length) != 0)
+		i++;
+	mem_free((void *)(uintptr_t)environment[i]);
+	environment[i] = entry;
 }
 
 void

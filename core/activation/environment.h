@@ -11,6 +11,9 @@ struct settings_pool;
 /* `pool` may be NULL.  OWNERSHIP: the caller's, environment_free(); NULL when
  * memory is exhausted. */
 const char **environment_new(const struct settings_pool *pool);
+/* Once: one more, or in the place of that of the same name.  OWNERSHIP: takes
+ * the entry. */
+void environment_add(const char **environment, const char *entry);
 void environment_free(const char **environment);
 
 #endif

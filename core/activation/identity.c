@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,6 +72,69 @@ placed:
 	return PORTICO_CONFIG;
 }
 
+/* Those that the pool names, instead of the user's. */
+static enum portico_status
+add_groups(const struct settings_pool *pool, struct identity *identity,
+	   struct portico_error *err)
+{
+	for (size_t i = 0; i < pool->group_count; i++) {
+		const struct group *entry = getgrnam(pool->groups[i]);
+
+		if (entry == NULL)
+			return refuse(err, &pool->identity_place, "group",
+				      pool->groups[i]);
+		if (identity->group_count == IDENTITY_GROUPS_MAX)
+			break; /* the table allows fewer */
+		identity->groups[identity->group_count++] = entry->gr_gid;
+	}
+	return PORTICO_OK;
+}
+
+/* Whether the number means anything here: in a user namespace few do. */
+static bool
+is_mapped(const char *map, uint32_t number)
+{
+	FILE *file = fopen(map, "re");
+	unsigned long long inside, outside, count;
+	bool found = file == NULL;
+
+	while (!found &&
+	       fscanf(file, "%llu %llu %llu", &inside, &outside, &count) == 3)
+		found = number >= inside && number - inside < count;
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+/* No account has it, so there is nothing to look up but groups. */
+static enum portico_status
+resolve_dynamic(const struct settings_pool *pool, struct identity *identity_r,
+		struct portico_error *err)
+{
+	const struct settings_place *place = &pool->identity_place;
+
+	if (geteuid() != 0)
+		error_set(err, PORTICO_CONFIG,
+			  "a dynamic identity cannot be assumed: porticod "
+			  "runs as an ordinary user");
+	else if (!is_mapped("/proc/self/uid_map", pool->dynamic_id) ||
+		 !is_mapped("/proc/self/gid_map", pool->dynamic_id))
+		error_set(err, PORTICO_CONFIG,
+			  "the dynamic identity %u does not exist in this "
+			  "user namespace: dynamicIdentities has to be a range "
+			  "that does",
+			  pool->dynamic_id);
+	else {
+		identity_r->change = true;
+		identity_r->uid = pool->dynamic_id;
+		identity_r->gid = pool->dynamic_id;
+		return add_groups(pool, identity_r, err);
+	}
+	if (place->file != NULL)
+		error_place(err, place->file, place->line, place->column);
+	return PORTICO_CONFIG;
+}
+
 enum portico_status
 identity_resolve(const struct settings *settings,
 		 const struct settings_pool *pool, struct identity *identity_r,
@@ -81,6 +146,8 @@ identity_resolve(const struct settings *settings,
 	enum portico_status status;
 
 	*identity_r = (struct identity){ .change = false };
+	if (pool != NULL && pool->dynamic_id != 0)
+		return resolve_dynamic(pool, identity_r, err);
 	status = can_look_up(err);
 	if (status != PORTICO_OK)
 		return status;
@@ -88,6 +155,15 @@ identity_resolve(const struct settings *settings,
 		user = pool->user;
 		group = pool->group;
 		place = &pool->identity_place;
+	}
+	if (geteuid() != 0 && pool != NULL && pool->group_count > 0) {
+		error_set(err, PORTICO_CONFIG,
+			  "groups cannot be assumed: porticod runs as an "
+			  "ordinary user");
+		if (place->file != NULL)
+			error_place(err, place->file, place->line,
+				    place->column);
+		return PORTICO_CONFIG;
 	}
 	if (geteuid() != 0)
 		return check_own(user, group, place, err);
@@ -106,6 +182,8 @@ identity_resolve(const struct settings *settings,
 			return refuse(err, place, "group", group);
 		identity_r->gid = entry->gr_gid;
 	}
+	if (pool != NULL && pool->group_count > 0)
+		return add_groups(pool, identity_r, err);
 	identity_r->group_count = IDENTITY_GROUPS_MAX;
 	if (getgrouplist(user, identity_r->gid, identity_r->groups,
 			 &identity_r->group_count) < 0)

@@ -13,6 +13,7 @@
 #include "core/activation/crash.h"
 #include "core/activation/events.h"
 #include "core/activation/figures.h"
+#include "core/activation/confinement.h"
 #include "core/activation/identity.h"
 #include "core/activation/limits.h"
 #include "core/activation/listeners.h"
@@ -553,6 +554,7 @@ spawn(struct listener_process *listener, struct portico_error *err)
 	struct identity identity;
 	struct process_options options = { .arguments = arguments,
 					   .identity = &identity,
+					   .confinement = &confinement_plain,
 					   .raise_files = true };
 	int ends[2];
 	enum portico_status status =

@@ -12,7 +12,11 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/certificates.h \
 	core/activation/check.c \
 	core/activation/check.h \
+	core/activation/child.c \
+	core/activation/child.h \
 	core/activation/commands.c \
+	core/activation/confinement.c \
+	core/activation/confinement.h \
 	core/activation/commands.h \
 	core/activation/crash.c \
 	core/activation/crash.h \
@@ -78,6 +82,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/start_record.h \
 	core/activation/stats_sum.c \
 	core/activation/stats_sum.h \
+	core/activation/temporary.c \
+	core/activation/temporary.h \
 	core/activation/timeouts.c \
 	core/activation/timeouts.h \
 	core/activation/upgrade.c \

@@ -15,6 +15,7 @@
 #include "core/activation/events.h"
 #include "core/activation/limits.h"
 #include "core/activation/pool.h"
+#include "core/activation/temporary.h"
 #include "core/activation/reload.h"
 #include "core/activation/runtime.h"
 #include "core/activation/worker_process.h"
@@ -143,6 +144,7 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	status = runtime_open(settings, &manager->runtime, err);
 	if (status == PORTICO_OK) {
 		manager->events = event_log_open(&manager->loop, settings);
+		temporary_sweep(manager);
 		status = sockets_open(&manager->sockets, settings, err);
 	}
 	if (status == PORTICO_OK)
@@ -551,6 +553,7 @@ manager_fini(struct manager *manager)
 	uv_loop_close(&manager->loop);
 	sockets_fini(&manager->sockets);
 	sites_fini(&manager->sites);
+	temporary_close(manager->settings);
 	runtime_close(&manager->runtime);
 	settings_unref(&manager->settings);
 	MEM_FREE(manager->libexec);

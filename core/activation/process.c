@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Child processes.  Between fork and exec the child calls nothing that is not
- * async-signal-safe.  PR_SET_PDEATHSIG is not used: a worker ends itself when
+ * Child processes.  What they do between fork and exec is in child.c.  PR_SET_PDEATHSIG is not used: a worker ends itself when
  * its control socket hangs up and no listener is left, so that another manager
  * may take it over before.
  */
@@ -12,12 +11,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/activation/identity.h"
+#include "core/activation/child.h"
 #include "core/activation/limits.h"
 #include "core/base/check.h"
 #include "core/base/error.h"
@@ -48,118 +45,6 @@ struct process {
 	char line[CHILD_LINE_BYTES + 1];
 	size_t line_length;
 };
-
-/* ---- in the child -------------------------------------------------------- */
-
-struct setup {
-	const struct process_options *options;
-	int output;
-	int exec_pipe;
-};
-
-/* The exec pipe's end in the child; close-on-exec: that it ends without a byte
- * in it says that the program runs. */
-static int exec_pipe_here;
-
-static void
-put(const char *text)
-{
-	ssize_t done = write(STDERR_FILENO, text, strlen(text));
-
-	(void)done;
-}
-
-static void
-give_up(int code, const char *doing, const char *object, int os_error)
-{
-	const char *name = strerrorname_np(os_error);
-
-	put("starting the process failed: ");
-	put(doing);
-	put(object);
-	put(": ");
-	put(name == NULL ? "unknown error" : name);
-	put("\n");
-	(void)!write(exec_pipe_here, "", 1);
-	_exit(io_is_exhaustion(os_error) ? PROCESS_EXIT_EXHAUSTED : code);
-}
-
-/* 0 from /dev/null, 1 and 2 to the pipe, 3 the control socket, no others. */
-static void
-arrange_descriptors(const struct setup *setup)
-{
-	int control = setup->options->control_fd;
-	int null, last = STDERR_FILENO;
-
-	/* The pipe first, so that complaints have somewhere to go. */
-	if (dup2(setup->output, STDERR_FILENO) < 0)
-		give_up(PROCESS_EXIT_SETUP, "opening ", "stderr", errno);
-	dup2(STDERR_FILENO, STDOUT_FILENO);
-	null = open("/dev/null", O_RDONLY);
-	if (null < 0)
-		give_up(PROCESS_EXIT_SETUP, "opening ", "/dev/null", errno);
-	if (null != STDIN_FILENO)
-		dup2(null, STDIN_FILENO);
-	if (control >= 0) {
-		last = 3;
-		/* dup2 of a descriptor to itself keeps close-on-exec. */
-		if (control == 3)
-			fcntl(3, F_SETFD, 0);
-		else if (dup2(control, 3) < 0)
-			give_up(PROCESS_EXIT_SETUP, "passing ", "a descriptor",
-				errno);
-	}
-	/* One more that lives until exec. */
-	if (setup->exec_pipe != ++last &&
-	    dup3(setup->exec_pipe, last, O_CLOEXEC) < 0)
-		give_up(PROCESS_EXIT_SETUP, "passing ", "a pipe", errno);
-	exec_pipe_here = last;
-	if (close_range((unsigned)last + 1, ~0u, 0) != 0) {
-		for (int fd = last + 1; fd < 65536; fd++)
-			close(fd);
-	}
-}
-
-static void
-reset_signals(void)
-{
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		if (i != SIGKILL && i != SIGSTOP)
-			signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void
-run_child(const struct setup *setup)
-{
-	const struct process_options *options = setup->options;
-	int os_error;
-
-	exec_pipe_here = setup->exec_pipe;
-	/* First: what comes next needs some. */
-	if (options->raise_files)
-		io_raise_descriptor_limit();
-	arrange_descriptors(setup);
-	reset_signals();
-	setsid();
-	umask(027);
-	os_error = identity_assume(options->identity);
-	if (os_error != 0)
-		give_up(PROCESS_EXIT_SETUP, "assuming ", "the identity",
-			os_error);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		give_up(PROCESS_EXIT_SETUP, "setting ", "no_new_privs", errno);
-	execve(options->path, (char *const *)(uintptr_t)options->arguments,
-	       (char *const *)(uintptr_t)options->environment);
-	os_error = errno;
-	if (os_error == EACCES && options->identity->change)
-		put("the user that it would run as, who is not root, cannot "
-		    "reach or not execute its program\n");
-	give_up(PROCESS_EXIT_EXEC, "executing ", options->path, os_error);
-}
 
 /* ---- lines --------------------------------------------------------------- */
 
@@ -337,7 +222,7 @@ watch_all(struct process *process, uv_loop_t *loop, struct portico_error *err)
 }
 
 static enum portico_status
-do_fork(struct process *process, const struct setup *setup,
+do_fork(struct process *process, const struct child_setup *setup,
 	struct portico_error *err)
 {
 	sigset_t all, old;
@@ -348,7 +233,7 @@ do_fork(struct process *process, const struct setup *setup,
 	sigprocmask(SIG_SETMASK, &all, &old);
 	process->pid = fork();
 	if (process->pid == 0)
-		run_child(setup);
+		child_run(setup);
 	if (process->pid < 0)
 		status = error_system(err, "starting %s", setup->options->path);
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -369,7 +254,7 @@ process_start(uv_loop_t *loop, const struct process_options *options,
 	      process_line_fn *on_line, process_exit_fn *on_exit, void *arg,
 	      struct process **process_r, struct portico_error *err)
 {
-	struct setup setup = { .options = options };
+	struct child_setup setup = { .options = options };
 	struct process *process;
 	enum portico_status status;
 	int ends[2], exec_ends[2];

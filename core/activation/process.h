@@ -16,6 +16,7 @@
 
 #include <portico/types.h>
 
+struct confinement;
 struct identity;
 struct process;
 
@@ -29,6 +30,7 @@ struct process_options {
 	int control_fd; /* becomes 3 in the child, a socket as a rule;
 			   -1 = none */
 	const struct identity *identity;
+	const struct confinement *confinement; /* NULL: it keeps all */
 	bool raise_files; /* soft limit of open files up to the hard one */
 	process_exec_fn *on_exec; /* may be NULL */
 };

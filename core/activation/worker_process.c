@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/activation/confinement.h"
 #include "core/activation/crash.h"
 #include "core/activation/environment.h"
 #include "core/activation/events.h"
@@ -16,6 +17,7 @@
 #include "core/activation/listener_process.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
+#include "core/activation/temporary.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -507,6 +509,8 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	pool->worker_count--;
 	listeners_worker_gone(listeners_of(worker), worker->id, how);
 	control_connection_free(&worker->control);
+	temporary_remove(pool->manager, pool->name,
+			 process_pid(worker->process));
 	process_free(&worker->process);
 	pool_worker_ended(pool, worker, how, failed_start, expected);
 	/* `pool` may be gone now. */
@@ -532,22 +536,29 @@ spawn(struct worker_process *worker, int control_fd,
 					  log_level_name(level),
 					  NULL };
 	const char **environment = environment_new(pool->settings);
+	struct confinement confinement;
 	const struct process_options options = {
 		.path = path,
 		.arguments = arguments,
 		.environment = environment,
 		.control_fd = control_fd,
 		.identity = identity,
+		.confinement = &confinement,
 		.raise_files = true,
 		.on_exec = on_exec,
 	};
 	enum portico_status status;
 
+	confinement_init(&confinement, pool->snapshot, pool->settings, path);
+	if (environment != NULL && confinement.temporary != NULL)
+		environment_add(environment, confinement.temporary);
 	status = environment == NULL ?
 			 error_set(err, PORTICO_NO_MEMORY,
 				   "starting a worker: out of memory") :
 			 process_start(&pool->manager->loop, &options, on_line,
 				       on_end, worker, &worker->process, err);
+	if (environment == NULL)
+		mem_free(confinement.temporary);
 	environment_free(environment);
 	mem_free(path);
 	return status;

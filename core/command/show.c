@@ -398,8 +398,9 @@ show_pool(const json_t *answer)
 {
 	const json_t *pool = json_object_get(answer, "pool");
 	const json_t *figures = figures_of(answer, text_of(pool, "name"));
+	const char *title;
 	size_t i;
-	json_t *start;
+	json_t *start, *text;
 
 	printf("pool         %s\n", text_of(pool, "name"));
 	printf("state        %s%s%s\n", text_of(pool, "state"),
@@ -417,6 +418,8 @@ show_pool(const json_t *answer)
 	       "recycles\n",
 	       number_of(pool, "starts"), number_of(pool, "failures"),
 	       number_of(pool, "recentFailures"), number_of(pool, "recycles"));
+	json_object_foreach(json_object_get(answer, "confinement"), title, text)
+		printf("%-12s %s\n", title, json_string_value(text));
 	if (figures != NULL)
 		printf("queue        %lld of %lld; %lld active, %lld accepted, "
 		       "%lld rejected, %lld served\n",

@@ -175,6 +175,7 @@ struct settings {
 	struct settings_events events;
 	const char *user, *group; /* for pools without identity, or NULL */
 	struct settings_place user_place;
+	uint32_t dynamic_first, dynamic_count; /* identities of pools */
 	struct settings_listener listener;
 	struct settings_pool *pools;
 	size_t pool_count;

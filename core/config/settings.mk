@@ -14,6 +14,9 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_http2.h \
 	core/config/settings_log.h \
 	core/config/settings_log_rows.h \
+	core/config/settings_isolation.c \
+	core/config/settings_isolation.h \
+	core/config/settings_raw_isolation.h \
 	core/config/settings_pool.h \
 	core/config/settings_raw_failure.h \
 	core/config/settings_raw_initialization.h \

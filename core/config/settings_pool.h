@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/config/settings_failure.h"
+#include "core/config/settings_isolation.h"
 
 /* Where something stands in the configuration; file NULL = nowhere. */
 struct settings_place {
@@ -96,7 +97,14 @@ struct settings_pool {
 	uint64_t max_request_body; /* bytes; 0 = no limit */
 	const char *user; /* NULL = the default user, or ourselves */
 	const char *group; /* NULL = the user's */
+	const char *const *groups; /* supplementary; none: the user's */
+	size_t group_count;
+	uint32_t dynamic_id; /* user and group of the pool alone; 0 = none */
 	struct settings_place identity_place;
+	struct settings_isolation isolation;
+	struct settings_process_limits limits;
+	struct settings_cpu cpu;
+	int nice;
 	const struct settings_pair *environment;
 	size_t environment_count;
 };

@@ -13,6 +13,7 @@
 #include "core/config/settings_raw_events.h"
 #include "core/config/settings_raw_failure.h"
 #include "core/config/settings_raw_initialization.h"
+#include "core/config/settings_raw_isolation.h"
 #include "core/config/settings_raw_log.h"
 #include "core/config/settings_raw_recycling.h"
 #include "core/config/settings_raw_tls.h"
@@ -47,12 +48,6 @@ struct raw_listener {
 	struct raw_cache cache;
 };
 
-struct raw_identity {
-	const struct config_value *source;
-	const char *user;
-	const char *group;
-};
-
 struct raw_pool {
 	const struct config_value *source;
 	uint32_t queue_length;
@@ -83,7 +78,7 @@ struct raw_pool {
 	struct raw_recycling recycling;
 	struct raw_failure failure;
 	uint64_t max_request_body;
-	struct raw_identity identity;
+	struct raw_confinement confinement;
 	struct config_pairs environment;
 };
 
@@ -173,6 +168,7 @@ struct raw_root {
 	struct raw_events events;
 	const char *user;
 	const char *group;
+	struct raw_dynamic_identities dynamic_identities;
 	struct raw_listener listener;
 	struct raw_pool pool_defaults;
 	struct config_map pools; /* of struct raw_pool */

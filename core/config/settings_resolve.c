@@ -143,14 +143,12 @@ resolve_pool(struct settings_resolver *resolver, const char *name,
 		.ping_interval = raw->ping_interval,
 		.ping_response_time = raw->ping_response_time,
 		.max_request_body = raw->max_request_body,
-		.user = raw->identity.user,
-		.group = raw->identity.group,
-		.identity_place = settings_place_of(raw->identity.source),
 		.environment = environment,
 		.environment_count = raw->environment.count,
 	};
 	settings_resolve_recycling(resolver, &raw->recycling, &pool->recycling);
 	settings_resolve_failure(resolver, &raw->failure, &pool->failure);
+	settings_resolve_confinement(resolver, &raw->confinement, pool);
 	settings->pool_count++;
 }
 
@@ -220,6 +218,7 @@ resolve_pools(struct settings_resolver *resolver)
 	    default_pool_is_meant(resolver))
 		resolve_pool(resolver, SETTINGS_DEFAULT_POOL, NULL,
 			     &resolver->raw.pool_defaults);
+	settings_check_dynamic(resolver);
 }
 
 /* ---- modules ------------------------------------------------------------- */
@@ -348,6 +347,8 @@ resolve_directories(struct settings_resolver *resolver)
 	settings->group = raw->group;
 	settings->user_place = settings_place_of(config_value_find(
 		raw->source, raw->user != NULL ? "user" : "group"));
+	settings->dynamic_first = raw->dynamic_identities.first;
+	settings->dynamic_count = raw->dynamic_identities.count;
 	settings->generation = raw->generation;
 }
 

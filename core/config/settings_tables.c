@@ -124,17 +124,6 @@ static const struct config_table listener_table = CONFIG_TABLE(
 	"The process that reads from the network: its threads, limits, "
 	"timeouts and logs.");
 
-static const struct config_field identity_fields[] = {
-	CONFIG_SOURCE(struct raw_identity, source),
-	CONFIG_STRING(struct raw_identity, user, "user", .min = 1, .max = 255,
-		      .prose = "User that workers of the pool run as."),
-	CONFIG_STRING(struct raw_identity, group, "group", .min = 1, .max = 255,
-		      .prose = "Group; without it the user's."),
-};
-static const struct config_table identity_table =
-	CONFIG_TABLE(struct raw_identity, identity_fields,
-		     "Whom the workers of a pool run as.");
-
 static const char *const start_modes[] = { "OnDemand", "AlwaysRunning", NULL };
 
 static const char *const idle_actions[] = { "Terminate", "Suspend", NULL };
@@ -285,8 +274,7 @@ static const struct config_field pool_fields[] = {
 	CONFIG_SIZE(struct raw_pool, max_request_body, "maxRequestBody",
 		    .fallback = "30000000", .flags = CONFIG_ZERO, .min = 1,
 		    .prose = "Largest request body. 0: no limit."),
-	CONFIG_OBJECT(struct raw_pool, identity, "identity", &identity_table,
-		      .prose = "Whom the workers run as."),
+	SETTINGS_CONFINEMENT_ROWS(struct raw_pool, confinement),
 	CONFIG_PAIRS(struct raw_pool, environment, "environment",
 		     .prose = "Environment variables of the workers."),
 };
@@ -630,6 +618,9 @@ static const struct config_field root_fields[] = {
 			       "without it nobody."),
 	CONFIG_STRING(struct raw_root, group, "group", .min = 1, .max = 255,
 		      .prose = "Group of those; without it the user's."),
+	CONFIG_OBJECT(struct raw_root, dynamic_identities, "dynamicIdentities",
+		      &settings_dynamic_identities_table,
+		      .prose = "Numbers for identities that are dynamic."),
 	CONFIG_OBJECT(struct raw_root, listener, "listener", &listener_table,
 		      .prose = "The listener."),
 	CONFIG_OBJECT(struct raw_root, pool_defaults, "poolDefaults",

@@ -136,7 +136,7 @@ write_listener(const struct settings_listener *listener)
 static json_t *
 write_pool(const struct writer *writer, const struct settings_pool *pool)
 {
-	json_t *json = json_object(), *identity = json_object();
+	json_t *json = json_object();
 
 	put_number(json, "queueLength", pool->queue_length);
 	put_number(json, "workers", pool->workers);
@@ -184,9 +184,7 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 	json_object_set_new(json, "failure",
 			    settings_write_failure(&pool->failure));
 	put_number(json, "maxRequestBody", pool->max_request_body);
-	put_text(identity, "user", pool->user);
-	put_text(identity, "group", pool->group);
-	json_object_set_new(json, "identity", identity);
+	settings_write_confinement(json, pool);
 	if (writer->audience != SETTINGS_FOR_LISTENER) {
 		json_t *environment = json_object();
 
@@ -514,6 +512,11 @@ write_root(const struct writer *writer)
 				    settings_write_events(&settings->events));
 	put_text(json, "user", settings->user);
 	put_text(json, "group", settings->group);
+	json_object_set_new(json, "dynamicIdentities",
+			    json_pack("{s:I, s:I}", "first",
+				      (json_int_t)settings->dynamic_first,
+				      "count",
+				      (json_int_t)settings->dynamic_count));
 	if (!is_of_one_pool(writer))
 		json_object_set_new(json, "listener",
 				    write_listener(&settings->listener));

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a child is confined to before its program runs: made ready by porticod,
+ * so that the child only has to apply it.
+ */
+#ifndef CORE_ACTIVATION_CONFINEMENT_H
+#define CORE_ACTIVATION_CONFINEMENT_H
+
+#include <jansson.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct identity;
+struct settings;
+struct settings_pool;
+
+struct confinement_limit {
+	const char *name; /* of the setting */
+	int resource; /* of setrlimit */
+	rlim_t value;
+};
+
+#define CONFINEMENT_LIMITS 4
+
+struct confinement {
+	mode_t umask;
+	struct confinement_limit limits[CONFINEMENT_LIMITS];
+	unsigned limit_count;
+	int nice; /* 0: as it is */
+	const cpu_set_t *cpus; /* NULL: any */
+	/* "TMPDIR=" and the directory that is made, which ends with the
+	 * process's number; the child writes it.  NULL: none.  Lies in the
+	 * environment. */
+	char *temporary;
+	bool mount; /* over /tmp and /var/tmp */
+};
+
+/* Of programs that belong to no pool. */
+extern const struct confinement confinement_plain;
+
+/* Borrows all from `pool`.  `program` is what will be executed. */
+void confinement_init(struct confinement *confinement,
+		      const struct settings *settings,
+		      const struct settings_pool *pool, const char *program);
+
+/* What "portico pool show" says of it: words by title. */
+json_t *confinement_to_json(const struct settings *settings,
+			    const struct settings_pool *pool);
+
+/* In the child.  Returns what could not be done, errno says why, or NULL. */
+const char *confinement_limits(const struct confinement *confinement);
+const char *confinement_temporary(const struct confinement *confinement,
+				  const struct identity *identity);
+/* For good: also a program of root gains none of them. */
+const char *confinement_drop_capabilities(void);
+
+#endif

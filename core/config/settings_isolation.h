@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the workers of a pool may do and use: the settings of their isolation
+ * and their limits; part of settings_pool.h, which includes it.
+ */
+#ifndef CORE_CONFIG_SETTINGS_ISOLATION_H
+#define CORE_CONFIG_SETTINGS_ISOLATION_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where a worker finds its temporary files. */
+enum settings_private_tmp {
+	SETTINGS_TMP_AUTO, /* MOUNT if that can be, else DIRECTORY */
+	SETTINGS_TMP_MOUNT, /* a /tmp of its own */
+	SETTINGS_TMP_DIRECTORY, /* TMPDIR names one of its own */
+	SETTINGS_TMP_OFF, /* with all others */
+};
+
+struct settings_isolation {
+	enum settings_private_tmp private_tmp;
+	uint32_t umask;
+};
+
+/* Of each process; 0 = as porticod has it. */
+struct settings_process_limits {
+	uint64_t open_files;
+	uint64_t processes; /* of its user */
+	uint64_t address_space; /* bytes */
+};
+
+struct settings_cpu {
+	const char *affinity; /* as written, or NULL: any */
+	cpu_set_t cpus; /* of it */
+};
+
+/* "0-3,6" into a set; false when that is not what it says. */
+bool settings_parse_cpus(const char *text, cpu_set_t *cpus_r);
+
+#endif
