@@ -126,6 +126,7 @@ SYSTEM_TESTS += \
 	t/listener/http2-floods.t \
 	t/listener/http2-rules.t \
 	t/listener/http2-tls.t \
+	t/listener/http2-tunnels.t \
 	t/listener/log-trouble.t \
 	t/listener/lease-states.t \
 	t/listener/log-rotation.t \

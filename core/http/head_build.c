@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/slice.h"
 #include "core/http/chars.h"
 #include "core/http/parser_priv.h"
 
@@ -50,12 +51,24 @@ put(struct http_head_build *build, struct portico_slice text)
 
 /* ---- what comes first -------------------------------------------------------- */
 
+/* Of RFC 6455: 16 bytes, which need not be secret, nor differ. */
+#define WEBSOCKET_KEY "UG9ydGljby1vdmVyLWgyIQ=="
+
+/* What put_upgrade() adds, besides the protocol; and GET. */
+#define UPGRADE_FIELDS_BYTES                                                   \
+	(sizeof("connection upgrade upgrade sec-websocket-key GET") +          \
+	 sizeof(WEBSOCKET_KEY) + 16)
+
 size_t
 http_head_build_first_room(const struct http_head_build *build,
 			   const struct http_head_first *first)
 {
-	return build->used + first->method.length + first->path.length +
-	       first->authority.length + sizeof("host") + 4;
+	size_t room = build->used + first->method.length + first->path.length +
+		      first->authority.length + sizeof("host") + 4;
+
+	if (first->protocol.data != NULL)
+		room += first->protocol.length + UPGRADE_FIELDS_BYTES;
+	return room;
 }
 
 static bool
@@ -78,12 +91,29 @@ put_target(struct http_head_build *build, struct portico_slice path)
 	       HTTP_PARSE_DONE;
 }
 
+/* What an upgrade of HTTP/1 would have said. */
+static bool
+put_upgrade(struct http_head_build *build, struct portico_slice protocol)
+{
+	build->tunnel = true;
+	if (!http_head_build_field(build, PORTICO_SLICE("connection"),
+				   PORTICO_SLICE("upgrade")) ||
+	    !http_head_build_field(build, PORTICO_SLICE("upgrade"), protocol))
+		return false;
+	return !slice_equal_nocase(protocol, PORTICO_SLICE("websocket")) ||
+	       http_head_build_field(build, PORTICO_SLICE("sec-websocket-key"),
+				     PORTICO_SLICE(WEBSOCKET_KEY));
+}
+
 bool
 http_head_build_first(struct http_head_build *build,
 		      const struct http_head_first *first)
 {
 	struct http_parsed_head *head = build->head;
-	struct portico_slice method = first->method;
+	/* nghttp2 has seen to it that it is CONNECT. */
+	struct portico_slice method = first->protocol.data != NULL ?
+					      PORTICO_SLICE("GET") :
+					      first->method;
 
 	ASSERT(build->used == 0);
 	if (method.length > HTTP_METHOD_LENGTH_MAX ||
@@ -94,11 +124,14 @@ http_head_build_first(struct http_head_build *build,
 	head->method = (uint8_t)http_method_find(method.data, method.length);
 	if (!put_target(build, first->path))
 		return false;
-	if (first->authority.data == NULL)
-		return true;
-	build->has_authority = http_head_build_field(
-		build, PORTICO_SLICE("host"), first->authority);
-	return build->has_authority;
+	if (first->authority.data != NULL) {
+		build->has_authority = http_head_build_field(
+			build, PORTICO_SLICE("host"), first->authority);
+		if (!build->has_authority)
+			return false;
+	}
+	return first->protocol.data == NULL ||
+	       put_upgrade(build, first->protocol);
 }
 
 /* ---- fields -------------------------------------------------------------------- */
@@ -215,8 +248,8 @@ http_head_build_end(struct http_head_build *build, bool ended)
 	if (result != HTTP_PARSE_DONE)
 		return false;
 	head->keep_alive = true;
-	head->upgrade = false;
-	if (ended)
+	head->upgrade = build->tunnel && !ended;
+	if (ended || build->tunnel)
 		head->expect_continue = false;
 	else if (head->content_length == HTTP_LENGTH_NONE)
 		head->chunked = true; /* that is: of unknown length */

@@ -6,6 +6,10 @@
  *
  * The text is method, target, names and values, each followed by a NUL.  Host
  * is there whatever it was called; the pieces of Cookie are one field.
+ *
+ * An extended CONNECT (RFC 8441) becomes what it stands for: GET with Connection
+ * and Upgrade, and for WebSocket a Sec-WebSocket-Key, which HTTP/2 has no need
+ * of but modules expect.
  */
 #ifndef CORE_HTTP_HEAD_BUILD_H
 #define CORE_HTTP_HEAD_BUILD_H
@@ -21,12 +25,14 @@ struct http_head_build {
 	uint32_t capacity;
 	uint32_t used;
 	bool has_authority; /* Host has to say the same */
+	bool tunnel; /* an extended CONNECT, which asks for one */
 	int16_t cookie; /* its index; -1: none so far */
 };
 
 /* What comes before the fields.  NULL data: was not sent. */
 struct http_head_first {
 	struct portico_slice method, authority, path;
+	struct portico_slice protocol; /* of an extended CONNECT */
 };
 
 void http_head_build_init(struct http_head_build *build,

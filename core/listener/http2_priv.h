@@ -69,7 +69,7 @@ struct http2_stream {
 	uint32_t unconsumed; /* bytes of the body that lie in the input */
 	struct http_head_build build;
 	/* References, until the first field; NULL: was not sent. */
-	nghttp2_rcbuf *method, *authority, *path;
+	nghttp2_rcbuf *method, *authority, *path, *protocol;
 	struct listener_connection connection;
 };
 
@@ -93,6 +93,9 @@ void http2_send(struct http2_stream *stream);
 
 struct http2_stream *http2_stream_new(struct http2_session *session,
 				      int32_t id);
+
+/* Ends it for a fault of the client. */
+void http2_stream_reset(struct http2_stream *stream, uint32_t code);
 
 /* nghttp2 has closed it, or the session ends: its request is told so. */
 void http2_stream_free(struct http2_stream *stream, enum http_reason reason);

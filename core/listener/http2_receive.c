@@ -68,6 +68,7 @@ begin_fields(struct http2_stream *stream)
 		.method = slice_of(stream->method),
 		.authority = slice_of(stream->authority),
 		.path = slice_of(stream->path),
+		.protocol = slice_of(stream->protocol),
 	};
 
 	http_head_build_init(&stream->build, &request->parser, &request->head,
@@ -110,6 +111,8 @@ add_first(struct http2_stream *stream, struct portico_slice name,
 		(void)keep(&stream->authority, value);
 	else if (slice_equal(name, PORTICO_SLICE(":path")))
 		(void)keep(&stream->path, value);
+	else if (slice_equal(name, PORTICO_SLICE(":protocol")))
+		(void)keep(&stream->protocol, value);
 }
 
 /* In the form in which the decoder of chunks leaves them. */
@@ -330,6 +333,11 @@ on_data(nghttp2_session *from, uint8_t flags, int32_t id, const uint8_t *data,
 	(void)flags;
 	CHECK(session, HTTP2_SESSION_MAGIC);
 	if (request == NULL || !request_body_pending(request)) {
+		/* Bytes of a tunnel before it is one cannot be kept apart from
+		 * those of a body: no client sends them (RFC 8441 section 4). */
+		if (request != NULL && request->head.upgrade &&
+		    !request->response_seen)
+			http2_stream_reset(stream, NGHTTP2_PROTOCOL_ERROR);
 		(void)nghttp2_session_consume(from, id, length);
 		http2_schedule(session);
 		return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/slice.h"
 #include "core/http/date.h"
 #include "core/listener/error_log.h"
 #include "core/listener/hsts.h"
@@ -65,8 +66,21 @@ struct seen {
 	bool date, server, hsts;
 };
 
+/* Of an upgrade of HTTP/1, which is CONNECT's answer here (RFC 8441). */
+static bool
+is_of_upgrade(const struct http_response_slice *field)
+{
+	static const struct portico_slice accept =
+		PORTICO_SLICE("sec-websocket-accept");
+
+	return field->id == HTTP_HEADER_UPGRADE ||
+	       field->id == HTTP_HEADER_CONNECTION ||
+	       slice_equal_nocase(field->name, accept);
+}
+
 static void
-add_fields(struct fields *fields, const char *copy, struct seen *seen_r)
+add_fields(struct fields *fields, const char *copy, bool tunnel,
+	   struct seen *seen_r)
 {
 	struct http_response_cursor cursor = { 0 };
 	struct http_response_slice field;
@@ -76,6 +90,8 @@ add_fields(struct fields *fields, const char *copy, struct seen *seen_r)
 		/* nghttp2 makes names lower case. */
 		struct portico_slice name = field.name;
 
+		if (tunnel && is_of_upgrade(&field))
+			continue;
 		if (field.id != HTTP_HEADER_UNKNOWN) {
 			const char *text = http_header_name(field.id);
 
@@ -149,13 +165,15 @@ build_from_worker(struct listener_request *request, struct fields *fields)
 	const char *copy = request->output.head;
 	struct http_response_info info;
 	struct portico_slice hsts = hsts_value(request);
+	bool tunnel = request_is_tunnel(request);
 	struct seen seen;
 
-	if (http_response_head_open(copy, request->output.head_length, false,
+	if (http_response_head_open(copy, request->output.head_length, tunnel,
 				    &info) != 0)
 		UNREACHABLE();
-	add_number(fields, PORTICO_SLICE(":status"), info.status);
-	add_fields(fields, copy, &seen);
+	add_number(fields, PORTICO_SLICE(":status"),
+		   tunnel ? 200 : info.status);
+	add_fields(fields, copy, tunnel, &seen);
 	if (!seen.date)
 		add(fields, PORTICO_SLICE("date"),
 		    (struct portico_slice){
@@ -207,6 +225,7 @@ on_read(nghttp2_session *from, int32_t id, uint8_t *buffer, size_t length,
 	struct http2_stream *stream = source->ptr;
 	struct listener_request *request = stream->connection.request;
 	uint64_t waiting;
+	bool last;
 
 	(void)from;
 	(void)id;
@@ -216,7 +235,8 @@ on_read(nghttp2_session *from, int32_t id, uint8_t *buffer, size_t length,
 	if (request == NULL)
 		return NGHTTP2_ERR_DEFERRED;
 	waiting = output_waiting(&request->output, length + 1);
-	if (waiting == 0 && !request->response_last) {
+	last = request->response_last || request->tunnel_shut;
+	if (waiting == 0 && !last) {
 		stream->deferred = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
@@ -228,7 +248,7 @@ on_read(nghttp2_session *from, int32_t id, uint8_t *buffer, size_t length,
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
 	if (waiting > length)
 		return (ssize_t)length;
-	if (request->response_last)
+	if (last)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	return (ssize_t)waiting;
 }
@@ -342,7 +362,7 @@ on_frame_sent(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
 			       frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-		stream->ended = true;
+		stream->ended = stream->connection.shut = true;
 	if (frame->hd.type == NGHTTP2_HEADERS &&
 	    stream->connection.request != NULL)
 		stream->connection.request->output.sent += frame->hd.length;

@@ -385,6 +385,7 @@ new_session(struct http2_session *session,
 		  (uint32_t)settings->initial_window },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, head },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
 	};
 	nghttp2_session *made;
 

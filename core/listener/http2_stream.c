@@ -83,8 +83,8 @@ detach(struct http2_stream *stream)
 	return request;
 }
 
-static void
-reset(struct http2_stream *stream, uint32_t code)
+void
+http2_stream_reset(struct http2_stream *stream, uint32_t code)
 {
 	if (!stream->open)
 		return;
@@ -104,7 +104,7 @@ on_done(struct listener_connection *connection)
 	 * is not wanted. */
 	if (stream->open && nghttp2_session_get_stream_remote_close(
 				    stream->session->session, stream->id) == 0)
-		reset(stream, NGHTTP2_NO_ERROR);
+		http2_stream_reset(stream, NGHTTP2_NO_ERROR);
 	request_wire_done(request);
 }
 
@@ -119,9 +119,10 @@ on_close(struct listener_connection *connection, enum http_reason reason,
 		return;
 	request = detach(stream);
 	if (reason == HTTP_REASON_TIMER_MIN_BYTES_PER_SECOND)
-		reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+		http2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
 	else
-		reset(stream, cut ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+		http2_stream_reset(stream, cut ? NGHTTP2_INTERNAL_ERROR :
+						 NGHTTP2_CANCEL);
 	request_client_gone(request, reason);
 }
 
@@ -200,6 +201,7 @@ http2_stream_free(struct http2_stream *stream, enum http_reason reason)
 	drop_buffer(&stream->method);
 	drop_buffer(&stream->authority);
 	drop_buffer(&stream->path);
+	drop_buffer(&stream->protocol);
 	list_remove(&stream->touched_link);
 	list_remove(&stream->link);
 	stream->magic = connection->magic = 0;

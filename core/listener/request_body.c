@@ -643,14 +643,20 @@ request_body_push(struct listener_request *request, const char *data,
 		  uint32_t length, bool last)
 {
 	CHECK(request, LISTENER_REQUEST_MAGIC);
-	if (!request_body_pending(request))
+	if (!request_body_pending(request)) {
+		/* For a tunnel that is none yet. */
+		request->tunnel_fin = last && request->head.upgrade;
 		return;
+	}
 	request->connection->received = loop_now(request->loop);
 	request->connection->body_bytes += length;
 	make_room(request, length);
 	append(&request->input, request->head.length, request->body_held, data,
 	       length);
-	request->stream_ended = last;
+	if (request->body == BODY_TUNNEL)
+		request->tunnel_fin = last;
+	else
+		request->stream_ended = last;
 	(void)request_body_receive(request);
 }
 

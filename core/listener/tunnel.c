@@ -47,7 +47,8 @@ tunnel_begin(struct listener_request *request)
 static bool
 end_if_both(struct listener_request *request)
 {
-	if (!request->tunnel_shut || request->body == BODY_TUNNEL)
+	/* A stream's end is sent later than it is said. */
+	if (!request->connection->shut || request->body == BODY_TUNNEL)
 		return false;
 	connection_request_done(request->connection, false, false);
 	return true;
@@ -74,11 +75,12 @@ tunnel_all_sent(struct listener_request *request)
 	CHECK(request, LISTENER_REQUEST_MAGIC);
 	if (!request->tunnel_shut) {
 		request->tunnel_shut = true;
-		connection->shut = true;
-		if (connection_is_socket(connection))
+		if (connection_is_socket(connection)) {
+			connection->shut = true;
 			(void)transport_shutdown(&connection->transport);
-		else
+		} else {
 			connection->methods->shutdown(connection);
+		}
 		/* With both sides closed the socket says so again and again. */
 		if (connection->half_closed)
 			connection_watch_input(connection, false);
