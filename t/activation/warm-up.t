@@ -70,6 +70,7 @@ sub said
 my $first;
 subtest 'pages of a new worker' => sub {
 	$first = count('shop');
+	$server->await_log(qr{warm: /shop/count .* warming= }, 10);
 	my $said = said('shop');
 	is_deeply([ sort @$said[0 .. 3] ], [
 		'/shop/count host=localhost name=localhost warming=1',

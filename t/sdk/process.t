@@ -81,7 +81,8 @@ ok(news(qr/news request exited status 0 signal 0 times 1 gave up 0: \d+ yes/,
 	$at), '... and with the news of its end');
 
 $at = $server->log_position;
-$pid = start("trap '' TERM; $forever", 'X-Grace: 100');
+$pid = start("trap '' TERM; echo armed; $forever", 'X-Grace: 100');
+$server->await_log(qr/armed/, 10, $at);
 order('stop');
 ok(news(qr/news request exited status -1 signal 9/, $at),
 	'one that does not listen to SIGTERM is killed');

@@ -440,7 +440,7 @@ use_timers(struct portico_request *request)
 		portico_timer_start(request, 1000000, on_timer, NULL);
 
 	/* This one would come after the end. */
-	portico_timer_start(request, UINT64_C(10000000), on_timer, NULL);
+	portico_timer_start(request, UINT64_C(50000000), on_timer, NULL);
 	portico_timer_start(request, 2000000, on_timer, &token);
 	portico_timer_stop(stopped);
 	portico_suspend(request, say_done, NULL, &token);
@@ -457,7 +457,7 @@ test_timers_belong_to_the_request(void **state)
 		stage_get(0, "/");
 		assert_string_equal(answer_body(stage_finish(0)), "done");
 	}
-	usleep(20000);
+	usleep(80000);
 	stage_turns(3);
 	assert_int_equal(fired, 3);
 }
