@@ -49,6 +49,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/testkit_client.h \
 	sdk/include/portico/testkit_global.h \
 	sdk/include/portico/testkit_metric.h \
+	sdk/include/portico/testkit_trailer.h \
 	sdk/include/portico/testkit_tunnel.h \
 	sdk/include/portico/testkit_process.h \
 	sdk/include/portico/testkit_resolve.h \
@@ -252,6 +253,7 @@ SYSTEM_TESTS += \
 	t/sdk/locations.t \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
+	t/sdk/response-trailer.t \
 	t/sdk/trailer.t \
 	t/sdk/cache.t \
 	t/sdk/on-error.t \
@@ -292,6 +294,7 @@ SDK_TEST_MODULES = \
 	t/sdk/modules/order-first.la \
 	t/sdk/modules/order-second.la \
 	t/sdk/modules/order-third.la \
+	t/sdk/modules/response-trailer.la \
 	t/sdk/modules/trailer.la \
 	t/sdk/modules/cache.la \
 	t/sdk/modules/on-error.la \
@@ -380,6 +383,9 @@ t_sdk_modules_order_third_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_cache_la_SOURCES = t/sdk/modules/cache.c
 t_sdk_modules_cache_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_cache_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_response_trailer_la_SOURCES = t/sdk/modules/response-trailer.c
+t_sdk_modules_response_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_response_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_trailer_la_SOURCES = t/sdk/modules/trailer.c
 t_sdk_modules_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define CHANNEL_MAGIC 0x504f4348u /* "POCH" */
-#define CHANNEL_VERSION 6
+#define CHANNEL_VERSION 7
 
 /* The unit of sharing between two cores. */
 #define CHANNEL_CACHE_LINE 64
@@ -84,7 +84,10 @@ struct channel_reference {
  *   RESPONSE refs[0] holds the response head in its first `extra` bytes; what
  *            follows it in refs[0] and all of refs[1..count) is body.
  *            flags: LAST, FLUSH.  At most one per request.
- *   BODY     refs[0..count) are response body in order.  flags: LAST, FLUSH
+ *   BODY     refs[0..count) are response body in order.  flags: LAST, FLUSH.
+ *            With LAST the final `extra` bytes of the last reference are the
+ *            trailer section as core/http/trailer.h has it, which counts
+ *            against no window
  *   UPGRADE  in the place of RESPONSE, for a request whose head has the flag
  *            HTTP_REQUEST_UPGRADE: as RESPONSE, with status 101 and without
  *            flags.  From here on request and response are a tunnel: BODY down

@@ -40,6 +40,8 @@
 #define HTTP_CHUNK_EXTENSION_BYTES_MAX 16384
 #define HTTP_CHUNK_LINE_BYTES_MAX 1024
 #define HTTP_TRAILER_BYTES_MAX 8192
+/* Fields in the trailer section of a response. */
+#define HTTP_TRAILERS_MAX 32
 
 /* A response head that a worker wrote: all of it, and its fields. */
 #define HTTP_RESPONSE_HEAD_BYTES_MAX 65536

@@ -43,6 +43,8 @@ core_http_libhttp_la_SOURCES = \
 	core/http/response_write.c \
 	core/http/status.c \
 	core/http/status.h \
+	core/http/trailer.c \
+	core/http/trailer.h \
 	core/http/url.c \
 	core/http/url.h
 EXTRA_DIST += core/http/README.md core/http/header_id_gen.pl
@@ -57,6 +59,7 @@ UNIT_TESTS += \
 	t/unit/http/proxy_protocol-t \
 	t/unit/http/request_head-t \
 	t/unit/http/response_head-t \
+	t/unit/http/trailer-t \
 	t/unit/http/url-t \
 	t/unit/http/vocabulary-t
 t_unit_http_chars_t_SOURCES = t/unit/http/chars-t.c
@@ -75,6 +78,8 @@ t_unit_http_request_head_t_SOURCES = t/unit/http/request_head-t.c
 t_unit_http_request_head_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_response_head_t_SOURCES = t/unit/http/response_head-t.c
 t_unit_http_response_head_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_trailer_t_SOURCES = t/unit/http/trailer-t.c
+t_unit_http_trailer_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_url_t_SOURCES = t/unit/http/url-t.c
 t_unit_http_url_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_vocabulary_t_SOURCES = t/unit/http/vocabulary-t.c
@@ -87,6 +92,7 @@ FUZZERS += \
 	fuzz/multipart_fuzz \
 	fuzz/proxy_protocol_fuzz \
 	fuzz/response_head_fuzz \
+	fuzz/trailer_fuzz \
 	fuzz/url_fuzz
 fuzz_form_fuzz_SOURCES = fuzz/form_fuzz.c fuzz/replay_main.c
 fuzz_form_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
@@ -103,6 +109,9 @@ fuzz_proxy_protocol_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_response_head_fuzz_SOURCES = fuzz/response_head_fuzz.c fuzz/replay_main.c
 fuzz_response_head_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_response_head_fuzz_LDFLAGS = $(FUZZ_FLAGS)
+fuzz_trailer_fuzz_SOURCES = fuzz/trailer_fuzz.c fuzz/replay_main.c
+fuzz_trailer_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_trailer_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_url_fuzz_SOURCES = fuzz/url_fuzz.c fuzz/replay_main.c
 fuzz_url_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_url_fuzz_LDFLAGS = $(FUZZ_FLAGS)

@@ -9,6 +9,7 @@
 
 #include "core/http/chars.h"
 #include "core/http/date.h"
+#include "core/http/trailer.h"
 
 /* "Name: " of every well-known field; all 40 bytes are copied at once. */
 #define PREFIX_ROOM 40
@@ -52,7 +53,6 @@ is_forbidden(unsigned id, unsigned status)
 	case HTTP_HEADER_CONTENT_LENGTH:
 	case HTTP_HEADER_KEEP_ALIVE:
 	case HTTP_HEADER_PROXY_CONNECTION:
-	case HTTP_HEADER_TRAILER:
 	case HTTP_HEADER_TRANSFER_ENCODING:
 		return true;
 	case HTTP_HEADER_UPGRADE:
@@ -180,6 +180,9 @@ next_field(const struct http_response_head *head, const char *copy,
 	at += field.name_length;
 	field_r->value =
 		(struct portico_slice){ copy + at, field.value_length };
+	if (field_r->id == HTTP_HEADER_TRAILER &&
+	    !http_trailer_list_is_sane(field_r->value))
+		return HTTP_RESPONSE_FAULT_FORBIDDEN;
 	cursor->offset = at + field.value_length;
 	cursor->index++;
 	return 1;
@@ -364,7 +367,7 @@ put_framing(char *out, const struct http_emit_options *options,
 /* Returns the new end of the output, or NULL with *fault_r set. */
 static char *
 put_fields(char *out, const struct http_response_head *head, const char *copy,
-	   unsigned *saw_r, int *fault_r)
+	   bool chunked, unsigned *saw_r, int *fault_r)
 {
 	struct http_response_cursor cursor = { sizeof(*head), 0 };
 	struct http_response_slice field;
@@ -375,6 +378,9 @@ put_fields(char *out, const struct http_response_head *head, const char *copy,
 		result = next_field(head, copy, &cursor, &field);
 		if (result <= 0)
 			break;
+		/* None will come. */
+		if (field.id == HTTP_HEADER_TRAILER && !chunked)
+			continue;
 		if (field.id == HTTP_HEADER_UNKNOWN) {
 			out = put(out, field.name.data, field.name.length);
 			out = PUT_LITERAL(out, ": ");
@@ -462,7 +468,8 @@ http_response_head_emit_h1(const void *copy, size_t size,
 	fill_info(&head, copy, info_r);
 	choose_framing(options, info_r);
 	p = put_status_line(p, head.status);
-	p = put_fields(p, &head, copy, &saw, &fault);
+	p = put_fields(p, &head, copy, info_r->framing == HTTP_FRAMING_CHUNKED,
+		       &saw, &fault);
 	if (p == NULL)
 		return fault;
 	if (head.status == 101 && !(saw & SAW_UPGRADE))

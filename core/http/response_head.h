@@ -15,9 +15,10 @@
  *   names of query parameters            cache_query bytes, "a&b"
  *
  * Framing belongs to the listener: Content-Length comes from the struct, and
- * Connection, Keep-Alive, Transfer-Encoding, Trailer and Proxy-Connection are
- * refused.  So is Upgrade, and the status 101, but in the head of a tunnel
- * (allow_upgrade), where 101 has to come with it.
+ * Connection, Keep-Alive, Transfer-Encoding and Proxy-Connection are refused.
+ * So is Upgrade, and the status 101, but in the head of a tunnel
+ * (allow_upgrade), where 101 has to come with it.  Trailer has a list of names
+ * (http_trailer_list_is_sane) and is emitted where trailers can follow.
  */
 #ifndef CORE_HTTP_RESPONSE_HEAD_H
 #define CORE_HTTP_RESPONSE_HEAD_H

@@ -59,6 +59,13 @@ refuse(struct listener_request *request, bool forget)
 	cache_lead_end(request, forget);
 }
 
+void
+cache_fill_refuse(struct listener_request *request)
+{
+	if (request->fill != NULL)
+		refuse(request, true);
+}
+
 /* ---- the head ---------------------------------------------------------------- */
 
 /* The worker is of an older configuration than its pool is to be. */

@@ -32,6 +32,9 @@ void cache_fill_add_file(struct listener_request *request, int fd,
 /* It is complete. */
 void cache_fill_end(struct listener_request *request);
 
+/* It is one that is not kept; the next one will not be either, most likely. */
+void cache_fill_refuse(struct listener_request *request);
+
 /* It will never be, or is not wanted. */
 void cache_fill_drop(struct listener_request *request);
 

@@ -10,6 +10,7 @@
 #include "core/base/check.h"
 #include "core/base/slice.h"
 #include "core/http/date.h"
+#include "core/http/trailer.h"
 #include "core/listener/error_log.h"
 #include "core/listener/hsts.h"
 #include "core/listener/http2_priv.h"
@@ -18,6 +19,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 #include "core/listener/response.h"
+#include "core/listener/response_trailers.h"
 #include "core/listener/worker_channel.h"
 
 /* ---- heads -------------------------------------------------------------------- */
@@ -78,10 +80,22 @@ is_of_upgrade(const struct http_response_slice *field)
 	       slice_equal_nocase(field->name, accept);
 }
 
+/* Or of trailers where none can follow. */
+static bool
+is_left_out(const struct listener_request *request,
+	    const struct http_response_slice *field)
+{
+	if (request_is_tunnel(request))
+		return is_of_upgrade(field);
+	return field->id == HTTP_HEADER_TRAILER &&
+	       request->framing == HTTP_FRAMING_NONE;
+}
+
 static void
-add_fields(struct fields *fields, const char *copy, bool tunnel,
+add_fields(struct fields *fields, const struct listener_request *request,
 	   struct seen *seen_r)
 {
+	const char *copy = request->output.head;
 	struct http_response_cursor cursor = { 0 };
 	struct http_response_slice field;
 
@@ -90,7 +104,7 @@ add_fields(struct fields *fields, const char *copy, bool tunnel,
 		/* nghttp2 makes names lower case. */
 		struct portico_slice name = field.name;
 
-		if (tunnel && is_of_upgrade(&field))
+		if (is_left_out(request, &field))
 			continue;
 		if (field.id != HTTP_HEADER_UNKNOWN) {
 			const char *text = http_header_name(field.id);
@@ -173,7 +187,7 @@ build_from_worker(struct listener_request *request, struct fields *fields)
 		UNREACHABLE();
 	add_number(fields, PORTICO_SLICE(":status"),
 		   tunnel ? 200 : info.status);
-	add_fields(fields, copy, tunnel, &seen);
+	add_fields(fields, request, &seen);
 	if (!seen.date)
 		add(fields, PORTICO_SLICE("date"),
 		    (struct portico_slice){
@@ -204,6 +218,31 @@ build(struct listener_request *request, struct fields *fields)
 	else
 		build_from_worker(request, fields);
 	output->sent += HTTP2_FRAME_HEAD_BYTES;
+}
+
+/* Behind the body, with the end of the stream.  nghttp2 copies them. */
+static void
+submit_trailers(struct http2_stream *stream)
+{
+	struct listener_request *request = stream->connection.request;
+	struct portico_slice section = { request->end_fields,
+					 request->end_fields_length };
+	nghttp2_nv list[HTTP_TRAILERS_MAX];
+	struct portico_slice name, value;
+	size_t at = 0, count = 0;
+
+	while (http_trailers_next(section, &at, &name, &value)) {
+		ASSERT(count < HTTP_TRAILERS_MAX);
+		list[count++] = (nghttp2_nv){
+			.name = (uint8_t *)(uintptr_t)name.data,
+			.value = (uint8_t *)(uintptr_t)value.data,
+			.namelen = name.length,
+			.valuelen = value.length,
+		};
+	}
+	(void)nghttp2_submit_trailer(stream->session->session, stream->id, list,
+				     count);
+	response_trailers_drop(request);
 }
 
 /* ---- bodies --------------------------------------------------------------------- */
@@ -250,6 +289,10 @@ on_read(nghttp2_session *from, int32_t id, uint8_t *buffer, size_t length,
 		return (ssize_t)length;
 	if (last)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	if (request->response_last && request->end_fields != NULL) {
+		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		submit_trailers(stream);
+	}
 	return (ssize_t)waiting;
 }
 
@@ -301,7 +344,7 @@ submit(struct http2_stream *stream)
 
 	build(request, &fields);
 	more = output_waiting(&request->output, 1) > 0 ||
-	       !request->response_last;
+	       !request->response_last || request->end_fields != NULL;
 	stream->submitted = true;
 	(void)nghttp2_submit_response(stream->session->session, stream->id,
 				      fields.list, fields.count,

@@ -84,6 +84,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/request_body.c \
 	core/listener/response.c \
 	core/listener/response.h \
+	core/listener/response_trailers.c \
+	core/listener/response_trailers.h \
 	core/listener/revoke.c \
 	core/listener/revoke.h \
 	core/listener/routes.c \

@@ -104,6 +104,9 @@ item_drop_first(struct output *output, struct channel *channel,
 	case OUTPUT_ENTRY:
 		cache_entry_unref(item->entry);
 		break;
+	case OUTPUT_TEXT:
+		mem_free(item->text);
+		break;
 	case OUTPUT_FILE:
 		channel_file_unref(&item->file);
 		break;
@@ -125,6 +128,17 @@ output_add_bytes(struct output *output, const char *data, size_t length)
 	item->size = (uint8_t)length;
 	item->offset = 0;
 	memcpy(item->bytes, data, length);
+}
+
+void
+output_add_text(struct output *output, char *text, uint32_t length)
+{
+	struct output_item *item = item_new(output);
+
+	item->kind = OUTPUT_TEXT;
+	item->offset = 0;
+	item->data = item->text = text;
+	item->length = length;
 }
 
 void

@@ -20,6 +20,7 @@ enum output_kind {
 	OUTPUT_BYTES,
 	OUTPUT_BLOCK,
 	OUTPUT_ENTRY, /* a part of a kept response */
+	OUTPUT_TEXT, /* too long for BYTES */
 	OUTPUT_FILE
 };
 
@@ -34,7 +35,10 @@ struct output_item {
 			const char *data; /* in shared memory: only sent */
 			uint32_t length;
 			uint32_t whole; /* counted against the window */
-			struct cache_entry *entry; /* of ENTRY: a reference */
+			union {
+				struct cache_entry *entry; /* a reference */
+				char *text; /* of TEXT: what `data` is */
+			};
 		};
 		struct {
 			struct channel_file *file; /* a reference */
@@ -79,6 +83,9 @@ void output_set_head(struct output *output, const char *data, size_t length);
 
 /* At most 24 bytes. */
 void output_add_bytes(struct output *output, const char *data, size_t length);
+
+/* OWNERSHIP: takes the text, from mem_alloc(). */
+void output_add_text(struct output *output, char *text, uint32_t length);
 
 /* OWNERSHIP: takes the block, which is released to `channel` when sent. */
 void output_add_block(struct output *output, const char *data, uint32_t length,

@@ -23,6 +23,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/pool_queue.h"
 #include "core/listener/response.h"
+#include "core/listener/response_trailers.h"
 #include "core/listener/site.h"
 #include "core/listener/tls.h"
 #include "core/listener/worker_channel.h"
@@ -99,6 +100,7 @@ request_free(struct listener_request *request)
 	worker_channel_unref(&request->channel);
 	MEM_FREE(request->user);
 	MEM_FREE(request->log_values);
+	response_trailers_drop(request);
 	cache_fill_drop(request);
 	cache_lead_end(request, false);
 	cache_wait_cancel(request);

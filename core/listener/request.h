@@ -139,6 +139,8 @@ struct listener_request {
 	const char *detail; /* static text for the error log, or NULL */
 	char *user; /* NULL or the name that the worker gave */
 	char *log_values; /* of response fields, for the log; or NULL */
+	char *end_fields; /* trailers of the response, until they leave */
+	uint32_t end_fields_length;
 	struct cache_fill *fill; /* its response is copied; or NULL */
 	struct cache_url *cache_leads; /* others may wait for this one */
 	struct cache_url *cache_waits; /* it waits for another one */

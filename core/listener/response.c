@@ -23,6 +23,7 @@
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
+#include "core/listener/response_trailers.h"
 #include "core/listener/site.h"
 #include "core/listener/tunnel.h"
 #include "core/listener/worker_channel.h"
@@ -249,9 +250,20 @@ begin_chunk(struct listener_request *request, uint64_t bytes)
 	output_add_bytes(&request->output, text, (size_t)(at - text) + length);
 }
 
+/* With the trailers, if there are any. */
 static void
 end_chunks(struct listener_request *request)
 {
+	if (request->end_fields != NULL) {
+		if (request->chunk_begun)
+			output_add_bytes(&request->output, "\r\n", 2);
+		output_add_bytes(&request->output, "0\r\n", 3);
+		output_add_text(&request->output, request->end_fields,
+				request->end_fields_length);
+		request->end_fields = NULL;
+		output_add_bytes(&request->output, "\r\n", 2);
+		return;
+	}
 	if (request->chunk_begun)
 		output_add_bytes(&request->output, "\r\n0\r\n\r\n", 7);
 	else
@@ -531,7 +543,8 @@ const char *
 response_on_body(struct listener_request *request,
 		 const struct channel_descriptor *descriptor)
 {
-	const char *lie;
+	struct channel_descriptor body = *descriptor;
+	const char *lie = NULL;
 
 	CHECK(request, LISTENER_REQUEST_MAGIC);
 	if (!request->worker_head)
@@ -542,7 +555,10 @@ response_on_body(struct listener_request *request,
 		release_all(request, descriptor);
 		return NULL;
 	}
-	lie = take_blocks(request, descriptor, 0);
+	if (body.extra > 0)
+		lie = response_trailers_take(request, &body);
+	if (lie == NULL)
+		lie = take_blocks(request, &body, 0);
 	if (lie != NULL)
 		return lie;
 	if ((descriptor->flags & CHANNEL_FLAG_LAST) != 0 && !complete(request))
@@ -632,6 +648,7 @@ response_restart(struct listener_request *request)
 	request->response_seen = request->response_last = false;
 	request->worker_head = request->chunk_begun = false;
 	request->zero_sent = false;
+	response_trailers_drop(request);
 	request->window_wanted = false;
 	request->keep_alive = request->head.keep_alive &&
 			      !request->loop->draining;
@@ -660,6 +677,7 @@ send_page(struct listener_request *request, unsigned status,
 	size_t length;
 
 	list_remove(&request->written_link);
+	response_trailers_drop(request);
 	list_remove(&request->throttled_link);
 	output_discard(&request->output, worker_channel_get(request->channel),
 		       &request->window_due);

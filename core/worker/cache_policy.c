@@ -15,6 +15,7 @@
 #include "core/worker/child.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
+#include "core/worker/response_trailer.h"
 
 /* ---- policy ---------------------------------------------------------------------- */
 
@@ -38,7 +39,8 @@ response_is_cacheable(const struct portico_request *request)
 	const struct response *response = &request->response;
 
 	if (!response->cache_allowed || response->cache_denied ||
-	    request->child != NULL || has_user(request))
+	    request->child != NULL || has_user(request) ||
+	    response_trailers_wanted(request))
 		return false;
 	return !is_rewritten(request) ||
 	       (response->cache_ttl != 0 && !response->cache_while_worker);

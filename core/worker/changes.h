@@ -14,6 +14,7 @@
 
 struct arena;
 struct program_step;
+struct response_trailers;
 struct tunnel;
 
 /* ---- parameters.c: names with values, decoded --------------------------------- */
@@ -70,6 +71,7 @@ struct changes {
 	bool authenticated;
 	struct portico_slice authentication; /* its type */
 	struct portico_slice cache_key; /* what modules have added to it */
+	struct response_trailers *response_trailers; /* NULL: none */
 	struct portico_slice reason; /* of the response; data NULL: none */
 	uint32_t rewrites; /* 0: path and query are the head's */
 	uint32_t prefix_length; /* of `path`, that is the application's */

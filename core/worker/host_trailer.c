@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Services of the host: the trailer fields of a request.  The listener has
+ * Services of the host: trailer fields, those of a request (of a response:
+ * response_trailer.c).  The listener has
  * checked each byte (core/http/chunked.c) and handed over the lines as they
  * are; they are cut into fields when somebody asks.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "core/base/slice.h"
+#include "core/http/trailer.h"
 #include "core/worker/changes.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
+#include "core/worker/response_trailer.h"
 
 void
 trailers_receive(struct portico_request *request, const char *text,
@@ -25,39 +27,6 @@ trailers_receive(struct portico_request *request, const char *text,
 	memcpy(copy, text, length);
 	request->body.trailers = copy;
 	request->body.trailers_length = length;
-}
-
-/* RFC 9110 section 6.5.1; names the same list as trailer.h. */
-static bool
-is_forbidden(struct portico_slice name)
-{
-	static const char *const prefixes[] = { "content-", "if-", "proxy-",
-						"x-forwarded-" };
-	enum http_header_id id = http_header_find(name.data, name.length);
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (name.length > strlen(prefixes[i]) &&
-		    strncasecmp(name.data, prefixes[i], strlen(prefixes[i])) ==
-			    0)
-			return true;
-	switch ((int)id) {
-	case HTTP_HEADER_AUTHORIZATION:
-	case HTTP_HEADER_CACHE_CONTROL:
-	case HTTP_HEADER_COOKIE:
-	case HTTP_HEADER_EXPECT:
-	case HTTP_HEADER_FORWARDED:
-	case HTTP_HEADER_HOST:
-	case HTTP_HEADER_MAX_FORWARDS:
-	case HTTP_HEADER_ORIGIN:
-	case HTTP_HEADER_PRAGMA:
-	case HTTP_HEADER_RANGE:
-	case HTTP_HEADER_SET_COOKIE:
-	case HTTP_HEADER_TE:
-	case HTTP_HEADER_WWW_AUTHENTICATE:
-	case HTTP_HEADER_X_REAL_IP:
-		return true;
-	}
-	return field_is_framing(id);
 }
 
 /* One line, which ends with CRLF, in place; false: it is dropped. */
@@ -75,7 +44,7 @@ cut(char *line, char *end, struct parameter *field)
 	field->value = slice_make(value, (size_t)(end - value));
 	*colon = '\0';
 	*end = '\0';
-	return !is_forbidden(field->name);
+	return !http_trailer_is_forbidden(field->name);
 }
 
 static const struct parameters *
@@ -160,4 +129,7 @@ const struct portico_host_trailer worker_host_trailer = {
 	.size = sizeof(struct portico_host_trailer),
 	.get = host_trailer_get,
 	.each = host_trailer_each,
+	.response_set = host_trailer_set,
+	.response_announce = host_trailer_announce,
+	.response_each = host_trailer_response_each,
 };

@@ -87,6 +87,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/response_filter.c \
 	core/worker/response_front.c \
 	core/worker/response_out.c \
+	core/worker/response_trailer.c \
+	core/worker/response_trailer.h \
 	core/worker/rewrite.c \
 	core/worker/service.h \
 	core/worker/shared.c \

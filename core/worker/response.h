@@ -170,6 +170,9 @@ enum portico_status out_push_upgrade(struct portico_request *request);
 void out_send_flush(struct portico_request *request, enum channel_flush kind);
 /* Send the held file after everything before it. */
 enum portico_status out_push_file(struct portico_request *request, bool last);
+/* Send all that is left, with the trailers behind it: the response is complete.
+ * PORTICO_AGAIN: there was no block for one of them. */
+enum portico_status out_push_rest(struct portico_request *request);
 /* Status or method have come to forbid the body: forget what is staged. */
 void out_drop_body(struct portico_request *request);
 /* Gives back a block that was never sent. */

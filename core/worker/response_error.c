@@ -9,6 +9,7 @@
 #include "core/base/buffer.h"
 #include "core/http/status.h"
 #include "core/worker/request.h"
+#include "core/worker/response_trailer.h"
 
 #define PAGE_BYTES_MAX 2048
 #define EXPLANATION_BYTES_MAX 512
@@ -110,6 +111,7 @@ response_error(struct portico_request *request, unsigned status,
 	response->reserved = false;
 	response->cache_allowed = false;
 	out_discard(request);
+	response_trailers_forget(request);
 	response->length = -1;
 	response->status = (uint16_t)status;
 	response->substatus = (uint16_t)substatus;

@@ -9,6 +9,7 @@
 #include "core/worker/attachment.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
+#include "core/worker/response_trailer.h"
 #include "core/worker/tunnel.h"
 
 /* May bytes be added now?  OK, or why not. */
@@ -376,7 +377,8 @@ settle_length(struct portico_request *request)
 			response->length = (int64_t)response->body_bytes;
 		return;
 	}
-	if (response->status == 304)
+	/* They need chunks, where there is no other way. */
+	if (response->status == 304 || response_trailers_bytes(request) > 0)
 		return;
 	response->length = (int64_t)total;
 }
@@ -455,8 +457,7 @@ response_finish(struct portico_request *request)
 	if (response->cut)
 		return finish_cut(request);
 	settle_length(request);
-	status = response->file != NULL ? out_push_file(request, true) :
-					  out_push(request, true);
+	status = out_push_rest(request);
 	if (response->cut)
 		return finish_cut(request);
 	if (status == PORTICO_AGAIN) {

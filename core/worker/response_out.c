@@ -15,6 +15,7 @@
 #include "core/worker/attachment.h"
 #include "core/worker/child.h"
 #include "core/worker/request.h"
+#include "core/worker/response_trailer.h"
 
 #define BLOCK_MIN_BYTES 4096u
 #define BLOCK_MAX_BYTES 65536u
@@ -488,6 +489,46 @@ out_push_file(struct portico_request *request, bool last)
 	file_unref(response->file);
 	response->file = NULL;
 	send_or_hold(request, &descriptor, last);
+	return PORTICO_OK;
+}
+
+static enum portico_status
+push_waiting(struct portico_request *request, bool last)
+{
+	return request->response.file != NULL ? out_push_file(request, last) :
+						out_push(request, last);
+}
+
+enum portico_status
+out_push_rest(struct portico_request *request)
+{
+	uint32_t length = response_trailers_bytes(request), size;
+	struct channel_descriptor descriptor;
+	struct channel_reference reference;
+	enum portico_status status;
+	char *data;
+
+	if (length == 0)
+		return push_waiting(request, true);
+	/* First of all, so that nothing has to be taken back. */
+	data = block_alloc(request, length, length, &reference.block, &size);
+	if (data == NULL) {
+		wait_for_room(request);
+		return PORTICO_AGAIN;
+	}
+	status = push_waiting(request, false);
+	if (status != PORTICO_OK) {
+		out_block_free(request, reference.block, data);
+		return status;
+	}
+	block_forget(request);
+	response_trailers_write(request, data);
+	reference.length = length;
+	descriptor_init(request, &descriptor, CHANNEL_BODY, true);
+	descriptor.extra = length;
+	descriptor.count = 1;
+	descriptor.refs[0] = reference;
+	send_or_hold(request, &descriptor, true);
 	return PORTICO_OK;
 }
 

@@ -144,7 +144,7 @@ struct kit_request {
 	bool cache_allowed;
 	uint64_t cache_ttl; /* ns */
 	int64_t length;
-	struct kit_field *response_fields;
+	struct kit_field *response_fields, *response_trailers;
 	const char *reason, *user_name, *rewritten; /* in texts */
 	struct kit_texts texts;
 
@@ -188,6 +188,11 @@ void kit_turn(struct kit *kit);
 /* ---- body.c ---------------------------------------------------------------------- */
 
 void kit_body_drop(struct kit_request *request);
+
+/* ---- trailer.c ------------------------------------------------------------------- */
+
+/* The response is complete: what it has of them. */
+void kit_trailers_leave(struct kit_request *request);
 
 /* ---- answer.c -------------------------------------------------------------------- */
 

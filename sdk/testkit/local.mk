@@ -65,6 +65,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/worker/response_error.c \
 	core/worker/response_filter.c \
 	core/worker/response_front.c \
+	core/worker/response_trailer.c \
 	core/worker/rewrite.c \
 	core/worker/tunnel.c \
 	core/worker/worker.c

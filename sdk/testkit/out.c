@@ -152,6 +152,18 @@ out_push_file(struct portico_request *inner, bool last)
 	return PORTICO_OK;
 }
 
+enum portico_status
+out_push_rest(struct portico_request *inner)
+{
+	enum portico_status status = inner->response.file != NULL ?
+					     out_push_file(inner, true) :
+					     out_push(inner, true);
+
+	if (status == PORTICO_OK && !inner->response.cut)
+		kit_trailers_leave(kit_of(inner));
+	return status;
+}
+
 char *
 out_reserve(struct portico_request *inner, size_t wanted, size_t *size_r)
 {

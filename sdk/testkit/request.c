@@ -322,6 +322,7 @@ kit_request_release(struct kit_request *request)
 			  &request->answer_pieces)
 		kit_piece_free(piece);
 	kit_fields_free(&request->answer_fields);
+	kit_fields_free(&request->response_trailers);
 	kit_fields_free(&request->response_fields);
 	buffer_fini(&request->fields);
 	buffer_fini(&request->sent);

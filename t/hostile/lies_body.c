@@ -5,6 +5,7 @@
  */
 #include "t/hostile/hostile.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define WITH_END (CHANNEL_FLAG_LAST | CHANNEL_FLAG_END)
@@ -121,6 +122,101 @@ speak_after_end(struct evil *evil, struct evil_request *request, int variant)
 	evil_write(evil_channel_of(evil, request), &end);
 	evil_write(evil_channel_of(evil, request), &more);
 	evil_publish(evil_channel_of(evil, request));
+	return true;
+}
+
+/* ---- trailers -------------------------------------------------------------------- */
+
+#define TRAILER(text)                                                          \
+	{                                                                      \
+		text, sizeof(text) - 1                                         \
+	}
+
+static const struct {
+	const char *text;
+	uint32_t length;
+} trailers[] = {
+	TRAILER("Content-Length: 5\r\n"),
+	TRAILER("Set-Cookie: a=b\r\n"),
+	TRAILER("X-A: b\r\n\r\n"),
+	TRAILER("X-A: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+	TRAILER("X-A: b"),
+	TRAILER("X-A: b\nX-B: c\r\n"),
+	TRAILER("X-A: b\0c\r\n"),
+	TRAILER("X-A\r\n"),
+	TRAILER(": b\r\n"),
+	TRAILER("X A: b\r\n"),
+};
+#undef TRAILER
+
+#define TRAILERS (sizeof(trailers) / sizeof(trailers[0]))
+
+enum {
+	TRAILERS_MANY = TRAILERS,
+	TRAILERS_LONG,
+	TRAILERS_BEYOND, /* more than the block has */
+	TRAILERS_EARLY, /* without LAST */
+	TRAILERS_TWICE,
+	TRAILERS_GOOD,
+	TRAILERS_CHANGED, /* while they are read */
+};
+
+/* Fills `memory`, which has room for 16 KiB. */
+static uint32_t
+make_trailers(char *memory, int variant)
+{
+	uint32_t length = 0;
+
+	switch (variant) {
+	case TRAILERS_MANY:
+		for (unsigned i = 0; i < 33; i++, length += 6)
+			memcpy(memory + length, "A: b\r\n", 6);
+		return length;
+	case TRAILERS_LONG:
+		memset(memory, 'v', 9000);
+		memcpy(memory, "A: ", 3);
+		memcpy(memory + 8998, "\r\n", 2);
+		return 9000;
+	}
+	if (variant < (int)TRAILERS) {
+		memcpy(memory, trailers[variant].text,
+		       trailers[variant].length);
+		return trailers[variant].length;
+	}
+	memcpy(memory, "X-A: b\r\n", 8);
+	return 8;
+}
+
+static bool
+lie_in_trailers(struct evil *evil, struct evil_request *request, int variant)
+{
+	struct evil_channel *channel = &evil->channels[request->channel];
+	struct channel_descriptor body = evil_describe(
+		request, CHANNEL_BODY,
+		variant == TRAILERS_EARLY ? 0 : CHANNEL_FLAG_LAST);
+	char *memory;
+
+	if (!fresh(request) || !evil_respond(evil, request, 200, -1, "x", 0))
+		return false;
+	body.refs[0] = evil_block(channel, CHANNEL_BLOCK_16K, NULL, 1);
+	if (body.refs[0].block == CHANNEL_BLOCK_NONE)
+		return false;
+	memory = (char *)evil_block_memory(channel, body.refs[0].block);
+	body.count = 1;
+	body.extra = body.refs[0].length = make_trailers(memory, variant);
+	if (variant == TRAILERS_BEYOND)
+		body.extra++;
+	evil_write(channel->channel, &body);
+	if (variant == TRAILERS_TWICE)
+		evil_write(channel->channel, &body);
+	evil_publish(channel->channel);
+	if (variant != TRAILERS_CHANGED)
+		return true;
+	/* What was good when it was looked at. */
+	for (unsigned i = 0; i < 20000; i++) {
+		memcpy(memory + 5, i % 2 == 0 ? "\r\n\r" : "b\r\n", 3);
+		atomic_thread_fence(memory_order_seq_cst);
+	}
 	return true;
 }
 
@@ -349,6 +445,35 @@ static const struct evil_kind kinds[] = {
 	{ "bytes after the shutdown", tunnel, TUNNEL_BYTES_AFTER_SHUTDOWN,
 	  EVIL_CAUGHT, true, 0 },
 	{ "tunnel that is left", tunnel, TUNNEL_HONEST, EVIL_MAYBE, true, 0 },
+	{ "trailer with a length", lie_in_trailers, 0, EVIL_CAUGHT, true, 0 },
+	{ "trailer that sets a cookie", lie_in_trailers, 1, EVIL_CAUGHT, true,
+	  0 },
+	{ "trailer that ends too early", lie_in_trailers, 2, EVIL_CAUGHT, true,
+	  0 },
+	{ "trailer and another response", lie_in_trailers, 3, EVIL_CAUGHT, true,
+	  0 },
+	{ "trailer without an end", lie_in_trailers, 4, EVIL_CAUGHT, true, 0 },
+	{ "trailer with a line feed", lie_in_trailers, 5, EVIL_CAUGHT, true,
+	  0 },
+	{ "trailer with NUL", lie_in_trailers, 6, EVIL_CAUGHT, true, 0 },
+	{ "trailer without a colon", lie_in_trailers, 7, EVIL_CAUGHT, true, 0 },
+	{ "trailer without a name", lie_in_trailers, 8, EVIL_CAUGHT, true, 0 },
+	{ "trailer with a blank in its name", lie_in_trailers, 9, EVIL_CAUGHT,
+	  true, 0 },
+	{ "more trailers than allowed", lie_in_trailers, TRAILERS_MANY,
+	  EVIL_CAUGHT, true, 0 },
+	{ "longer trailers than allowed", lie_in_trailers, TRAILERS_LONG,
+	  EVIL_CAUGHT, true, 0 },
+	{ "trailers beyond their block", lie_in_trailers, TRAILERS_BEYOND,
+	  EVIL_CAUGHT, true, 0 },
+	{ "trailers before the end", lie_in_trailers, TRAILERS_EARLY,
+	  EVIL_CAUGHT, true, 0 },
+	{ "trailers twice", lie_in_trailers, TRAILERS_TWICE, EVIL_CAUGHT, true,
+	  0 },
+	{ "trailers as they should be", lie_in_trailers, TRAILERS_GOOD,
+	  EVIL_MAYBE, true, 0 },
+	{ "trailers that change", lie_in_trailers, TRAILERS_CHANGED, EVIL_MAYBE,
+	  true, 0 },
 	{ "body before head", body_before_head, 0, EVIL_CAUGHT, true, 0 },
 	{ "file before head", body_before_head, 1, EVIL_CAUGHT, true, 0 },
 	{ "two heads", two_heads, 0, EVIL_CAUGHT, true, 0 },

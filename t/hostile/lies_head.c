@@ -242,7 +242,8 @@ static const struct {
 	TEXT("Transfer-Encoding as a field", "Transfer-Encoding", "chunked"),
 	TEXT("Connection as a field", "Connection", "close"),
 	TEXT("Upgrade as a field", "Upgrade", "websocket"),
-	TEXT("Trailer as a field", "Trailer", "X"),
+	TEXT("Trailer that announces framing", "Trailer", "X, Content-Length"),
+	TEXT("Trailer that is no list", "Trailer", "X; Y"),
 #undef TEXT
 };
 

@@ -69,7 +69,10 @@ is(get('child'), '200 200.0 depth 1 depth X-Depth=1',
 $http->send("POST /?do=trailer HTTP/1.1\r\nHost: x\r\n"
 	. "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
 	. "X-A: one\r\nX-B: two\r\n\r\n");
-is($http->read_response->{body}, 'one- X-A=one X-B=two', 'trailers');
+my $trailed = $http->read_response;
+is($trailed->{body}, 'one- X-A=one X-B=two X-One:1 X-One:2', 'trailers');
+is_deeply($trailed->{trailers}, ['X-One: 1', 'X-One: 2'], '... of the response');
+is($trailed->{header}{trailer}, 'X-Later, X-One', '... announced');
 my $url = 'X-Url: ' . $upstream->url('/hello');
 is(get('call', $url), '200 0 200 POST sent body yes seen', 'a call');
 is(get('stream', $url), '200 POST - stream', '... streamed both ways');

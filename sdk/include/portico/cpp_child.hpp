@@ -169,6 +169,43 @@ trailers(request request, Function &&function)
 	check(status);
 }
 
+/* Trailer fields of the response (trailer.h). */
+inline void
+set_response_trailer(request request, std::string_view name,
+		     std::string_view value)
+{
+	check(portico_response_set_trailer(request, slice(name), slice(value)));
+}
+
+inline void
+add_response_trailer(request request, std::string_view name,
+		     std::string_view value)
+{
+	check(portico_response_add_trailer(request, slice(name), slice(value)));
+}
+
+inline void
+remove_response_trailer(request request, std::string_view name)
+{
+	check(portico_response_remove_trailer(request, slice(name)));
+}
+
+inline void
+announce_response_trailer(request request, std::string_view name)
+{
+	check(portico_response_announce_trailer(request, slice(name)));
+}
+
+template <class Function>
+void
+response_trailers(request request, Function &&function)
+{
+	detail::visitor<Function> visitor{ function, nullptr };
+
+	portico_response_trailers(request, visitor.visit, &visitor);
+	visitor.finish();
+}
+
 } /* namespace portico */
 
 #endif

@@ -165,6 +165,11 @@ trailers(portico::request request, work &work)
 	default:
 		return PORTICO_ERROR;
 	}
+	portico::announce_response_trailer(request, "X-Later");
+	portico::set_response_trailer(request, "X-One", "gone");
+	portico::remove_response_trailer(request, "X-One");
+	portico::set_response_trailer(request, "X-One", "1");
+	portico::add_response_trailer(request, "X-One", "2");
 	work.text =
 		std::string(portico::trailer(request, "X-A").value_or("-")) +
 		std::string(portico::trailer(request, "X-No").value_or("-"));
@@ -172,7 +177,13 @@ trailers(portico::request request, work &work)
 				       std::string_view value) {
 		work.text += " " + std::string(name) + "=" + std::string(value);
 	});
-	return work.answer(request);
+	portico::response_trailers(request, [&](std::string_view name,
+						std::string_view value) {
+		work.text += " " + std::string(name) + ":" + std::string(value);
+	});
+	/* Of no length, for those of the response. */
+	request.write(work.text);
+	return PORTICO_DONE;
 }
 
 /* ---- others' servers ---------------------------------------------------------- */

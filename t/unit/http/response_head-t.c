@@ -195,7 +195,10 @@ emits_every_known_field(void **unused)
 	(void)unused;
 	set_options();
 	for (id = 1; id < HTTP_HEADER_COUNT; id++) {
-		struct http_response_head fixed = { .status = 200 };
+		struct http_response_head fixed = {
+			.status = 200,
+			.content_length = HTTP_RESPONSE_LENGTH_UNKNOWN
+		};
 		struct http_response_writer writer;
 		char wanted[128];
 		size_t size;
@@ -260,13 +263,55 @@ checks_every_byte_of_a_value(void **unused)
 	}
 }
 
+/* A list of names, where trailers can follow. */
+static void
+announces_trailers(void **unused)
+{
+	static const struct {
+		const char *list;
+		int64_t length;
+		bool sane, emitted;
+	} cases[] = {
+		{ "X-A", -1, true, true },
+		{ "X-A, X-B", -1, true, true },
+		{ "X-A", 5, true, false },
+		{ "X A", -1, false, false },
+		{ "", -1, false, false },
+		{ "X-A, Content-Length", -1, false, false },
+		{ "Set-Cookie", 5, false, false },
+	};
+
+	(void)unused;
+	set_options();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct http_response_head fixed = {
+			.status = 200, .content_length = cases[i].length
+		};
+		struct http_response_writer writer;
+		size_t size;
+
+		http_response_head_begin(&writer, block, sizeof(block));
+		http_response_head_add(&writer, HTTP_HEADER_TRAILER,
+				       cases[i].list, strlen(cases[i].list));
+		size = http_response_head_end(&writer, &fixed);
+		if (!cases[i].sane) {
+			assert_int_equal(emit(block, size),
+					 HTTP_RESPONSE_FAULT_FORBIDDEN);
+			continue;
+		}
+		assert_true(emit(block, size) > 0);
+		assert_true((strstr(out, "\r\nTrailer: X-A") != NULL) ==
+			    cases[i].emitted);
+	}
+}
+
 static void
 refuses_fields_of_the_listener(void **unused)
 {
 	static const char *const names[] = {
 		"Connection",	     "connection",	  "Content-Length",
 		"Transfer-Encoding", "TRANSFER-ENCODING", "Keep-Alive",
-		"Upgrade",	     "Proxy-Connection",  "Trailer"
+		"Upgrade",	     "Proxy-Connection"
 	};
 	struct http_response_head fixed = { .status = 200 };
 	size_t i;
@@ -504,6 +549,7 @@ main(void)
 		cmocka_unit_test(adds_date_and_server_once),
 		cmocka_unit_test(emits_every_known_field),
 		cmocka_unit_test(checks_every_byte_of_a_value),
+		cmocka_unit_test(announces_trailers),
 		cmocka_unit_test(refuses_fields_of_the_listener),
 		cmocka_unit_test(refuses_names_that_are_no_tokens),
 		cmocka_unit_test(refuses_lies_in_the_fixed_part),

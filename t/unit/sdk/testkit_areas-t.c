@@ -6,6 +6,7 @@
 #include "t/unit/sdk/puppet.h"
 
 #include <portico/testkit_cache.h>
+#include <portico/testkit_trailer.h>
 
 #define SECOND UINT64_C(1000000000)
 
@@ -100,6 +101,7 @@ counters(void **state)
 }
 
 static char trailer[64];
+static struct kit_request *current; /* that runs */
 
 static enum portico_verdict
 read_trailer(struct portico_request *request)
@@ -135,6 +137,47 @@ trailers(void **state)
 	assert_int_equal(kit_handle(request, NULL), PORTICO_DONE);
 	assert_string_equal(trailer, "42");
 	kit_free(request);
+	assert_clean();
+}
+
+static enum portico_verdict
+set_trailers(struct portico_request *request)
+{
+	size_t written;
+
+	assert_int_equal(portico_response_set_trailer(request,
+						      PORTICO_SLICE("X-Sum"),
+						      PORTICO_SLICE("42")),
+			 PORTICO_OK);
+	assert_int_equal(portico_response_add_trailer(request,
+						      PORTICO_SLICE("X-Sum"),
+						      PORTICO_SLICE("43")),
+			 PORTICO_OK);
+	assert_int_equal(portico_response_set_trailer(request,
+						      PORTICO_SLICE("Host"),
+						      PORTICO_SLICE("x")),
+			 PORTICO_INVALID);
+	assert_null(kit_response_trailer(current, "X-Sum"));
+	portico_response_write(request, "abc", 3, &written);
+	return PORTICO_DONE;
+}
+
+/* As a client would get them. */
+static void
+response_trailers(void **state)
+{
+	(void)state;
+	puppet.handler = set_trailers;
+	current = kit_request(kit, "GET", "/");
+	assert_int_equal(kit_run(current), KIT_ENDED);
+	assert_string_equal(kit_response_trailer(current, "x-sum"), "42");
+	assert_int_equal(kit_response_trailer_count(current, "X-Sum"), 2);
+	assert_int_equal(kit_response_trailer_count(current, NULL), 2);
+	assert_string_equal(kit_response_field(current, "Trailer"), "X-Sum");
+	current = kit_request(kit, "HEAD", "/");
+	assert_int_equal(kit_run(current), KIT_ENDED);
+	assert_null(kit_response_trailer(current, "X-Sum"));
+	assert_int_equal(kit_response_trailer_count(current, NULL), 0);
 	assert_clean();
 }
 
@@ -199,9 +242,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KIT_TEST(keys_and_values),
-		KIT_TEST(counters),
-		KIT_TEST(trailers),
+		KIT_TEST(keys_and_values), KIT_TEST(counters),
+		KIT_TEST(trailers),	   KIT_TEST(response_trailers),
 		KIT_TEST(kept_responses),
 	};
 
