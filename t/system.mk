@@ -111,6 +111,7 @@ SYSTEM_TESTS += \
 	t/command/module-single.t \
 	t/docs/documents.t \
 	t/listener/abort.t \
+	t/listener/affinity.t \
 	t/listener/balance.t \
 	t/listener/cache.t \
 	t/listener/churn.t \

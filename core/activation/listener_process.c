@@ -131,6 +131,7 @@ listener_process_add_worker(struct listener_process *listener,
 		.pid = (int32_t)process_pid(worker->process),
 		.loops = worker->loops,
 		.generation = worker->epoch,
+		.affinity = worker->affinity,
 	};
 	enum portico_status status;
 	struct member *member;

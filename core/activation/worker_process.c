@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "core/activation/confinement.h"
 #include "core/activation/crash.h"
@@ -608,6 +609,19 @@ configure(struct worker_process *worker, struct portico_error *err)
 	return PORTICO_OK;
 }
 
+/* 128 bits in hexadecimal. */
+static void
+name_randomly(struct worker_process *worker)
+{
+	unsigned char bytes[(sizeof worker->affinity - 1) / 2];
+
+	/* The kernel has its random numbers before we are started. */
+	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+		return; /* no cookie names it */
+	for (size_t i = 0; i < sizeof bytes; i++)
+		snprintf(&worker->affinity[2 * i], 3, "%02x", bytes[i]);
+}
+
 static struct worker_process *
 worker_process_new(struct pool *pool, uint32_t replaces)
 {
@@ -618,6 +632,7 @@ worker_process_new(struct pool *pool, uint32_t replaces)
 	worker->id = ++pool->manager->next_worker;
 	worker->generation = ++pool->generation;
 	worker->epoch = pool_next_epoch(pool);
+	name_randomly(worker);
 	worker->loops = pool->settings->threads;
 	worker->replaces = replaces;
 	worker->started_ns = clock_monotonic_ns();

@@ -42,6 +42,9 @@ struct worker_process {
 	uint32_t id; /* never used again */
 	uint32_t generation; /* grows within the pool */
 	uint32_t epoch; /* the listener prefers later ones */
+	/* Its name in cookies, random: has to stay as it is with whoever takes
+	 * the worker over. */
+	char affinity[33];
 	uint32_t loops; /* as configured at its start */
 	enum worker_process_state state;
 	struct process *process;

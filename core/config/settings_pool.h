@@ -23,6 +23,13 @@ enum settings_start_mode {
 	SETTINGS_START_ALWAYS_RUNNING,
 };
 
+/* Whether the requests of a client go to the same worker. */
+enum settings_affinity {
+	SETTINGS_AFFINITY_NONE,
+	SETTINGS_AFFINITY_COOKIE,
+	SETTINGS_AFFINITY_CLIENT_ADDRESS,
+};
+
 struct settings_pair {
 	const char *name;
 	const char *value;
@@ -69,6 +76,7 @@ struct settings_pool {
 	struct settings_place place;
 	uint32_t queue_length; /* requests waiting, over all loops */
 	uint32_t workers; /* processes */
+	enum settings_affinity affinity;
 	uint32_t threads; /* loops of each */
 	uint32_t offload_threads; /* of each process */
 	uint32_t max_concurrent_requests; /* of each process */

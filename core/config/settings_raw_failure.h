@@ -29,5 +29,6 @@ struct raw_failure {
 };
 
 extern const struct config_table settings_failure_table;
+extern const char *const settings_affinities[];
 
 #endif

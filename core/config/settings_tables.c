@@ -124,6 +124,9 @@ static const struct config_table listener_table = CONFIG_TABLE(
 	"The process that reads from the network: its threads, limits, "
 	"timeouts and logs.");
 
+const char *const settings_affinities[] = { "none", "cookie", "clientAddress",
+					    NULL };
+
 static const char *const start_modes[] = { "OnDemand", "AlwaysRunning", NULL };
 
 static const char *const idle_actions[] = { "Terminate", "Suspend", NULL };
@@ -137,6 +140,14 @@ static const struct config_field pool_fields[] = {
 	CONFIG_INTEGER(struct raw_pool, workers, "workers", .fallback = "1",
 		       .min = 1, .max = 256,
 		       .prose = "Worker processes of the pool."),
+	CONFIG_ENUM(struct raw_pool, affinity, "affinity", .fallback = "none",
+		    .words = settings_affinities,
+		    .prose = "Whether the requests of a client go to the same "
+			     "worker, where a pool has several: by a cookie "
+			     "that the listener sets (PorticoAffinity, for the "
+			     "application's path), or by the client's address. "
+			     "Another one is chosen when that worker is "
+			     "replaced, or has no room."),
 	CONFIG_INTEGER(struct raw_pool, threads, "threads", .fallback = "1",
 		       .min = 1, .max = 64,
 		       .prose = "Loops of each worker process."),

@@ -72,6 +72,7 @@ static const struct member members_worker[] = {
 	M(struct control_worker, "pid", I32, pid),
 	M(struct control_worker, "loops", U32, loops),
 	M(struct control_worker, "generation", U32, generation),
+	O(struct control_worker, "affinity", TEXT, affinity),
 	END
 };
 static const struct member members_worker_drain[] = {

@@ -65,6 +65,7 @@ struct control_worker {
 	int32_t pid;
 	uint32_t loops; /* worker threads */
 	uint32_t generation; /* recycles of the pool before: newest first */
+	const char *affinity; /* its name in cookies */
 };
 
 /* manager -> listener: give it nothing new; worker-drained when empty. */

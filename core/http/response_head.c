@@ -415,7 +415,8 @@ http_response_head_emit_bound(size_t size,
 {
 	return size +
 	       size / sizeof(struct http_response_field) * EMIT_FIELD_ROOM +
-	       EMIT_FIXED_ROOM + options->server_length + options->hsts.length;
+	       EMIT_FIXED_ROOM + options->server_length + options->hsts.length +
+	       options->set_cookie.length;
 }
 
 static char *
@@ -436,6 +437,12 @@ put_own_fields(char *out, const struct http_emit_options *options,
 	if (options->hsts.length > 0 && !(saw & SAW_HSTS)) {
 		out = PUT_LITERAL(out, "Strict-Transport-Security: ");
 		out = put(out, options->hsts.data, options->hsts.length);
+		out = PUT_LITERAL(out, "\r\n");
+	}
+	if (options->set_cookie.length > 0) {
+		out = PUT_LITERAL(out, "Set-Cookie: ");
+		out = put(out, options->set_cookie.data,
+			  options->set_cookie.length);
 		out = PUT_LITERAL(out, "\r\n");
 	}
 	out = put_framing(out, options, info);
@@ -463,7 +470,8 @@ http_response_head_emit_h1(const void *copy, size_t size,
 	/* From here on everything fits, so nothing below looks again. */
 	if (capacity < (size_t)head.size + head.count * EMIT_FIELD_ROOM +
 			       EMIT_FIXED_ROOM + options->server_length +
-			       options->hsts.length)
+			       options->hsts.length +
+			       options->set_cookie.length)
 		return HTTP_RESPONSE_FAULT_ROOM;
 	fill_info(&head, copy, info_r);
 	choose_framing(options, info_r);

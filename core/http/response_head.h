@@ -151,6 +151,7 @@ struct http_emit_options {
 	const char *date; /* HTTP_DATE_LENGTH bytes; NULL: add none */
 	const char *server; /* value of Server; NULL: add none */
 	size_t server_length;
+	struct portico_slice set_cookie; /* of a Set-Cookie of ours; or empty */
 	struct portico_slice hsts; /* of Strict-Transport-Security; empty: none */
 	uint8_t minor; /* version the client spoke, HTTP/1.minor */
 	bool keep_alive; /* client and listener would go on */

@@ -5,6 +5,7 @@
 #include "core/listener/dispatch.h"
 
 #include "core/base/check.h"
+#include "core/listener/affinity.h"
 #include "core/listener/connection.h"
 #include "core/listener/deadline.h"
 #include "core/listener/half_close.h"
@@ -40,11 +41,32 @@ dispatch_cook(struct listener_request *request, struct portico_slice *path_r,
 	return reason;
 }
 
+/* The one with the fewest requests of the worker that it is for. */
 static struct worker_channel *
-choose(struct loop_pool *pool)
+choose_of_worker(struct loop_pool *pool, uint32_t worker)
 {
 	struct worker_channel *best = NULL;
 
+	LIST_FOREACH(struct worker_channel, pool_link, channel,
+		     &pool->channels) {
+		if (channel->worker_id != worker ||
+		    !worker_channel_has_room(channel))
+			continue;
+		if (best == NULL || channel->active < best->active)
+			best = channel;
+	}
+	return best;
+}
+
+static struct worker_channel *
+choose(struct loop_pool *pool, struct listener_request *request)
+{
+	uint32_t worker = affinity_find(pool, request);
+	struct worker_channel *best =
+		worker == 0 ? NULL : choose_of_worker(pool, worker);
+
+	if (best != NULL)
+		return best;
 	LIST_FOREACH(struct worker_channel, pool_link, channel,
 		     &pool->channels) {
 		if (!worker_channel_has_room(channel))
@@ -63,7 +85,7 @@ assign(struct loop_pool *pool, struct listener_request *request,
        struct portico_slice path, const struct http_url *url)
 {
 	for (;;) {
-		struct worker_channel *channel = choose(pool);
+		struct worker_channel *channel = choose(pool, request);
 
 		if (channel == NULL)
 			return false;
@@ -183,7 +205,7 @@ assign_first(struct loop_pool *pool, struct listener_request *request)
 	struct portico_slice path;
 	struct http_url url;
 
-	if (choose(pool) == NULL)
+	if (choose(pool, request) == NULL)
 		return false;
 	if (half_close_is_gone(request->connection)) {
 		connection_close(request->connection,

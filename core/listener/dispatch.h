@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which worker gets which request: a push, bounded by the slots that each
- * channel has.  The newest generation comes first, and in it the channel with
+ * channel has.  A worker that a client is bound to comes first (affinity.h),
+ * then the newest generation, and in it the channel with
  * the fewest requests.  Where no worker has room, requests wait in order.
  */
 #ifndef CORE_LISTENER_DISPATCH_H

@@ -11,6 +11,7 @@
 #include "core/base/slice.h"
 #include "core/http/date.h"
 #include "core/http/trailer.h"
+#include "core/listener/affinity.h"
 #include "core/listener/error_log.h"
 #include "core/listener/hsts.h"
 #include "core/listener/http2_priv.h"
@@ -33,6 +34,7 @@ struct fields {
 	size_t count;
 	char text[HTTP2_RESPONSE_TEXT_BYTES];
 	size_t used;
+	char cookie[AFFINITY_COOKIE_BYTES];
 };
 
 static void
@@ -178,7 +180,7 @@ build_from_worker(struct listener_request *request, struct fields *fields)
 	struct listener_loop *loop = request->loop;
 	const char *copy = request->output.head;
 	struct http_response_info info;
-	struct portico_slice hsts = hsts_value(request);
+	struct portico_slice hsts = hsts_value(request), cookie;
 	bool tunnel = request_is_tunnel(request);
 	struct seen seen;
 
@@ -200,6 +202,9 @@ build_from_worker(struct listener_request *request, struct fields *fields)
 		    PORTICO_SLICE(LISTENER_SERVER_NAME));
 	if (!seen.hsts && hsts.length > 0)
 		add(fields, PORTICO_SLICE("strict-transport-security"), hsts);
+	cookie = affinity_cookie(request, fields->cookie);
+	if (cookie.length > 0)
+		add(fields, PORTICO_SLICE("set-cookie"), cookie);
 	if (has_length(&info))
 		add_number(fields, PORTICO_SLICE("content-length"),
 			   (uint64_t)info.content_length);

@@ -4,6 +4,8 @@ noinst_LTLIBRARIES += core/listener/liblistener.la
 core_listener_liblistener_la_SOURCES = \
 	core/listener/accept.c \
 	core/listener/accept.h \
+	core/listener/affinity.c \
+	core/listener/affinity.h \
 	core/listener/access_log.c \
 	core/listener/access_log.h \
 	core/listener/access_log_format.c \

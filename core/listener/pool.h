@@ -45,6 +45,7 @@ struct pool_limits {
 	uint32_t queue_length;
 	bool replay;
 	bool known; /* the current configuration has this pool */
+	enum settings_affinity affinity;
 	bool tcp_level; /* refusals are resets of connections */
 	uint64_t max_request_body; /* bytes; 0 = no limit */
 	uint64_t queue_timeout; /* ns; 0 = none, as below */

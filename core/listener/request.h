@@ -146,6 +146,7 @@ struct listener_request {
 	struct cache_url *cache_waits; /* it waits for another one */
 	uint64_t cache_wait_until; /* ns; 0: it has not waited */
 	struct list cache_link, cache_age_link;
+	uint32_t affinity; /* worker that its cookie names; 0: none */
 	uint64_t cache_epoch; /* of its application when it began */
 
 	struct http_parser parser;

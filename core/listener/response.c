@@ -2,6 +2,7 @@
  *
  * See response.h.
  */
+#include "core/listener/affinity.h"
 #include "core/listener/response.h"
 
 #include <errno.h>
@@ -430,6 +431,7 @@ emit(struct listener_request *request,
 	struct listener_loop *loop = request->loop;
 	struct http_emit_options options;
 	struct http_response_info info;
+	char cookie[AFFINITY_COOKIE_BYTES];
 	ssize_t length;
 
 	/* Copied once; what is checked below is the copy. */
@@ -438,6 +440,7 @@ emit(struct listener_request *request,
 				  descriptor->refs[0]),
 	       descriptor->extra);
 	emit_options(request, upgrade, &options);
+	options.set_cookie = affinity_cookie(request, cookie);
 	if (connection_is_socket(request->connection))
 		length = http_response_head_emit_h1(loop->discard,
 						    descriptor->extra, &options,

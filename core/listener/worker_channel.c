@@ -74,7 +74,8 @@ begin_requests(struct worker_channel *channel)
 void
 worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 		   struct channel *taken, void *worker, uint32_t index,
-		   uint32_t worker_id, int32_t pid, uint32_t generation)
+		   uint32_t worker_id, int32_t pid, uint32_t generation,
+		   const char *affinity)
 {
 	struct worker_channel *channel = mem_zalloc(sizeof(*channel));
 	struct portico_error err;
@@ -88,6 +89,7 @@ worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 	channel->worker_id = worker_id;
 	channel->pid = pid;
 	channel->generation = generation;
+	snprintf(channel->affinity, sizeof(channel->affinity), "%s", affinity);
 	channel->configuration = loop->configuration;
 	channel->refs = 1;
 	list_init(&channel->pool_link);

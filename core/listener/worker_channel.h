@@ -40,6 +40,7 @@ struct worker_channel {
 	uint32_t worker_id;
 	int32_t pid;
 	uint32_t generation; /* of the worker in its pool */
+	char affinity[33]; /* its name in cookies; "" */
 	uint64_t configuration; /* loop->configuration when it was attached */
 	struct list link; /* in loop.worker_channels, lost: .lost_channels */
 	struct list pool_link; /* in pool.channels while eligible */
@@ -68,7 +69,8 @@ struct worker_channel {
  * the channel. */
 void worker_channel_add(struct listener_loop *loop, struct loop_pool *pool,
 			struct channel *channel, void *worker, uint32_t index,
-			uint32_t worker_id, int32_t pid, uint32_t generation);
+			uint32_t worker_id, int32_t pid, uint32_t generation,
+			const char *affinity);
 
 /* Nothing new for it; the main thread is told when it is empty. */
 void worker_channel_drain(struct worker_channel *channel, uint32_t round);

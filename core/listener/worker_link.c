@@ -34,6 +34,7 @@ struct worker_link {
 	struct list link; /* in listener.workers */
 	struct listener_pool *pool;
 	uint32_t id, loops, generation;
+	char affinity[33]; /* see worker_channel.h */
 	int32_t pid;
 	struct control_connection *connection; /* NULL: closed */
 	struct channel **channels; /* until attached; then NULL */
@@ -155,6 +156,8 @@ worker_link_open(struct listener *listener,
 	worker->id = message->worker;
 	worker->pid = message->pid;
 	worker->generation = message->generation;
+	snprintf(worker->affinity, sizeof(worker->affinity), "%s",
+		 message->affinity == NULL ? "" : message->affinity);
 	worker->loops = loops > WORKER_LOOPS_MAX ? WORKER_LOOPS_MAX : loops;
 	worker->count = worker->loops > listener->loop_count ?
 				worker->loops :
@@ -243,6 +246,7 @@ struct worker_task {
 	uint32_t index, id, generation;
 	uint32_t round; /* of draining or pausing */
 	int32_t pid;
+	char affinity[33];
 	char reason[WORKER_REASON_BYTES];
 };
 
@@ -257,6 +261,7 @@ task_new(struct worker_link *worker)
 	task->pid = worker->pid;
 	task->generation = worker->generation;
 	task->round = worker->round;
+	memcpy(task->affinity, worker->affinity, sizeof(task->affinity));
 	return task;
 }
 
@@ -271,7 +276,8 @@ run_add(struct task *base, void *owner)
 	else
 		worker_channel_add(loop, loop_pool_get(loop, task->pool),
 				   task->channel, task->worker, task->index,
-				   task->id, task->pid, task->generation);
+				   task->id, task->pid, task->generation,
+				   task->affinity);
 	mem_free(task);
 }
 
