@@ -97,9 +97,11 @@ SYSTEM_TESTS += \
 	t/activation/sites.t \
 	t/activation/stop.t \
 	t/activation/suspend.t \
+	t/activation/takeover.t \
 	t/activation/under-load.t \
 	t/activation/upgrade.t \
 	t/activation/upgrade-failures.t \
+	t/activation/upgrade-manager.t \
 	t/command/command.t \
 	t/command/module-check.t \
 	t/command/module-doc.t \

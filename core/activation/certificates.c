@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <uv.h>
@@ -22,6 +23,7 @@
 #include "core/activation/manager.h"
 #include "core/activation/pem.h"
 #include "core/activation/staples.h"
+#include "core/base/buffer.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -40,6 +42,9 @@
  * encrypts, all decrypt. */
 #define TICKET_KEY_BYTES 80
 #define TICKET_KEYS 3
+
+/* All that a porticod before us had. */
+#define BEFORE_BYTES_MAX (512u << 20)
 
 struct file_state {
 	char *path;
@@ -551,8 +556,74 @@ start(struct certificates *certificates)
 	watch_again(certificates);
 }
 
+/* ---- of a porticod before us ---------------------------------------------- */
+
+static void
+take_key(struct certificates *certificates, const char *text)
+{
+	unsigned char *key = certificates->keys[certificates->key_count];
+
+	if (certificates->key_count == TICKET_KEYS || text == NULL ||
+	    strlen(text) != (size_t)2 * TICKET_KEY_BYTES)
+		return;
+	for (size_t i = 0; i < TICKET_KEY_BYTES; i++) {
+		char digits[3] = { text[2 * i], text[2 * i + 1], '\0' };
+
+		key[i] = (unsigned char)strtoul(digits, NULL, 16);
+	}
+	certificates->key_count++;
+}
+
+static void
+take_entries(struct certificates *certificates, json_t *from, bool authorities)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(from, name, value)
+	{
+		struct entry *entry = entry_new(name, authorities, 0);
+
+		entry->value = json_incref(value);
+		list_add_tail(&certificates->entries, &entry->link);
+	}
+}
+
+static void
+take_before(struct certificates *certificates, int before)
+{
+	struct buffer text;
+	json_t *all = NULL, *key;
+	size_t i;
+
+	buffer_init(&text, BEFORE_BYTES_MAX);
+	if (io_memfd_read(before, BEFORE_BYTES_MAX, &text, NULL) == PORTICO_OK)
+		all = json_loadb(text.data, text.length, 0, NULL);
+	if (text.length > 0)
+		OPENSSL_cleanse(text.data, text.length);
+	buffer_fini(&text);
+	take_entries(certificates, json_object_get(all, "certificates"), false);
+	take_entries(certificates, json_object_get(all, "authorities"), true);
+	json_array_foreach(json_object_get(all, "tickets"), i, key)
+		take_key(certificates, json_string_value(key));
+	json_decref(all);
+}
+
+uint64_t
+certificates_stamp(const struct certificates *certificates)
+{
+	uint64_t stamp =
+		hash_bytes(certificates->keys, sizeof certificates->keys);
+
+	CHECK(certificates, CERTIFICATES_MAGIC);
+	LIST_FOREACH(struct entry, link, entry, &certificates->entries)
+		stamp = stamp * 31 + (uint64_t)(uintptr_t)entry->value;
+	return stamp;
+}
+
 enum portico_status
-certificates_open(struct manager *manager, struct certificates **certificates_r,
+certificates_open(struct manager *manager, int before,
+		  struct certificates **certificates_r,
 		  struct portico_error *err)
 {
 	struct certificates *certificates = mem_zalloc(sizeof *certificates);
@@ -568,6 +639,8 @@ certificates_open(struct manager *manager, struct certificates **certificates_r,
 	certificates->watch.data = certificates->rotation.data =
 		certificates->renewal.data = certificates;
 	certificates->staples = staples_open(manager, on_staples, certificates);
+	if (before >= 0)
+		take_before(certificates, before);
 	(void)load(certificates, err);
 	if (certificates->file_count > 0)
 		start(certificates);

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <portico/types.h>
 
@@ -23,8 +24,10 @@ void certificates_check(const struct settings *settings,
 			struct config_problems *problems);
 
 /* With those of the manager's settings.  Always gives an object, for
- * certificates_free(), too when it fails. */
-enum portico_status certificates_open(struct manager *manager,
+ * certificates_free(), too when it fails.  `before`: what
+ * certificates_to_memfd() made for a porticod before us, borrowed, or -1: its
+ * ticket keys go on, and what cannot be read now is served as it was. */
+enum portico_status certificates_open(struct manager *manager, int before,
 				      struct certificates **certificates_r,
 				      struct portico_error *err);
 void certificates_free(struct certificates **certificates_p);
@@ -39,6 +42,9 @@ json_t *certificates_to_json(const struct certificates *certificates);
 
 /* Whether there are any, or were. */
 bool certificates_wanted(const struct certificates *certificates);
+
+/* Another number when that memfd would say something else. */
+uint64_t certificates_stamp(const struct certificates *certificates);
 
 /* The memfd, or a negative status.  OWNERSHIP: the caller's. */
 int certificates_to_memfd(const struct certificates *certificates,

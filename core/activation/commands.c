@@ -12,6 +12,8 @@
 #include "core/activation/confinement.h"
 #include "core/activation/event_log.h"
 #include "core/activation/figures.h"
+#include "core/activation/handover.h"
+#include "core/activation/keeper.h"
 #include "core/activation/limits.h"
 #include "core/activation/listener_process.h"
 #include "core/activation/listeners.h"
@@ -142,6 +144,7 @@ on_gone(struct control_connection *client, void *arg)
 		worker_queries_forget(commands->manager, question);
 		upgrade_forget(&commands->manager->listeners, question);
 		reload_forget(commands->manager, question);
+		handover_forget(commands->manager, question);
 		list_remove(&question->link);
 		json_decref(question->answer);
 		mem_free(question);
@@ -243,10 +246,12 @@ on_status(struct commands *commands, struct control_connection *client,
 	(void)request;
 	answer_with(
 		commands, client,
-		json_pack("{s:o, s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:o, s:o, "
-			  "s:o}",
+		json_pack("{s:o, s:I, s:i, s:s, s:I, s:i, s:s, s:s, s:I, s:I, "
+			  "s:o, s:o, s:o}",
 			  "events", event_log_to_json(manager->events),
-			  "version", PORTICO_VERSION, "logLinesLost",
+			  "takeOvers", (json_int_t)manager->take_overs,
+			  "keeper", keeper_pid(manager->keeper), "version",
+			  PORTICO_VERSION, "logLinesLost",
 			  (json_int_t)log_lost_lines(), "pid", (int)getpid(),
 			  "state", phases[manager->phase], "config",
 			  manager->settings->file, "generation",
@@ -745,6 +750,37 @@ on_events(struct commands *commands, struct control_connection *client,
 	event_log_ask(commands->manager->events, client, request);
 }
 
+static void
+on_handover_failed(const struct portico_error *err, void *arg)
+{
+	struct question *question = arg;
+
+	list_remove(&question->link);
+	answer_error(question->client, err);
+	mem_free(question);
+}
+
+/* Answered by the program that goes on in our place. */
+static void
+on_upgrade_manager(struct commands *commands, struct control_connection *client,
+		   const json_t *request)
+{
+	struct question *question = mem_zalloc(sizeof *question);
+	struct portico_error err;
+
+	(void)request;
+	question->commands = commands;
+	question->client = client;
+	list_init(&question->link);
+	if (handover_start(commands->manager, client, on_handover_failed,
+			   question, &err) != PORTICO_OK) {
+		mem_free(question);
+		answer_error(client, &err);
+		return;
+	}
+	list_add_tail(&commands->waiting, &question->link);
+}
+
 static const struct {
 	const char *type;
 	request_fn *function;
@@ -776,6 +812,7 @@ static const struct {
 	{ "listener-certs", on_listener_certs },
 	{ "reload", on_reload },
 	{ "upgrade-listener", on_upgrade_listener },
+	{ "upgrade-manager", on_upgrade_manager },
 };
 
 static void

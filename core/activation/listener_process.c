@@ -19,6 +19,7 @@
 #include "core/activation/listeners.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
+#include "core/activation/takeover.h"
 #include "core/activation/worker_process.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
@@ -110,6 +111,43 @@ drop_member(struct member *member)
 	mem_free(member);
 }
 
+json_t *
+listener_process_members(const struct listener_process *listener)
+{
+	json_t *all = json_array();
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	LIST_FOREACH(struct member, link, member, &listener->members)
+		json_array_append_new(all, json_pack("[I, i]",
+						     (json_int_t)member->worker,
+						     (int)member->state));
+	return all;
+}
+
+uint64_t
+listener_process_members_stamp(const struct listener_process *listener)
+{
+	uint64_t stamp = 0;
+
+	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	LIST_FOREACH(struct member, link, member, &listener->members)
+		stamp += ((uint64_t)member->worker * 8 + member->state) *
+			 0x9e3779b97f4a7c15ull;
+	return stamp;
+}
+
+static void
+add_member(struct listener_process *listener, uint32_t worker,
+	   enum listener_member state)
+{
+	struct member *member = mem_zalloc(sizeof *member);
+
+	member->worker = worker;
+	member->state = state;
+	list_init(&member->link);
+	list_add_tail(&listener->members, &member->link);
+}
+
 /* ---- to the listener ----------------------------------------------------- */
 
 static void
@@ -134,7 +172,6 @@ listener_process_add_worker(struct listener_process *listener,
 		.affinity = worker->affinity,
 	};
 	enum portico_status status;
-	struct member *member;
 
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	if (listener->control == NULL)
@@ -143,11 +180,7 @@ listener_process_add_worker(struct listener_process *listener,
 			      control_encode_worker(&message), &fd, 1);
 	if (status != PORTICO_OK)
 		return status;
-	member = mem_zalloc(sizeof *member);
-	member->worker = worker->id;
-	member->state = LISTENER_MEMBER_GIVEN;
-	list_init(&member->link);
-	list_add_tail(&listener->members, &member->link);
+	add_member(listener, worker->id, LISTENER_MEMBER_GIVEN);
 	return PORTICO_OK;
 }
 
@@ -420,12 +453,62 @@ on_failed(struct listener_process *listener, const json_t *json)
 	listeners_on_failed(listener, &err);
 }
 
+/* What it has, after another porticod: {"workers": [{"id", ...}]}. */
+static bool
+has_link(const json_t *body, uint32_t worker)
+{
+	size_t i;
+	json_t *id;
+
+	json_array_foreach(json_object_get(body, "workers"), i,
+			   id) if (json_integer_value(id) ==
+				   (json_int_t)worker) return true;
+	return false;
+}
+
+/* The end of a link may have been said to a porticod that died with it. */
+static void
+check_members(struct listener_process *listener, const json_t *body)
+{
+	size_t i;
+	json_t *id;
+
+	LIST_FOREACH_SAFE(struct member, link, member, &listener->members) {
+		const struct control_worker_lost message = {
+			.worker = member->worker,
+			.reason = "the link to it ended meanwhile"
+		};
+
+		if ((member->state != LISTENER_MEMBER_GIVEN &&
+		     member->state != LISTENER_MEMBER_ATTACHED) ||
+		    has_link(body, member->worker))
+			continue;
+		member->state = LISTENER_MEMBER_LOST;
+		listeners_on_lost(listener, &message);
+	}
+	/* Of one that was started in the last moment, and that nobody can talk
+	 * to: without a link it ends by itself. */
+	json_array_foreach(json_object_get(body, "workers"), i, id)
+	{
+		uint32_t worker = (uint32_t)json_integer_value(id);
+
+		if (find_member(listener, worker) != NULL)
+			continue;
+		add_member(listener, worker, LISTENER_MEMBER_ATTACHED);
+		listener_process_drain_worker(listener, worker, false);
+	}
+}
+
 static void
 on_reply(struct listener_process *listener, const json_t *json)
 {
 	struct control_reply reply;
 
-	if (control_decode_reply(json, &reply, NULL) == PORTICO_OK)
+	if (control_decode_reply(json, &reply, NULL) != PORTICO_OK)
+		return;
+	if (reply.id == TAKEOVER_QUERY)
+		check_members(listener, reply.body);
+	else
 		figures_on_reply(listener, reply.id, reply.body);
 }
 
@@ -591,14 +674,10 @@ spawn(struct listener_process *listener, struct portico_error *err)
 	return status;
 }
 
-struct listener_process *
-listener_process_start(struct manager *manager, uint32_t number,
-		       struct portico_error *err)
+static struct listener_process *
+listener_process_new(struct manager *manager, uint32_t number)
 {
 	struct listener_process *listener = mem_zalloc(sizeof *listener);
-	uint64_t limit = manager->settings->listener.startup_time_limit;
-	enum portico_status status;
-	int memory;
 
 	listener->magic = LISTENER_PROCESS_MAGIC;
 	listener->manager = manager;
@@ -609,6 +688,19 @@ listener_process_start(struct manager *manager, uint32_t number,
 	list_init(&listener->members);
 	uv_timer_init(&manager->loop, &listener->timer);
 	listener->timer.data = listener;
+	return listener;
+}
+
+struct listener_process *
+listener_process_start(struct manager *manager, uint32_t number,
+		       struct portico_error *err)
+{
+	struct listener_process *listener =
+		listener_process_new(manager, number);
+	uint64_t limit = manager->settings->listener.startup_time_limit;
+	enum portico_status status;
+	int memory;
+
 	if (spawn(listener, err) != PORTICO_OK) {
 		listener_process_free(&listener);
 		return NULL;
@@ -711,4 +803,90 @@ listener_process_kill(struct listener_process *listener, const char *why)
 	listener->state = LISTENER_PROCESS_ENDING;
 	uv_timer_stop(&listener->timer);
 	process_signal(listener->process, SIGKILL);
+}
+
+/* ---- one that another porticod has started -------------------------------- */
+
+static void
+take_members(struct listener_process *listener, const json_t *members)
+{
+	size_t i;
+	json_t *pair;
+
+	json_array_foreach(members, i, pair)
+	{
+		json_int_t state = json_integer_value(json_array_get(pair, 1));
+
+		if (state > LISTENER_MEMBER_NONE &&
+		    state <= LISTENER_MEMBER_LOST)
+			add_member(listener,
+				   (uint32_t)json_integer_value(
+					   json_array_get(pair, 0)),
+				   (enum listener_member)state);
+	}
+}
+
+/* The limit of the state that it is in goes on. */
+static void
+resume_limit(struct listener_process *listener)
+{
+	const struct settings *settings = listener->manager->settings;
+	uint64_t now = clock_monotonic_ns(), until = listener->drain_until_ns;
+
+	switch (listener->state) {
+	case LISTENER_PROCESS_STARTING:
+	case LISTENER_PROCESS_OPENING:
+		uv_timer_start(&listener->timer, on_start_limit,
+			       settings->listener.startup_time_limit /
+				       CLOCK_NS_PER_MS,
+			       0);
+		return;
+	case LISTENER_PROCESS_SERVING:
+		return;
+	case LISTENER_PROCESS_DRAINING:
+		uv_timer_start(&listener->timer, on_drain_limit,
+			       1000 + (until > now ?
+					       (until - now) / CLOCK_NS_PER_MS :
+					       0),
+			       0);
+		return;
+	case LISTENER_PROCESS_ENDING:
+		uv_timer_start(&listener->timer, on_end_limit, TERM_TO_KILL_MS,
+			       0);
+		return;
+	}
+}
+
+struct listener_process *
+listener_process_adopt(struct manager *manager,
+		       const struct listener_adoption *from,
+		       struct portico_error *err)
+{
+	const struct control_query again = { .id = TAKEOVER_QUERY,
+					     .what = "again" };
+	struct listener_process *listener =
+		listener_process_new(manager, from->number);
+	int control = from->control;
+
+	listener->state = from->state;
+	listener->started_ns = from->started_ns;
+	listener->drain_until_ns = from->drain_until_ns;
+	listener->aborted = from->aborted;
+	if (process_adopt(&manager->loop, &from->process, on_line, on_end,
+			  listener, &listener->process, err) != PORTICO_OK) {
+		io_close(&control);
+		listener_process_free(&listener);
+		return NULL;
+	}
+	take_members(listener, from->members);
+	resume_limit(listener);
+	if (control < 0) {
+		uv_timer_start(&listener->timer, on_end_limit, HANGUP_EXIT_MS,
+			       0);
+		return listener;
+	}
+	listener->control = control_connection_new(
+		&manager->loop, control, on_message, on_closed, listener);
+	tell(listener, control_encode_query(&again));
+	return listener;
 }

@@ -68,6 +68,30 @@ struct listener_process {
 struct listener_process *listener_process_start(struct manager *manager,
 						uint32_t number,
 						struct portico_error *err);
+/* One that another porticod has started (takeover.h). */
+struct listener_adoption {
+	struct process_adoption process;
+	int control; /* or -1 */
+	uint32_t number;
+	enum listener_process_state state;
+	uint64_t started_ns, drain_until_ns;
+	unsigned aborted;
+	const json_t *members; /* listener_process_members() of it */
+};
+
+/* It is asked to say again what it has said.  OWNERSHIP: takes the
+ * descriptors, also when it fails; the result as above. */
+struct listener_process *
+listener_process_adopt(struct manager *manager,
+		       const struct listener_adoption *from,
+		       struct portico_error *err);
+
+/* Pairs of a worker and enum listener_member.  OWNERSHIP: the caller's. */
+json_t *listener_process_members(const struct listener_process *listener);
+/* Another number when they are others. */
+uint64_t
+listener_process_members_stamp(const struct listener_process *listener);
+
 /* A process that still runs is left alone. *listener_p becomes NULL. */
 void listener_process_free(struct listener_process **listener_p);
 

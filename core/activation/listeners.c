@@ -101,7 +101,9 @@ join(struct listener_process *listener, struct worker_process *worker)
 	struct listeners *listeners = set_of(listener);
 	struct portico_error err;
 
-	if (worker_process_join(worker, listener, &err) == PORTICO_OK)
+	/* It may have it, from a porticod before us. */
+	if (has_worker(listener, worker->id) ||
+	    worker_process_join(worker, listener, &err) == PORTICO_OK)
 		return;
 	/* An old one has others, or gets none any more. */
 	if (listener == listeners->serving)
@@ -201,6 +203,36 @@ listeners_start(struct listeners *listeners)
 	listeners->serving = listener;
 	if (listeners_open_sockets(listener))
 		listeners_give_pools(listener);
+}
+
+void
+listeners_adopt(struct listeners *listeners, struct listener_process *listener,
+		bool serving)
+{
+	list_add_tail(&listeners->all, &listener->link);
+	if (serving) {
+		listeners->serving = listener;
+		return;
+	}
+	/* It was to replace the other one, and nobody waits for it now. */
+	if (listener->state < LISTENER_PROCESS_SERVING)
+		listener_process_kill(listener,
+				      "porticod died while it started");
+}
+
+void
+listeners_resume(struct listeners *listeners, int memory)
+{
+	if (listeners->serving == NULL) {
+		listeners_start(listeners);
+		return;
+	}
+	/* What each was told may have been half of it. */
+	if (memory >= 0)
+		listeners_configure(listeners, memory);
+	LIST_FOREACH(struct pool, link, pool, &listeners->manager->pools)
+		if (!pool->removed)
+			listeners_pool_state(listeners, pool);
 }
 
 static void
@@ -344,6 +376,9 @@ listeners_on_ready(struct listener_process *listener, uint32_t generation)
 			upgrade_take_over(listeners);
 		else
 			manager_listener_serving(manager);
+	} else if (listener == listeners->serving && !manager->served) {
+		/* It did already, before us. */
+		manager_listener_serving(manager);
 	}
 	check_configured(listeners);
 }
@@ -368,6 +403,8 @@ listeners_on_worker_drained(struct listener_process *listener, uint32_t id)
 
 	if (worker != NULL)
 		release_worker(set_of(listener), worker);
+	else
+		listener_process_worker_gone(listener, id, "nobody knows it");
 }
 
 /* A new one has not attached a worker: its own fault, as far as we know. */

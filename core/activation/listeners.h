@@ -40,6 +40,13 @@ void listeners_fini(struct listeners *listeners);
 /* The first one. */
 void listeners_start(struct listeners *listeners);
 
+/* One that another porticod has started (takeover.h), the oldest first. */
+void listeners_adopt(struct listeners *listeners,
+		     struct listener_process *listener, bool serving);
+/* All are adopted: they are told what we know.  `memory` is of the settings
+ * (listener_process_configure); -1: they keep theirs. */
+void listeners_resume(struct listeners *listeners, int memory);
+
 bool listeners_serve(const struct listeners *listeners);
 int listeners_serving_pid(const struct listeners *listeners); /* 0: none */
 

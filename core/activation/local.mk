@@ -35,8 +35,14 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/worker_queries.h \
 	core/activation/module_files.c \
 	core/activation/module_files.h \
+	core/activation/handover.c \
+	core/activation/handover.h \
 	core/activation/health.c \
 	core/activation/health.h \
+	core/activation/keep.c \
+	core/activation/keep.h \
+	core/activation/keeper.c \
+	core/activation/keeper.h \
 	core/activation/identity.c \
 	core/activation/identity.h \
 	core/activation/limits.h \
@@ -80,10 +86,17 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/staples.h \
 	core/activation/start_record.c \
 	core/activation/start_record.h \
+	core/activation/state.c \
+	core/activation/state.h \
+	core/activation/state_write.c \
 	core/activation/stats_sum.c \
 	core/activation/stats_sum.h \
 	core/activation/temporary.c \
 	core/activation/temporary.h \
+	core/activation/takeover.c \
+	core/activation/takeover.h \
+	core/activation/takeover_read.c \
+	core/activation/takeover_read.h \
 	core/activation/timeouts.c \
 	core/activation/timeouts.h \
 	core/activation/upgrade.c \

@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include "core/activation/check.h"
+#include "core/activation/handover.h"
+#include "core/activation/keep.h"
 #include "core/activation/manager.h"
+#include "core/activation/takeover.h"
 #include "core/base/check.h"
 #include "core/base/error.h"
 #include "core/base/io.h"
@@ -20,6 +23,9 @@
 #include "core/config/settings.h"
 
 #define EXIT_USAGE 2
+
+/* Where process.h puts what a child is given. */
+#define CHILD_FD 3
 #define DEFAULT_FILE PORTICO_SYSCONFDIR "/portico.json"
 
 static const char usage[] =
@@ -43,7 +49,8 @@ static const char usage[] =
 
 struct options {
 	const char *file;
-	bool check, json;
+	const char *keep; /* a directory: be its keeper */
+	bool check, json, check_state;
 	int ready_fd;
 	enum log_level level;
 };
@@ -51,6 +58,8 @@ struct options {
 enum option_key {
 	KEY_CONFIG = 256,
 	KEY_CHECK,
+	KEY_CHECK_STATE,
+	KEY_KEEP,
 	KEY_JSON,
 	KEY_FOREGROUND,
 	KEY_LEVEL,
@@ -62,6 +71,8 @@ enum option_key {
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, KEY_CONFIG },
 	{ "check", no_argument, NULL, KEY_CHECK },
+	{ "check-state", no_argument, NULL, KEY_CHECK_STATE },
+	{ "keep", required_argument, NULL, KEY_KEEP },
 	{ "json", no_argument, NULL, KEY_JSON },
 	{ "foreground", no_argument, NULL, KEY_FOREGROUND },
 	{ "log-level", required_argument, NULL, KEY_LEVEL },
@@ -89,6 +100,12 @@ take_option(struct options *options, int key)
 		return;
 	case KEY_CHECK:
 		options->check = true;
+		return;
+	case KEY_CHECK_STATE:
+		options->check_state = true;
+		return;
+	case KEY_KEEP:
+		options->keep = optarg;
 		return;
 	case KEY_JSON:
 		options->json = true;
@@ -144,16 +161,22 @@ load(const char *file, bool json)
 }
 
 static int
-run(const struct options *options, struct settings *settings)
+run(const struct options *options, struct settings *settings,
+    struct takeover *takeover, char **argv)
 {
-	const struct manager_options manager_options = {
+	struct manager_options manager_options = {
 		.config_file = options->file,
 		.ready_fd = options->ready_fd,
+		.takeover = takeover,
+		.arguments = argv,
 	};
 	struct manager manager;
 	struct portico_error err;
 	int result = 1;
 
+	/* That number is another descriptor now. */
+	if (takeover != NULL && takeover_is_handed_over(takeover))
+		manager_options.ready_fd = -1;
 	if (manager_init(&manager, &manager_options, settings, &err) !=
 	    PORTICO_OK)
 		error_print(stderr, &err);
@@ -163,33 +186,63 @@ run(const struct options *options, struct settings *settings)
 	return result;
 }
 
-int
-main(int argc, char **argv)
+/* Goes on in the place of another one, or starts anew. */
+static int
+serve(const struct options *options, char **argv)
 {
-	struct options options = { .file = DEFAULT_FILE,
-				   .ready_fd = -1,
-				   .level = LOG_LEVEL_INFO };
 	struct settings *settings;
+	struct takeover *takeover;
+	struct portico_error err;
 
-	parse(&options, argc, argv);
-	log_open("porticod", options.level, STDERR_FILENO);
-	check_install_handlers();
-	/* A few descriptors for each worker; the usual 1024 are soon gone. */
-	io_raise_descriptor_limit();
-	settings = load(options.file, options.check && options.json);
-	if (settings == NULL && options.check && options.json)
+	if (takeover_find(options->file, &takeover, &err) != PORTICO_OK) {
+		error_print(stderr, &err);
 		return 1;
+	}
+	settings = takeover == NULL ? load(options->file, false) :
+				      takeover_settings(takeover);
 	if (settings == NULL) {
 		fprintf(stderr,
 			"porticod: the configuration has problems, nothing was "
 			"started\n");
 		return 1;
 	}
-	if (options.check) {
-		if (!options.json)
-			printf("%s: no problems found\n", options.file);
-		settings_unref(&settings);
-		return 0;
-	}
-	return run(&options, settings);
+	return run(options, settings, takeover, argv);
+}
+
+static int
+check(const struct options *options)
+{
+	struct settings *settings = load(options->file, options->json);
+
+	if (settings == NULL && !options->json)
+		fprintf(stderr,
+			"porticod: the configuration has problems, nothing was "
+			"started\n");
+	if (settings == NULL)
+		return 1;
+	if (!options->json)
+		printf("%s: no problems found\n", options->file);
+	settings_unref(&settings);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .file = DEFAULT_FILE,
+				   .ready_fd = -1,
+				   .level = LOG_LEVEL_INFO };
+
+	parse(&options, argc, argv);
+	log_open("porticod", options.level, STDERR_FILENO);
+	check_install_handlers();
+	/* A few descriptors for each worker; the usual 1024 are soon gone. */
+	io_raise_descriptor_limit();
+	if (options.keep != NULL)
+		return keep_run(CHILD_FD, options.keep);
+	if (options.check_state)
+		return handover_check_state(CHILD_FD);
+	if (options.check)
+		return check(&options);
+	return serve(&options, argv);
 }

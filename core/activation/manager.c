@@ -13,11 +13,15 @@
 #include "core/activation/commands.h"
 #include "core/activation/event_log.h"
 #include "core/activation/events.h"
+#include "core/activation/handover.h"
+#include "core/activation/keeper.h"
 #include "core/activation/limits.h"
 #include "core/activation/pool.h"
 #include "core/activation/temporary.h"
 #include "core/activation/reload.h"
 #include "core/activation/runtime.h"
+#include "core/activation/state.h"
+#include "core/activation/takeover.h"
 #include "core/activation/worker_process.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
@@ -92,6 +96,18 @@ catch_signal(struct manager *manager, uv_signal_t *handle, int number,
 	uv_signal_start(handle, on_signal, number);
 }
 
+static void
+release_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* ---- beginning ----------------------------------------------------------- */
 
 static struct pool *
@@ -104,11 +120,29 @@ add_pool(struct manager *manager, const struct settings_pool *settings)
 	return pool;
 }
 
+/* Of another porticod, or new. */
+static enum portico_status
+open_certificates(struct manager *manager, struct portico_error *err)
+{
+	struct takeover *takeover = manager->options.takeover;
+	enum portico_status status = certificates_open(
+		manager,
+		takeover == NULL ? -1 : takeover_certificates(takeover),
+		&manager->certificates, err);
+
+	if (status == PORTICO_OK || takeover == NULL)
+		return status;
+	log_write_error(LOG_LEVEL_ERROR, EVENT_CERTIFICATE_REFUSED, NULL, err);
+	return PORTICO_OK;
+}
+
 enum portico_status
 manager_init(struct manager *manager, const struct manager_options *options,
 	     struct settings *settings, struct portico_error *err)
 {
 	const char *libexec = getenv("PORTICO_LIBEXEC_DIR");
+	struct takeover *takeover = options->takeover;
+	struct keeper_connection connection = { .fd = -1 };
 	enum portico_status status;
 
 	memset(manager, 0, sizeof *manager);
@@ -117,7 +151,9 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	manager->libexec =
 		mem_strdup(libexec != NULL ? libexec : PORTICO_LIBEXECDIR);
 	manager->settings = settings;
-	manager->generation = settings->generation = 1;
+	if (settings->generation == 0)
+		settings->generation = 1;
+	manager->generation = settings->generation;
 	manager->began_ns = clock_monotonic_ns();
 	uv_loop_init(&manager->loop);
 	service_init(&manager->service, &manager->loop);
@@ -141,27 +177,44 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < settings->pool_count; i++)
 		add_pool(manager, &settings->pools[i]);
+	if (takeover != NULL)
+		takeover_begin(takeover, manager);
 	status = runtime_open(settings, &manager->runtime, err);
+	if (takeover != NULL)
+		takeover_sockets(takeover, manager);
 	if (status == PORTICO_OK) {
 		manager->events = event_log_open(&manager->loop, settings);
 		temporary_sweep(manager);
 		status = sockets_open(&manager->sockets, settings, err);
 	}
 	if (status == PORTICO_OK)
-		status =
-			certificates_open(manager, &manager->certificates, err);
+		status = open_certificates(manager, err);
 	if (status == PORTICO_OK)
 		sockets_tell_unused(&manager->sockets);
 	if (status == PORTICO_OK)
 		status = commands_open(manager, &manager->commands, err);
-	return status;
+	if (status != PORTICO_OK)
+		return status;
+	if (takeover != NULL)
+		takeover_restore(takeover, manager);
+	state_open(manager, &manager->state);
+	if (takeover != NULL)
+		connection = takeover_keeper(takeover);
+	keeper_open(manager, &connection, &manager->keeper);
+	return PORTICO_OK;
 }
 
 int
 manager_run(struct manager *manager)
 {
 	CHECK(manager, MANAGER_MAGIC);
-	listeners_start(&manager->listeners);
+	/* A program that is replaced by this one holds them (handover.c). */
+	release_signals();
+	if (manager->options.takeover != NULL)
+		takeover_finish(manager->options.takeover, manager);
+	else
+		listeners_start(&manager->listeners);
+	takeover_free(&manager->options.takeover);
 	LIST_FOREACH(struct pool, link, pool, &manager->pools)
 		pool_ensure(pool);
 	uv_run(&manager->loop, UV_RUN_DEFAULT);
@@ -510,6 +563,9 @@ static void
 close_handles(struct manager *manager)
 {
 	commands_close(&manager->commands);
+	handover_cancel(manager);
+	state_close(&manager->state);
+	keeper_close(&manager->keeper);
 	certificates_free(&manager->certificates);
 	LIST_FOREACH_SAFE(struct pool, link, pool, &manager->pools)
 		pool_free(pool);

@@ -22,8 +22,12 @@
 struct certificates;
 struct commands;
 struct event_log;
+struct handover;
+struct keeper;
 struct runtime;
 struct settings;
+struct state;
+struct takeover;
 struct worker_process;
 
 enum manager_phase {
@@ -36,6 +40,8 @@ enum manager_phase {
 struct manager_options {
 	const char *config_file;
 	int ready_fd; /* a line is written there when serving; -1 */
+	struct takeover *takeover; /* what is gone on with; NULL: nothing */
+	char *const *arguments; /* argv, to run the program again */
 };
 
 struct manager {
@@ -66,6 +72,10 @@ struct manager {
 	struct commands *commands;
 	struct certificates *certificates;
 	struct reload *reload; /* one that goes on, or NULL */
+	struct keeper *keeper; /* holds what outlives us */
+	struct state *state;
+	struct handover *handover; /* to another program, or NULL */
+	uint32_t take_overs; /* how many of us there were before */
 	uv_signal_t on_term, on_int, on_hup;
 	bool waiting; /* `next` is, for descriptors; it was said */
 	uv_timer_t limit; /* of the shutdown, of confirming, of waiting */

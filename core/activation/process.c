@@ -168,8 +168,12 @@ on_exit_poll(uv_poll_t *poll, int poll_status, int events)
 	(void)poll_status;
 	(void)events;
 	CHECK(process, PROCESS_MAGIC);
-	if (waitpid(process->pid, &status, WNOHANG) == 0)
+	switch (waitpid(process->pid, &status, WNOHANG)) {
+	case 0:
 		return; /* not yet */
+	case -1:
+		result.unknown = true; /* it is no child of ours */
+	}
 	result.signalled = WIFSIGNALED(status);
 	if (result.signalled) {
 		result.signal_number = WTERMSIG(status);
@@ -301,13 +305,56 @@ process_start(uv_loop_t *loop, const struct process_options *options,
 	return PORTICO_OK;
 }
 
+enum portico_status
+process_adopt(uv_loop_t *loop, const struct process_adoption *adoption,
+	      process_line_fn *on_line, process_exit_fn *on_exit, void *arg,
+	      struct process **process_r, struct portico_error *err)
+{
+	struct process *process = mem_zalloc(sizeof *process);
+	int status;
+
+	process->magic = PROCESS_MAGIC;
+	process->pid = adoption->pid;
+	process->pidfd = adoption->pidfd;
+	process->output = adoption->output;
+	process->exec_pipe = -1;
+	process->on_line = on_line;
+	process->on_exit = on_exit;
+	process->arg = arg;
+	status = watch(process, loop, &process->exit_poll, process->pidfd,
+		       on_exit_poll);
+	if (status == 0 && process->output >= 0) {
+		io_set_nonblock(process->output, true);
+		status = watch(process, loop, &process->output_poll,
+			       process->output, on_output);
+	}
+	if (status == 0) {
+		*process_r = process;
+		return PORTICO_OK;
+	}
+	process_free(&process);
+	return error_os(err, -status, "watching process %d",
+			(int)adoption->pid);
+}
+
+struct process_adoption
+process_describe(const struct process *process)
+{
+	CHECK(process, PROCESS_MAGIC);
+	return (struct process_adoption){ .pid = process->pid,
+					  .pidfd = process->pidfd,
+					  .output = process->output };
+}
+
 void
 process_signal(struct process *process, int signal_number)
 {
 	CHECK(process, PROCESS_MAGIC);
-	if (process->pidfd < 0)
+	/* Not reaped yet, so the number is still its own; one that is no child
+	 * of ours may have been, by another. */
+	if (process->pidfd < 0 ||
+	    io_pidfd_signal(process->pidfd, 0) != PORTICO_OK)
 		return;
-	/* Not reaped yet, so the number is still its own. */
 	if (kill(-process->pid, signal_number) != 0)
 		kill(process->pid, signal_number);
 }
@@ -345,6 +392,10 @@ process_pid(const struct process *process)
 const char *
 process_exit_text(const struct process_exit *result, char *text, size_t size)
 {
+	if (result->unknown) {
+		snprintf(text, size, "ended, how is not known");
+		return text;
+	}
 	if (!result->signalled) {
 		snprintf(text, size, "exited with status %d", result->status);
 		return text;

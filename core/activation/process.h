@@ -36,6 +36,7 @@ struct process_options {
 };
 
 struct process_exit {
+	bool unknown; /* how it ended was told to its parent, not to us */
 	bool signalled;
 	int status; /* exit status, when not signalled */
 	int signal_number;
@@ -55,6 +56,22 @@ enum portico_status
 process_start(uv_loop_t *loop, const struct process_options *options,
 	      process_line_fn *on_line, process_exit_fn *on_exit, void *arg,
 	      struct process **process_r, struct portico_error *err);
+
+/* One that runs already, as another porticod started it (takeover.h). */
+struct process_adoption {
+	pid_t pid;
+	int pidfd;
+	int output; /* read end of its pipe, or -1 */
+};
+
+/* OWNERSHIP: takes the descriptors, also when it fails. */
+enum portico_status
+process_adopt(uv_loop_t *loop, const struct process_adoption *adoption,
+	      process_line_fn *on_line, process_exit_fn *on_exit, void *arg,
+	      struct process **process_r, struct portico_error *err);
+
+/* Its descriptors, borrowed; -1: closed. */
+struct process_adoption process_describe(const struct process *process);
 
 /* To its process group; to itself alone if it has none yet.  No-op after its
  * end. */

@@ -74,12 +74,14 @@ prepare_logs(const struct settings *settings, struct portico_error *err)
 }
 
 static enum portico_status
-lock_pid_file(struct runtime *runtime, struct portico_error *err)
+lock_pid_file(struct runtime *runtime, int inherited, struct portico_error *err)
 {
 	char text[32];
 	int length;
 
-	runtime->fd = open(runtime->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	runtime->fd = inherited >= 0 ? inherited :
+				       open(runtime->path,
+					    O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (runtime->fd < 0)
 		return error_system(err, "opening the process file %s",
 				    runtime->path);
@@ -101,12 +103,31 @@ lock_pid_file(struct runtime *runtime, struct portico_error *err)
 }
 
 enum portico_status
+runtime_lock(const char *directory, int inherited, struct runtime **runtime_r,
+	     struct portico_error *err)
+{
+	size_t size = strlen(directory) + sizeof "/" RUNTIME_PID_FILE;
+	struct runtime *runtime;
+	enum portico_status status;
+
+	if (access(directory, F_OK) != 0)
+		return error_set(err, PORTICO_NOT_FOUND,
+				 "there is no directory %s", directory);
+	runtime = mem_zalloc(sizeof *runtime);
+	runtime->path = mem_alloc(size);
+	snprintf(runtime->path, size, "%s/%s", directory, RUNTIME_PID_FILE);
+	status = lock_pid_file(runtime, inherited, err);
+	if (status == PORTICO_OK)
+		*runtime_r = runtime;
+	else
+		runtime_unlock(&runtime);
+	return status;
+}
+
+enum portico_status
 runtime_open(const struct settings *settings, struct runtime **runtime_r,
 	     struct portico_error *err)
 {
-	size_t size = strlen(settings->runtime_directory) +
-		      sizeof "/" RUNTIME_PID_FILE;
-	struct runtime *runtime;
 	enum portico_status status;
 	bool created;
 
@@ -118,21 +139,28 @@ runtime_open(const struct settings *settings, struct runtime **runtime_r,
 		return status;
 	}
 	status = prepare_logs(settings, err);
-	if (status != PORTICO_OK)
+	if (status != PORTICO_OK || *runtime_r != NULL)
 		return status;
-	runtime = mem_zalloc(sizeof *runtime);
-	runtime->path = mem_alloc(size);
-	snprintf(runtime->path, size, "%s/%s", settings->runtime_directory,
-		 RUNTIME_PID_FILE);
-	status = lock_pid_file(runtime, err);
-	if (status != PORTICO_OK) {
-		io_close(&runtime->fd);
-		mem_free(runtime->path);
-		mem_free(runtime);
-		return status;
-	}
-	*runtime_r = runtime;
-	return PORTICO_OK;
+	return runtime_lock(settings->runtime_directory, -1, runtime_r, err);
+}
+
+int
+runtime_fd(const struct runtime *runtime)
+{
+	return runtime->fd;
+}
+
+void
+runtime_unlock(struct runtime **runtime_p)
+{
+	struct runtime *runtime = *runtime_p;
+
+	if (runtime == NULL)
+		return;
+	*runtime_p = NULL;
+	io_close(&runtime->fd);
+	mem_free(runtime->path);
+	mem_free(runtime);
 }
 
 void
@@ -142,11 +170,8 @@ runtime_close(struct runtime **runtime_p)
 
 	if (runtime == NULL)
 		return;
-	*runtime_p = NULL;
 	unlink(runtime->path);
-	io_close(&runtime->fd);
-	mem_free(runtime->path);
-	mem_free(runtime);
+	runtime_unlock(runtime_p);
 }
 
 void

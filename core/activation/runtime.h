@@ -14,10 +14,25 @@ struct settings;
 
 #define RUNTIME_PID_FILE "porticod.pid"
 
-/* PORTICO_EXISTS when another porticod holds the lock. */
+/*
+ * Only the lock of a directory that is there, before the settings are known;
+ * PORTICO_NOT_FOUND when it is not.  `inherited`: a descriptor that holds it
+ * already, or -1.
+ */
+enum portico_status runtime_lock(const char *directory, int inherited,
+				 struct runtime **runtime_r,
+				 struct portico_error *err);
+/* Of the lock; borrowed. */
+int runtime_fd(const struct runtime *runtime);
+
+/* PORTICO_EXISTS when another porticod holds the lock.  *runtime_r may have it
+ * from runtime_lock(). */
 enum portico_status runtime_open(const struct settings *settings,
 				 struct runtime **runtime_r,
 				 struct portico_error *err);
+
+/* Lets go of the lock; the file stays. */
+void runtime_unlock(struct runtime **runtime_p);
 
 /* Removes the file and lets go of the lock. */
 void runtime_close(struct runtime **runtime_p);

@@ -256,6 +256,19 @@ sockets_adopt(struct sockets *sockets, int fd, struct portico_error *err)
 }
 
 void
+sockets_restore(struct sockets *sockets, const char *address,
+		const struct sockets_entry *like)
+{
+	struct sockets_entry *entry = mem_dup(like, sizeof *like);
+
+	entry->address = mem_strdup(address);
+	entry->wanted = true;
+	list_init(&entry->link);
+	list_add_tail(&sockets->entries, &entry->link);
+	sockets->count++;
+}
+
+void
 sockets_tell_unused(const struct sockets *sockets)
 {
 	LIST_FOREACH(struct sockets_given, link, given, &sockets->given) {

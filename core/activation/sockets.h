@@ -56,6 +56,10 @@ void sockets_fini(struct sockets *sockets);
  */
 enum portico_status sockets_adopt(struct sockets *sockets, int fd,
 				  struct portico_error *err);
+/* One that sockets_open() of another porticod has opened: `like` without its
+ * address and links.  OWNERSHIP: takes its descriptor. */
+void sockets_restore(struct sockets *sockets, const char *address,
+		     const struct sockets_entry *like);
 /* A warning for each of these that no binding uses. */
 void sockets_tell_unused(const struct sockets *sockets);
 

@@ -192,3 +192,35 @@ start_history_to_json(const struct start_history *history)
 	}
 	return all;
 }
+
+void
+start_history_restore(struct start_history *history, const json_t *json)
+{
+	const json_t *steps = json_object_get(json, "steps");
+	struct start_record *record;
+	const char *outcome;
+	json_t *line;
+	size_t i;
+
+	record = start_history_begin(
+		history,
+		(uint32_t)json_integer_value(json_object_get(json, "worker")),
+		(uint64_t)json_integer_value(json_object_get(json, "beganNs")),
+		(uint64_t)json_integer_value(
+			json_object_get(json, "realtimeNs")));
+	if (record == NULL)
+		return;
+	record->pid = (int32_t)json_integer_value(json_object_get(json, "pid"));
+	record->ended_ns =
+		(uint64_t)json_integer_value(json_object_get(json, "endedNs"));
+	record->succeeded = json_is_true(json_object_get(json, "succeeded"));
+	outcome = json_string_value(json_object_get(json, "outcome"));
+	snprintf(record->outcome, sizeof record->outcome, "%s",
+		 outcome == NULL ? "" : outcome);
+	for (i = 0; i < START_STEP_COUNT; i++)
+		record->step_ns[i] =
+			(uint64_t)json_integer_value(json_array_get(steps, i));
+	json_array_foreach(json_object_get(json, "lines"), i,
+			   line) if (json_is_string(line))
+		start_record_line(record, json_string_value(line));
+}

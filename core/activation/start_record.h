@@ -71,6 +71,9 @@ void start_record_fail(struct start_record *record, uint64_t now_ns,
 		       const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* One of another porticod (state_write.c); what is missing stays 0. */
+void start_history_restore(struct start_history *history, const json_t *json);
+
 /* OWNERSHIP: the caller's; NULL when memory is exhausted. */
 json_t *start_history_to_json(const struct start_history *history);
 

@@ -692,6 +692,65 @@ worker_process_start(struct pool *pool, uint32_t replaces,
 	return PORTICO_OK;
 }
 
+/* ---- one that another porticod has started -------------------------------- */
+
+static void
+resume(struct worker_process *worker, uint64_t limit_ms)
+{
+	const struct control_query again = { .what = "again" };
+	uint64_t now = uv_now(worker->timer.loop);
+	struct age age = worker->age;
+
+	if (limit_ms > 0)
+		limit(worker, limit_ms > now ? limit_ms - now : 0);
+	if (worker->control == NULL) {
+		expect_exit(worker, "");
+		return;
+	}
+	/* That it is ready may have been said to nobody. */
+	if (worker->state == WORKER_PROCESS_STARTING)
+		(void)control_send(worker->control,
+				   control_encode_query(&again), NULL, 0);
+	if (worker->state == WORKER_PROCESS_ATTACHED) {
+		health_begin(worker);
+		worker->age = age;
+	}
+}
+
+enum portico_status
+worker_process_adopt(struct pool *pool, const struct worker_adoption *from,
+		     struct portico_error *err)
+{
+	struct worker_process *worker = mem_dup(&from->like, sizeof *worker);
+	enum portico_status status;
+	int control = from->control;
+
+	worker->magic = WORKER_PROCESS_MAGIC;
+	worker->pool = pool;
+	worker->executed = true;
+	list_init(&worker->link);
+	uv_timer_init(&pool->manager->loop, &worker->timer);
+	worker->timer.data = worker;
+	health_init(worker);
+	status = process_adopt(&pool->manager->loop, &from->process, on_line,
+			       on_end, worker, &worker->process, err);
+	if (status != PORTICO_OK) {
+		io_close(&control);
+		uv_close((uv_handle_t *)&worker->timer, on_timer_closed);
+		return status;
+	}
+	list_add_tail(&pool->workers, &worker->link);
+	pool->worker_count++;
+	if (control >= 0) {
+		worker->control = control_connection_new(&pool->manager->loop,
+							 control, on_message,
+							 on_closed, worker);
+		control_connection_distrust(worker->control);
+	}
+	resume(worker, from->limit_ms);
+	return PORTICO_OK;
+}
+
 /* ---- joining ------------------------------------------------------------- */
 
 enum portico_status

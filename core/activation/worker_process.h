@@ -81,6 +81,20 @@ enum portico_status worker_process_start(struct pool *pool, uint32_t replaces,
 					 struct worker_process **worker_r,
 					 struct portico_error *err);
 
+/* One that another porticod has started (takeover.h). */
+struct worker_adoption {
+	struct worker_process like; /* what it says of itself, and no handles */
+	struct process_adoption process;
+	int control; /* or -1 */
+	uint64_t limit_ms; /* when its timer ends, monotonic; 0: none */
+};
+
+/* OWNERSHIP: takes the descriptors and the names, also when it fails; the
+ * worker as above. */
+enum portico_status worker_process_adopt(struct pool *pool,
+					 const struct worker_adoption *from,
+					 struct portico_error *err);
+
 /* Gives it and a listener the ends of a new link.  On failure one of them is
  * not told, and does not have the other. */
 enum portico_status worker_process_join(struct worker_process *worker,

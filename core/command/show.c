@@ -652,6 +652,19 @@ show_upgrade(const json_t *answer)
 }
 
 void
+show_upgrade_manager(const json_t *answer)
+{
+	const json_t *manager = json_object_get(answer, "manager");
+	long long workers = number_of(manager, "workers");
+
+	printf("porticod %s goes on as process %lld, with listener %lld and "
+	       "%lld worker%s\n",
+	       text_of(manager, "version"), number_of(manager, "pid"),
+	       number_of(manager, "listener"), workers,
+	       workers == 1 ? "" : "s");
+}
+
+void
 show_error(const json_t *answer)
 {
 	size_t i;

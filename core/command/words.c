@@ -17,6 +17,14 @@ static const char upgrade_help[] =
 	"listener.shutdownTimeLimit.  If the new one does not get that far,\n"
 	"the old one goes on, nothing has changed, and the exit status is 1.\n";
 
+static const char upgrade_manager_help[] =
+	"Runs the porticod that is on disk now in place of the one that runs:\n"
+	"as the same process, with the same listener and workers, which serve\n"
+	"meanwhile and notice nothing.  It is asked first whether it understands\n"
+	"what the old one would hand over.  If it does not, or cannot be run,\n"
+	"the old one goes on, nothing has changed, and the exit status is 1.\n"
+	"Then it reads the configuration, as \"portico reload\" does.\n";
+
 static const char flush_help[] =
 	"The URL is http://HOST:PORT/PATH, as it was asked for, the path\n"
 	"decoded; the host \"*\" stands for each.  A path that ends with a\n"
@@ -118,6 +126,13 @@ static const struct command commands[] = {
 	  .takes = OPTION_SOCKET | OPTION_WAIT,
 	  .patient = true,
 	  .more = upgrade_help },
+	{ .words = "upgrade manager",
+	  .type = "upgrade-manager",
+	  .show = show_upgrade_manager,
+	  .help = "replace porticod by the program on disk, without a gap",
+	  .takes = OPTION_SOCKET,
+	  .patient = true,
+	  .more = upgrade_manager_help },
 	{ .words = "module list",
 	  .type = "module-list",
 	  .show = show_modules,

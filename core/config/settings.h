@@ -29,6 +29,9 @@
 struct arena;
 struct config_problems;
 
+/* Where nothing else is said. */
+#define SETTINGS_RUNTIME_DIRECTORY "/run/portico"
+
 struct settings_error_log {
 	bool enabled;
 	const char *file;

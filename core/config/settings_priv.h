@@ -185,7 +185,6 @@ extern const struct config_table settings_recycling_table;
 
 /* Directories used when the file names none. */
 #define SETTINGS_LOG_DIRECTORY "/var/log/portico"
-#define SETTINGS_RUNTIME_DIRECTORY "/run/portico"
 #define SETTINGS_CONTROL_SOCKET "control.sock"
 
 /* The pool of an application that names none. */

@@ -17,6 +17,7 @@
 #include "core/control/connection.h"
 #include "core/control/messages.h"
 #include "core/listener/accept.h"
+#include "core/listener/again.h"
 #include "core/listener/dispatch.h"
 #include "core/listener/drain.h"
 #include "core/listener/limits.h"
@@ -396,7 +397,9 @@ on_query(struct listener *listener, json_t *json, struct portico_error *err)
 	struct control_query message;
 	enum portico_status status = control_decode_query(json, &message, err);
 
-	if (status == PORTICO_OK)
+	if (status == PORTICO_OK && strcmp(message.what, "again") == 0)
+		again_tell(listener, message.id);
+	else if (status == PORTICO_OK)
 		query_start(listener, message.id, message.what);
 	return status;
 }

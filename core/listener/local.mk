@@ -3,6 +3,8 @@
 noinst_LTLIBRARIES += core/listener/liblistener.la
 core_listener_liblistener_la_SOURCES = \
 	core/listener/accept.c \
+	core/listener/again.c \
+	core/listener/again.h \
 	core/listener/accept.h \
 	core/listener/affinity.c \
 	core/listener/affinity.h \

@@ -624,6 +624,25 @@ worker_link_channel_drained(struct worker_link *worker, uint32_t round)
 			     control_encode_worker_drained(&message), NULL, 0);
 }
 
+bool
+worker_link_tell_again(const struct worker_link *worker)
+{
+	const struct control_worker_attached attached = { worker->id };
+	const struct control_worker_drained drained = { worker->id };
+	struct control_connection *control = worker->listener->control;
+
+	CHECK(worker, WORKER_LINK_MAGIC);
+	if (control == NULL || worker->ended)
+		return false;
+	if (worker->told_attached)
+		control_send(control, control_encode_worker_attached(&attached),
+			     NULL, 0);
+	if (worker->told_drained)
+		control_send(control, control_encode_worker_drained(&drained),
+			     NULL, 0);
+	return true;
+}
+
 void
 worker_link_free_all(struct listener *listener)
 {

@@ -43,6 +43,9 @@ json_t *worker_link_describe(const struct worker_link *worker);
 const char *worker_link_pool(const struct worker_link *worker);
 uint32_t worker_link_id(const struct worker_link *worker);
 
+/* What it has told the manager of it, once more; false: its end. */
+bool worker_link_tell_again(const struct worker_link *worker);
+
 /* When the listener ends, after its loops. */
 void worker_link_free_all(struct listener *listener);
 

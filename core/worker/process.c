@@ -454,6 +454,12 @@ receive_query(struct process *process, const json_t *message)
 	if (process->worker == NULL ||
 	    control_decode_query(message, &query, NULL) != PORTICO_OK)
 		return;
+	/* Another porticod may not have heard it. */
+	if (strcmp(query.what, "again") == 0) {
+		if (process->preloaded)
+			say_ready(process);
+		return;
+	}
 	/* What it does not know it has nothing about. */
 	reply.id = query.id;
 	if (strcmp(query.what, "modules") == 0)
