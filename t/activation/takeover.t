@@ -32,6 +32,15 @@ sub family
 			@{ $workers->{workers} // [] } ] };
 }
 
+# Never to number 0, which is all of us.
+sub strike
+{
+	my ($signal, $pid) = @_;
+
+	die "no process\n" unless ($pid // 0) > 1;
+	return kill $signal, $pid;
+}
+
 sub await_workers
 {
 	my ($server, $count) = @_;
@@ -48,7 +57,7 @@ sub kill_porticod
 	my ($server) = @_;
 
 	push @running, $server->descendants;
-	kill 'KILL', $server->pid;
+	strike('KILL', $server->pid);
 	waitpid $server->pid, 0;
 }
 
@@ -139,7 +148,7 @@ subtest 'what waits for porticod' => sub {
 	my $waiting = $server->connect;
 	$waiting->send("GET /other/count HTTP/1.1\r\nHost: a\r\n\r\n");
 	# A child that dies meanwhile is missed by the next one.
-	kill 'KILL', $victim;
+	strike('KILL', $victim);
 	ok(await_exit($victim, seconds(5)) || !process_is_alive($victim),
 		'a worker is killed');
 	my $again = $server->connect;
@@ -233,7 +242,7 @@ subtest 'who may take over' => sub {
 	my $now = start_again($server, $before);
 
 	# The keeper itself.
-	kill 'KILL', $now->{keeper};
+	strike('KILL', $now->{keeper});
 	my $new = await_condition(seconds(10), sub {
 		my $family = family($server);
 		return $family if ($family->{keeper} || $now->{keeper})
@@ -252,8 +261,8 @@ subtest 'both die' => sub {
 
 	is($server->get('/count')->{status}, 200, 'a worker');
 	my $family = await_workers($server, 1);
-	kill 'STOP', $server->pid; # so that it starts no other
-	kill 'KILL', $family->{keeper};
+	strike('STOP', $server->pid); # so that it starts no other
+	strike('KILL', $family->{keeper});
 	kill_porticod($server);
 	ok(await_condition(seconds(10), sub {
 		!grep { process_is_alive($_) } $family->{listener},

@@ -69,6 +69,15 @@ sub family
 			@{ $workers->{workers} // [] } ] };
 }
 
+# Never to number 0, which is all of us.
+sub strike
+{
+	my ($signal, $pid) = @_;
+
+	die "no process\n" unless ($pid // 0) > 1;
+	return kill $signal, $pid;
+}
+
 sub await_workers
 {
 	my ($server, $count) = @_;
@@ -129,7 +138,7 @@ subtest 'under load' => sub {
 	is($server->command_json('pool', 'show', 'other')->{pool}{state},
 		'stopped', 'the pool that was stopped is');
 	# It is their parent as before.
-	kill 'KILL', $before->{workers}[0];
+	strike('KILL', $before->{workers}[0]);
 	ok($server->await_log(qr/unexpectedly: it was killed by signal 9/),
 		'how a worker ends is seen');
 	push @{ $server->{allow} }, qr/\bP5009\b/;
@@ -215,7 +224,8 @@ subtest 'when it cannot be' => sub {
 	my $server = begin(server(allow => [ qr/\bP5263\b/, qr/\bP5261\b/ ]));
 	my $family = family($server);
 
-	kill 'STOP', $family->{listener};
+	like($family->{listener} // '', qr{^[1-9]}, 'a listener') or return;
+	strike('STOP', $family->{listener});
 	my ($status, undef, $errors);
 	my $command = fork // die $!;
 	if ($command == 0) {
@@ -227,7 +237,7 @@ subtest 'when it cannot be' => sub {
 			// [] } || $server->pids_of('listener') == 2 }),
 		'another listener starts') or $server->show_log;
 	($status, undef, $errors) = $server->command('upgrade', 'manager');
-	kill 'CONT', $family->{listener};
+	strike('CONT', $family->{listener});
 	waitpid $command, 0;
 	# Either it was in time, or that was over already.
 	ok($status == 0 || $errors =~ /listener/, 'not while the listener is '
