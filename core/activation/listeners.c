@@ -230,6 +230,8 @@ listeners_resume(struct listeners *listeners, int memory)
 	/* What each was told may have been half of it. */
 	if (memory >= 0)
 		listeners_configure(listeners, memory);
+	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
+		sites_tell(&listeners->manager->sites, listener);
 	LIST_FOREACH(struct pool, link, pool, &listeners->manager->pools)
 		if (!pool->removed)
 			listeners_pool_state(listeners, pool);

@@ -117,6 +117,26 @@ probe_set(struct pool *pool)
 		probe_disabled(pool);
 }
 
+void
+probe_resume(struct pool *pool)
+{
+	struct probing *probing = &pool->probing;
+	uint64_t due = probing->due_ns, now = clock_monotonic_ns();
+
+	if (pool->state != CONTROL_POOL_DISABLED || probing->interval_ns == 0)
+		return;
+	wait(pool);
+	if (probing->worker != 0) {
+		/* It is being tried. */
+		uv_timer_stop(&probing->timer->timer);
+		probing->due_ns = 0;
+		return;
+	}
+	probing->due_ns = due;
+	uv_timer_start(&probing->timer->timer, on_timer,
+		       due > now ? (due - now) / CLOCK_NS_PER_MS + 1 : 0, 0);
+}
+
 static void
 on_closed(uv_handle_t *handle)
 {

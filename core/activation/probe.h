@@ -29,6 +29,9 @@ struct probing {
 void probe_disabled(struct pool *pool);
 void probe_set(struct pool *pool);
 
+/* What another porticod has left of it goes on: all but `timer` is set. */
+void probe_resume(struct pool *pool);
+
 /* It was started or stopped by command, or ends. */
 void probe_end(struct pool *pool);
 

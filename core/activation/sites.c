@@ -80,6 +80,7 @@ sites_apply(struct sites *sites, const struct settings *settings,
 	void *value;
 
 	sites->by_name = hash_new("sites", 0);
+	sites->changes++;
 	for (size_t i = 0; i < settings->site_count; i++) {
 		const struct settings_site *site = &settings->sites[i];
 		const struct site_state *before =
@@ -120,11 +121,47 @@ sites_set(struct sites *sites, const char *name, bool stopped,
 	if (site->stopped == stopped)
 		return PORTICO_OK;
 	site->stopped = stopped;
+	sites->changes++;
 	tell_all(listeners, name, stopped);
 	log_write(LOG_LEVEL_INFO,
 		  stopped ? EVENT_SITE_STOPPED : EVENT_SITE_STARTED, &ctx,
 		  "site \"%s\" is %s", name, stopped ? "stopped" : "started");
 	return PORTICO_OK;
+}
+
+json_t *
+sites_stopped(const struct sites *sites)
+{
+	json_t *names = json_array();
+	size_t cursor = 0;
+	void *value;
+
+	while (hash_next(sites->by_name, &cursor, NULL, &value)) {
+		const struct site_state *site = value;
+
+		if (site->stopped)
+			json_array_append_new(names, json_string(site->name));
+	}
+	return names;
+}
+
+void
+sites_restore(struct sites *sites, const json_t *stopped)
+{
+	size_t cursor = 0, i;
+	void *value;
+	json_t *name;
+
+	while (hash_next(sites->by_name, &cursor, NULL, &value))
+		((struct site_state *)value)->stopped = false;
+	json_array_foreach(stopped, i, name)
+	{
+		struct site_state *site =
+			hash_find_text(sites->by_name, json_string_value(name));
+
+		if (site != NULL)
+			site->stopped = true;
+	}
 }
 
 void

@@ -2,7 +2,7 @@
  *
  * Which sites are stopped.  A site that is gets its requests answered with 503
  * (Disabled) by the listener; its pools are not concerned.  What a command has
- * said holds until the site is removed from the configuration or porticod is
+ * said holds until the site is removed from the configuration or the server is
  * started again; `serverAutoStart` says how a site begins.
  */
 #ifndef CORE_ACTIVATION_SITES_H
@@ -20,6 +20,7 @@ struct settings;
 
 struct sites {
 	struct hash_table *by_name; /* of struct site_state */
+	unsigned changes; /* how often one was stopped or started */
 };
 
 void sites_init(struct sites *sites, const struct settings *settings);
@@ -36,6 +37,11 @@ enum portico_status sites_set(struct sites *sites, const char *name,
 
 /* To one that is new. */
 void sites_tell(const struct sites *sites, struct listener_process *listener);
+
+/* The names of those that are stopped, for another porticod. */
+json_t *sites_stopped(const struct sites *sites);
+/* ... and no others are. */
+void sites_restore(struct sites *sites, const json_t *stopped);
 
 /* An array of all, in the order of the settings. */
 json_t *sites_to_json(const struct sites *sites,

@@ -5,7 +5,7 @@
  * it is looked at what has changed: nobody has to say so.
  *
  * A record is a JSON object under a key:
- *	manager, settings		one each
+ *	manager, settings, sites, certificates	one each, if there is one
  *	socket/..., given/...		listening sockets
  *	listener/NUMBER, worker/ID	processes: pidfd, control socket, output
  *	pool/NAME, removed/GENERATION/NAME	what has happened to it

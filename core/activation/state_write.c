@@ -145,6 +145,15 @@ write_certificates(const void *object, struct state_record *record)
 }
 
 static void
+write_sites(const void *object, struct state_record *record)
+{
+	const struct manager *manager = object;
+
+	record->json =
+		json_pack("{s:o}", "stopped", sites_stopped(&manager->sites));
+}
+
+static void
 write_socket(const void *object, struct state_record *record)
 {
 	const struct sockets_entry *entry = object;
@@ -183,6 +192,9 @@ visit_manager(const struct manager *manager, state_visit_fn *visit, void *arg)
 	visit(arg, "manager", now, write_manager, manager);
 	visit(arg, "settings", (uint64_t)(uintptr_t)manager->settings,
 	      write_settings, manager);
+	if (manager->sites.changes > 0)
+		visit(arg, "sites", manager->sites.changes, write_sites,
+		      manager);
 	if (manager->certificates != NULL &&
 	    certificates_wanted(manager->certificates))
 		visit(arg, "certificates",
@@ -331,6 +343,10 @@ write_pool(const void *object, struct state_record *record)
 			json_array_append_new(
 				starts, write_start(pool->starts.records[i]));
 	json_object_set_new(json, "startRecords", starts);
+	put_number(json, "probeIntervalNs", pool->probing.interval_ns);
+	put_number(json, "probeDueNs", pool->probing.due_ns);
+	put_number(json, "probeWorker", pool->probing.worker);
+	put_number(json, "halfOpenNs", pool->probing.half_open_ns);
 	put_number(json, "sharedBytes", pool->shared_bytes);
 	put_flag(json, "shared", pool->shared_fd >= 0);
 	if (pool->shared_fd >= 0)
@@ -354,6 +370,9 @@ pool_fingerprint(const struct pool *pool)
 	mix(&now, pool->recycling.unhealthy_ns);
 	mix(&now, pool->backoff.total);
 	mix(&now, pool->backoff.in_a_row);
+	mix(&now, pool->probing.due_ns);
+	mix(&now, pool->probing.worker);
+	mix(&now, pool->probing.half_open_ns);
 	mix(&now, pool->shared_bytes);
 	mix(&now, (uint64_t)pool->shared_fd);
 	for (unsigned i = 0; i < START_RECORDS_MAX; i++) {
@@ -377,7 +396,7 @@ has_history(const struct pool *pool)
 	return pool->state != CONTROL_POOL_STARTED || pool->removed ||
 	       pool->demand || pool->wanted || pool->start_count > 0 ||
 	       pool->crash_count > 0 || pool->shared_fd >= 0 ||
-	       !list_empty(&pool->workers);
+	       !list_empty(&pool->workers) || !list_empty(&pool->orphans);
 }
 
 /* ---- workers --------------------------------------------------------------- */
@@ -410,6 +429,7 @@ write_worker(const void *object, struct state_record *record)
 	put_number(json, "marked", worker->marked);
 	put_text(json, "whyMarked", worker->why_marked);
 	put_number(json, "replaces", worker->replaces);
+	put_flag(json, "outdated", worker->outdated);
 	put_flag(json, "configured", worker->configured);
 	put_flag(json, "toldWhy", worker->told_why);
 	put_flag(json, "aborted", worker->aborted);
@@ -438,7 +458,8 @@ worker_fingerprint(const struct worker_process *worker)
 	mix(&now, worker->marked);
 	mix_text(&now, worker->why_marked);
 	mix(&now, worker->replaces);
-	mix(&now, (uint64_t)worker->configured << 4 |
+	mix(&now, (uint64_t)worker->outdated << 5 |
+			  (uint64_t)worker->configured << 4 |
 			  (uint64_t)worker->told_why << 3 |
 			  (uint64_t)worker->aborted << 2 |
 			  (uint64_t)worker->exhausted << 1 |
@@ -449,6 +470,18 @@ worker_fingerprint(const struct worker_process *worker)
 	mix(&now, worker->loaded != NULL);
 	mix_process(&now, worker->process, worker->control);
 	return now;
+}
+
+static void
+visit_workers(const struct list *workers, state_visit_fn *visit, void *arg)
+{
+	char key[64];
+
+	LIST_FOREACH(struct worker_process, link, worker, workers) {
+		snprintf(key, sizeof key, "worker/%u", worker->id);
+		visit(arg, key, worker_fingerprint(worker), write_worker,
+		      worker);
+	}
 }
 
 static void
@@ -465,12 +498,8 @@ visit_pools(const struct manager *manager, state_visit_fn *visit, void *arg)
 		else
 			snprintf(key, sizeof key, "pool/%s", pool->name);
 		visit(arg, key, pool_fingerprint(pool), write_pool, pool);
-		LIST_FOREACH(struct worker_process, link, worker,
-			     &pool->workers) {
-			snprintf(key, sizeof key, "worker/%u", worker->id);
-			visit(arg, key, worker_fingerprint(worker),
-			      write_worker, worker);
-		}
+		visit_workers(&pool->workers, visit, arg);
+		visit_workers(&pool->orphans, visit, arg);
 	}
 }
 

@@ -444,6 +444,12 @@ for_each(struct takeover *takeover, struct manager *manager, const char *kind,
 void
 takeover_restore(struct takeover *takeover, struct manager *manager)
 {
+	const struct keeper_item *sites =
+		keeper_items_find(takeover->items, "sites");
+
+	if (sites != NULL)
+		sites_restore(&manager->sites,
+			      json_object_get(sites->record, "stopped"));
 	for (struct keeper_item *item = takeover->items; item != NULL;
 	     item = item->next)
 		if (strncmp(item->key, "pool/", 5) == 0 ||
@@ -452,7 +458,8 @@ takeover_restore(struct takeover *takeover, struct manager *manager)
 	for_each(takeover, manager, "worker/", restore_worker);
 	for_each(takeover, manager, "listener/", restore_listener);
 	LIST_FOREACH_SAFE(struct pool, link, pool, &manager->pools)
-		if (pool->removed && list_empty(&pool->workers)) {
+		if (pool->removed && list_empty(&pool->workers) &&
+		    list_empty(&pool->orphans)) {
 			manager->pool_count--;
 			pool_free(pool);
 		}

@@ -121,7 +121,8 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 		   struct portico_error *err)
 {
 	json_int_t state, generation, starts, crashes, recycles, unhealthy,
-		failures, in_a_row, bytes;
+		failures, in_a_row, bytes, probe_interval, probe_due,
+		probe_worker, half_open;
 	int removed, demand, wanted, all;
 	struct kept_pool kept = { .name = NULL };
 
@@ -131,6 +132,9 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	       "reason", &kept.reason, "degraded", &kept.degraded, "demand",
 	       &demand, "wanted", &wanted, "generation", &generation, "starts",
 	       &starts, "crashes", &crashes, "recycles", &recycles);
+	UNPACK(record, "a pool", err, "{s:I, s:I, s:I, s:I}", "probeIntervalNs",
+	       &probe_interval, "probeDueNs", &probe_due, "probeWorker",
+	       &probe_worker, "halfOpenNs", &half_open);
 	UNPACK(record, "a pool", err,
 	       "{s:b, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "recycleAll", &all,
 	       "recycleText", &kept.recycle_text, "unhealthyNs", &unhealthy,
@@ -151,6 +155,10 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	kept.unhealthy_ns = (uint64_t)unhealthy;
 	kept.failures = (uint64_t)failures;
 	kept.in_a_row = (unsigned)in_a_row;
+	kept.probe_interval_ns = (uint64_t)probe_interval;
+	kept.probe_due_ns = (uint64_t)probe_due;
+	kept.probe_worker = (uint32_t)probe_worker;
+	kept.half_open_ns = (uint64_t)half_open;
 	kept.shared_bytes = (uint64_t)bytes;
 	*kept_r = kept;
 	return PORTICO_OK;
@@ -196,6 +204,13 @@ takeover_set_pool(struct pool *pool, const struct kept_pool *kept)
 	pool->recycling.unhealthy_ns = kept->unhealthy_ns;
 	pool->shared_bytes = kept->shared_bytes;
 	set_failures(&pool->backoff, kept);
+	pool->probing = (struct probing){
+		.interval_ns = kept->probe_interval_ns,
+		.due_ns = kept->probe_due_ns,
+		.worker = kept->probe_worker,
+		.half_open_ns = kept->half_open_ns,
+	};
+	probe_resume(pool);
 	json_array_foreach(kept->start_records, i, start)
 		start_history_restore(&pool->starts, start);
 }
@@ -227,7 +242,7 @@ takeover_read_worker(const json_t *record, struct kept_worker *kept_r,
 	       "endReason", &text, "degraded", &text);
 	if (!is_in(id, 1, UINT32_MAX) ||
 	    !is_in(kept.state, WORKER_PROCESS_STARTING,
-		   WORKER_PROCESS_STOPPING) ||
+		   WORKER_PROCESS_ORPHANED) ||
 	    !is_in(kept.escalation, 0, INT16_MAX) ||
 	    !is_in(kept.marked, RECYCLE_NONE, INT16_MAX))
 		return refuse(err, "a worker", "a number is out of range");
@@ -268,6 +283,7 @@ takeover_set_worker(struct worker_process *worker,
 	worker->terminated = flag_of(record, "terminated");
 	worker->started_ns = (uint64_t)number_of(record, "startedNs");
 	worker->replaces = (uint32_t)number_of(record, "replaces");
+	worker->outdated = flag_of(record, "outdated");
 	worker->configured = flag_of(record, "configured");
 	worker->told_why = flag_of(record, "toldWhy");
 	worker->aborted = flag_of(record, "aborted");

@@ -36,6 +36,8 @@ struct kept_pool {
 	uint32_t generation;
 	uint64_t starts, crashes, recycles, unhealthy_ns, failures,
 		shared_bytes;
+	uint64_t probe_interval_ns, probe_due_ns, half_open_ns;
+	uint32_t probe_worker;
 	unsigned in_a_row;
 	const json_t *failure_times, *start_records;
 };

@@ -703,6 +703,8 @@ resume(struct worker_process *worker, uint64_t limit_ms)
 
 	if (limit_ms > 0)
 		limit(worker, limit_ms > now ? limit_ms - now : 0);
+	if (worker->state == WORKER_PROCESS_ORPHANED)
+		return;
 	if (worker->control == NULL) {
 		expect_exit(worker, "");
 		return;
@@ -739,8 +741,12 @@ worker_process_adopt(struct pool *pool, const struct worker_adoption *from,
 		uv_close((uv_handle_t *)&worker->timer, on_timer_closed);
 		return status;
 	}
-	list_add_tail(&pool->workers, &worker->link);
-	pool->worker_count++;
+	if (worker->state == WORKER_PROCESS_ORPHANED) {
+		list_add_tail(&pool->orphans, &worker->link);
+	} else {
+		list_add_tail(&pool->workers, &worker->link);
+		pool->worker_count++;
+	}
 	if (control >= 0) {
 		worker->control = control_connection_new(&pool->manager->loop,
 							 control, on_message,

@@ -240,6 +240,13 @@ show_status(const json_t *answer)
 	       text_of(answer, "state"), number_of(answer, "pid"),
 	       text_of(answer, "version"),
 	       format_age(number_of(answer, "uptimeMs"), age, sizeof age));
+	if (number_of(answer, "takeOvers") > 0)
+		printf("             has taken over from another one, %lld "
+		       "time%s\n",
+		       number_of(answer, "takeOvers"),
+		       number_of(answer, "takeOvers") == 1 ? "" : "s");
+	if (number_of(answer, "keeper") == 0)
+		printf("             has no keeper now: if it dies, all ends\n");
 	printf("config       %s (generation %lld)\n", text_of(answer, "config"),
 	       number_of(answer, "generation"));
 	if (number_of(answer, "logLinesLost") > 0)

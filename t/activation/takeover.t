@@ -73,6 +73,9 @@ sub start_again
 	is($now->{takeOvers}, $before->{takeOvers} + 1, 'it says what it did');
 	is($now->{listener}, $before->{listener}, 'the same listener');
 	is_deeply($now->{workers}, $before->{workers}, 'the same workers');
+	like(($server->command('status'))[1],
+		qr/taken over from another one, $now->{takeOvers} time/,
+		'status tells');
 	return $now;
 }
 
@@ -162,6 +165,62 @@ subtest 'what waits for porticod' => sub {
 	my $now = await_workers($server, 2);
 	is($now->{listener}, $before->{listener}, 'the same listener');
 	ok(!grep({ $_ == $victim } @{ $now->{workers} }), 'other workers');
+	$server->stop;
+};
+
+subtest 'what is remembered' => sub {
+	my $second = Portico::Server::free_port();
+	my $server = server(allow => [ qr/terminated unexpectedly/,
+			qr/failed with signal/ ],
+		pools => { main => { sharedMemory => '1MiB' }, off => {} });
+	my $configuration = $server->configuration;
+	$configuration->{sites}{second} = {
+		bindings => ["http://*:$second"],
+		applications => { '/' => { pool => 'main',
+			root => $server->root, modules => ['probe'] } } };
+	$server->write_configuration($configuration);
+	$server->start;
+	is($server->get('/count')->{status}, 200, 'a worker');
+	my $first = await_workers($server, 1)->{workers}[0];
+	strike('KILL', $first);
+	ok($server->await_log(qr/unexpectedly/), 'it dies');
+	is($server->get('/count')->{status}, 200, 'another');
+	await_workers($server, 1);
+	is(($server->command('pool', 'stop', 'off'))[0], 0, 'pool stop');
+	is(($server->command('site', 'stop', 'second'))[0], 0, 'site stop');
+	my $facts = sub {
+		my $answer = $server->command_json('pool', 'show', 'main');
+		my $pool = $answer->{pool};
+		return { (map { $_ => $pool->{$_} } qw(state starts failures
+				recentFailures recycles)),
+			outcomes => [ map { [ @$_{qw(worker pid)} ] }
+				@{ $answer->{starts} } ],
+			off => $server->command_json('pool', 'show', 'off')
+				->{pool}{state},
+			second => [ map { $_->{state} } grep {
+				$_->{name} eq 'second' } @{
+				$server->command_json('site', 'list')
+				->{sites} } ] };
+	};
+	my $before = $facts->();
+	is($before->{recentFailures}, 1, 'a failure is counted');
+	is_deeply($before->{second}, ['stopped'], 'a site is stopped');
+	my $family = await_workers($server, 1);
+	for my $how (qw(kill upgrade)) {
+		my $from = $server->log_position;
+		if ($how eq 'kill') {
+			kill_porticod($server);
+			start_again($server, $family);
+		} else {
+			is(($server->command('upgrade', 'manager'))[0], 0,
+				'upgrade');
+		}
+		ok($server->await_log(qr/is in force/, 10, $from), 'ready');
+		is_deeply($facts->(), $before, "all of it, after $how")
+			or diag(explain($facts->()));
+	}
+	# The pool's memory is still there for the next worker.
+	is(($server->command('pool', 'recycle', 'main'))[0], 0, 'recycle');
 	$server->stop;
 };
 
