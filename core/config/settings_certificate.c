@@ -3,6 +3,7 @@
  * Certificates by name, and which of them a binding shows.  The files
  * themselves are read by porticod (activation/certificates.c).
  */
+#include <string.h>
 #include <strings.h>
 
 #include "core/base/arena.h"
@@ -106,6 +107,45 @@ check_certificate(struct settings_resolver *resolver,
 			       binding->url);
 }
 
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Bindings of one host and port differ in their paths alone, which is not
+ * known when TLS is agreed on: they have one certificate and one demand. */
+static void
+check_same_name(struct settings_resolver *resolver,
+		const struct raw_binding *raw,
+		const struct settings_binding *binding)
+{
+	const char *key = arena_printf(resolver->arena, "%d %u %s",
+				       (int)binding->host_kind, binding->port,
+				       binding->host);
+	const struct settings_binding *other =
+		hash_find_text(resolver->tls_names, key);
+
+	if (other == NULL) {
+		(void)hash_add(resolver->tls_names, slice_from(key),
+			       (void *)(uintptr_t)binding);
+		return;
+	}
+	if (other->client_certificate != binding->client_certificate ||
+	    !is_same_text(other->client_authorities,
+			  binding->client_authorities))
+		config_problem(resolver->problems, raw->source,
+			       "\"%s\" needs the same clientCertificate and "
+			       "clientCertificateAuthorities as line %u: TLS "
+			       "is agreed on before the path is known",
+			       binding->url, other->place.line);
+	if (!is_same_text(other->certificate, binding->certificate))
+		config_problem(resolver->problems, raw->source,
+			       "\"%s\" needs the same certificate as line %u: "
+			       "TLS is agreed on before the path is known",
+			       binding->url, other->place.line);
+}
+
 void
 settings_resolve_binding_tls(struct settings_resolver *resolver,
 			     const struct raw_binding *raw,
@@ -118,10 +158,13 @@ settings_resolve_binding_tls(struct settings_resolver *resolver,
 	/* A copy has what is needed, and no files. */
 	if (resolver->handed_on)
 		return;
-	if (binding->tls)
+	if (binding->tls) {
 		check_certificate(resolver, raw, binding);
-	else if (raw->certificate != NULL || raw->client_authorities != NULL ||
-		 raw->client_certificate != SETTINGS_CLIENT_CERTIFICATE_NONE)
+		check_same_name(resolver, raw, binding);
+		return;
+	}
+	if (raw->certificate != NULL || raw->client_authorities != NULL ||
+	    raw->client_certificate != SETTINGS_CLIENT_CERTIFICATE_NONE)
 		config_problem(resolver->problems, raw->source,
 			       "\"%s\" is no https, certificates mean nothing "
 			       "there",

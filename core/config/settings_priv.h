@@ -218,6 +218,7 @@ struct settings_resolver {
 	struct hash_table *site_ids; /* text -> struct settings_site */
 	struct hash_table *bindings; /* text -> struct settings_binding */
 	struct hash_table *ports; /* address:port -> struct settings_binding */
+	struct hash_table *tls_names; /* host and port -> the same */
 	struct hash_table *modules; /* name -> anything */
 	struct hash_table *certificates; /* name -> struct settings_certificate */
 	uint32_t next_application;

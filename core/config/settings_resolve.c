@@ -359,6 +359,7 @@ settings_resolve(struct settings_resolver *resolver)
 	resolver->site_ids = hash_new("site ids", 0);
 	resolver->bindings = hash_new("bindings", 0);
 	resolver->ports = hash_new("ports", 0);
+	resolver->tls_names = hash_new("hosts of https", 0);
 	resolver->modules = hash_new("modules", 0);
 	resolver->certificates = hash_new("certificates", 0);
 	resolve_directories(resolver);
@@ -372,6 +373,7 @@ settings_resolve(struct settings_resolver *resolver)
 	hash_free(resolver->site_ids);
 	hash_free(resolver->bindings);
 	hash_free(resolver->ports);
+	hash_free(resolver->tls_names);
 	hash_free(resolver->modules);
 	hash_free(resolver->certificates);
 }

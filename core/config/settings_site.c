@@ -530,6 +530,24 @@ longer_path_first(const void *left, const void *right)
 	return strcmp(a->path, b->path);
 }
 
+/* Whoever is sent to https has to find it. */
+static void
+check_redirect(struct settings_resolver *resolver,
+	       const struct config_value *hsts,
+	       const struct settings_site *site)
+{
+	if (!site->hsts.redirect || resolver->handed_on)
+		return;
+	for (size_t i = 0; i < site->binding_count; i++)
+		if (site->bindings[i].tls)
+			return;
+	config_problem(resolver->problems,
+		       config_value_find(hsts, "redirectHttpToHttps"),
+		       "redirectHttpToHttps needs a binding with https, and "
+		       "site \"%s\" has none",
+		       site->name);
+}
+
 static void
 resolve_site(struct settings_resolver *resolver,
 	     const struct config_entry *entry, struct settings_site *site)
@@ -569,6 +587,7 @@ resolve_site(struct settings_resolver *resolver,
 		.preload = raw->hsts.preload,
 		.redirect = raw->hsts.redirect,
 	};
+	check_redirect(resolver, config_value_find(entry->value, "hsts"), site);
 	site->elsewhere = raw->elsewhere.items;
 	site->elsewhere_count = raw->elsewhere.count;
 	check_module_defaults(resolver, &raw->module_defaults, site, 1);

@@ -492,6 +492,44 @@ test_certificates(void **state)
 	settings_unref(&settings);
 }
 
+#define HTTPS(url, more)                                                       \
+	"{\"url\": \"" url "\", \"certificate\": \"c\"" more "}"
+#define ASKING(file)                                                           \
+	", \"clientCertificate\": \"accept\", "                                \
+	"\"clientCertificateAuthorities\": \"" file "\""
+
+/* Whoever is sent to https has to find it. */
+static void
+test_redirect(void **state)
+{
+	static const char text[] =
+		"{\"sites\": {\"s\": {\n\"bindings\": [\"http://*:1\"],\n"
+		"\"hsts\": {\n\"redirectHttpToHttps\": true},\n"
+		"\"applications\": {\"/\": {}}}}}";
+	struct arena *arena = arena_new("test", 0);
+	struct config_problems *problems = config_problems_new(arena);
+	struct settings *settings;
+
+	(void)state;
+	assert_null(settings_read_text(text, strlen(text), "test", problems));
+	assert_int_equal(config_problem_count(problems), 1);
+	assert_non_null(strstr(config_problem_text(problems, 0), "test:4:"));
+	assert_non_null(strstr(config_problem_text(problems, 0),
+			       "redirectHttpToHttps needs a binding with "
+			       "https, and site \"s\" has none"));
+	arena_free(arena);
+	settings = read_good(
+		"{\"certificates\": {\"c\": {\"certificate\": \"c\", "
+		"\"key\": \"k\"}}, \"sites\": {\"s\": {\"bindings\": "
+		"[\"http://*:1\", " HTTPS("https://*:2/a", "") ", " HTTPS(
+			"https://*:2/b",
+			"") "], "
+			    "\"hsts\": {\"redirectHttpToHttps\": true}, "
+			    "\"applications\": {\"/\": {}}}}}");
+	assert_true(settings->sites[0].hsts.redirect);
+	settings_unref(&settings);
+}
+
 static void
 test_certificate_problems(void **state)
 {
@@ -506,6 +544,20 @@ test_certificate_problems(void **state)
 		{ "{\"url\": \"https://*:1\", \"certificate\": \"c\", "
 		  "\"clientCertificate\": \"require\"}",
 		  "needs clientCertificateAuthorities" },
+		{ HTTPS("https://*:1/a", "") "," HTTPS(
+			  "https://*:1/b",
+			  ", \"clientCertificate\": \"require\", "
+			  "\"clientCertificateAuthorities\": \"/ca\""),
+		  "needs the same clientCertificate and "
+		  "clientCertificateAuthorities as line 1: TLS is agreed on "
+		  "before the path is known" },
+		{ HTTPS("https://a.example:1/a", ASKING("/ca")) "," HTTPS(
+			  "https://A.Example:1/b", ASKING("/other")),
+		  "needs the same clientCertificate" },
+		{ HTTPS("https://*:1/a",
+			"") ",{\"url\": \"https://*:1/b\", \"certificate\": "
+			    "\"d\"}",
+		  "\"https://*:1/b\" needs the same certificate as line 1" },
 	};
 
 	(void)state;
@@ -515,6 +567,7 @@ test_certificate_problems(void **state)
 		const char *text = arena_printf(
 			arena,
 			"{\"certificates\": {\"c\": {\"certificate\": \"c\", "
+			"\"key\": \"k\"}, \"d\": {\"certificate\": \"d\", "
 			"\"key\": \"k\"}}, \"sites\": {\"s\": "
 			"{\"bindings\": [%s], \"applications\": {\"/\": "
 			"{}}}}}",
@@ -575,6 +628,7 @@ main(void)
 		cmocka_unit_test(test_world),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_certificate_problems),
+		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_memfd_is_checked),
 	};
 
