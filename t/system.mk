@@ -143,6 +143,7 @@ SYSTEM_TESTS += \
 	t/listener/tls.t \
 	t/listener/hsts.t \
 	t/listener/ocsp.t \
+	t/listener/testssl.t \
 	t/listener/tls-handshakes.t \
 	t/listener/tls-clients.t \
 	t/worker/openat2.t \

@@ -95,12 +95,13 @@ sub authority
 	return $self->file("$name.pem");
 }
 
-# Exit status and all output of a command that is given `input`.
+# Exit status and all output of a command that is given `input`, and so many
+# seconds (20).
 sub command
 {
-	my ($self, $command, $input) = @_;
+	my ($self, $command, $input, $patience) = @_;
 	my $pid = open3(my $in, my $out, undef, @$command);
-	my $deadline = time + seconds(20);
+	my $deadline = time + seconds($patience // 20);
 	my $text = '';
 
 	local $SIG{PIPE} = 'IGNORE';
