@@ -101,6 +101,7 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/timeouts.h \
 	core/activation/upgrade.c \
 	core/activation/upgrade.h \
+	core/activation/worker_describe.c \
 	core/activation/worker_process.c \
 	core/activation/worker_process.h
 

@@ -278,6 +278,9 @@ takeover_set_worker(struct worker_process *worker,
 	worker->epoch = (uint32_t)number_of(record, "epoch");
 	worker->loops = (uint32_t)number_of(record, "loops");
 	worker->state = (enum worker_process_state)kept->state;
+	/* Woken as one that is stopped, whether it is or was only about to. */
+	if (worker->state == WORKER_PROCESS_SUSPENDED)
+		worker->suspended.step = SUSPENSION_FROZEN;
 	worker->escalation = (int)kept->escalation;
 	worker->marked = (enum recycle_reason)kept->marked;
 	worker->terminated = flag_of(record, "terminated");

@@ -134,6 +134,17 @@ subtest 'what is done to it asleep' => sub {
 	ok(asleep('one'), 'asleep again');
 };
 
+subtest 'another porticod' => sub {
+	my $pid = $server->get_json('/one/count')->{pid};
+	ok(asleep('one'), 'asleep');
+	$server->signal('KILL');
+	ok($server->await_end(10), 'porticod is killed');
+	$server->start;
+	is($server->get_json('/one/count')->{pid}, $pid,
+		'the next one wakes what sleeps');
+	ok(asleep('one'), '... and lets it sleep again');
+};
+
 # And with all of them asleep.
 ok(asleep('main'), 'all are asleep');
 my $before = time;
