@@ -387,7 +387,11 @@ on_demand(struct listener_process *listener, const json_t *json)
 	if (control_decode_demand(json, &message, NULL) != PORTICO_OK)
 		return;
 	pool = manager_find_pool(listener->manager, message.pool);
-	if (pool != NULL)
+	if (pool == NULL)
+		return;
+	if (message.more)
+		pool_demand_more(pool);
+	else
 		pool_demand(pool);
 }
 

@@ -154,6 +154,7 @@ SYSTEM_TESTS += \
 	t/activation/blocked-log.t \
 	t/activation/exhaustion.t \
 	t/activation/failing.t \
+	t/activation/garden.t \
 	t/activation/recycle.t \
 	t/activation/rotation.t \
 	t/activation/reload-running.t \

@@ -335,10 +335,26 @@ pool_start_replacement(struct pool *pool, const struct worker_process *old)
 	return start_one(pool, old->id);
 }
 
+/* How many workers there shall be now. */
+static unsigned
+target(const struct pool *pool)
+{
+	const struct settings_pool *settings = pool->settings;
+	unsigned count = settings->start_workers > pool->grown ?
+				 settings->start_workers :
+				 pool->grown;
+
+	return settings->start_workers == 0 || count > settings->workers ?
+		       settings->workers :
+		       count;
+}
+
 void
 pool_ensure(struct pool *pool)
 {
 	CHECK(pool, POOL_MAGIC);
+	if (pool_count_live(pool) == 0)
+		pool->grown = 0;
 	if (pool->state != CONTROL_POOL_STARTED || pool->retrying ||
 	    pool->removed || pool->manager->phase >= MANAGER_STOPPING)
 		return;
@@ -352,7 +368,7 @@ pool_ensure(struct pool *pool)
 		     pool->settings->recycling.disallow_overlapping_rotation ?
 			     pool->worker_count :
 			     pool_count_live(pool);
-	     live < pool->settings->workers; live++)
+	     live < target(pool); live++)
 		if (!start_one(pool, 0))
 			return;
 }
@@ -369,6 +385,24 @@ pool_demand(struct pool *pool)
 	if (suspend_wake_pool(pool, "a request"))
 		return;
 	pool->demand = true;
+	pool_ensure(pool);
+}
+
+void
+pool_demand_more(struct pool *pool)
+{
+	const struct log_context ctx = about(pool);
+	unsigned live = pool_count_live(pool);
+
+	CHECK(pool, POOL_MAGIC);
+	/* One that starts is what is asked for; a recycle goes first. */
+	if (pool->state != CONTROL_POOL_STARTED || pool->recycling.all ||
+	    live == 0 || live >= pool->settings->workers ||
+	    count_state(pool, WORKER_PROCESS_ATTACHED) != live)
+		return;
+	log_info(&ctx, "pool \"%s\" has much to do: worker %u of %u is started",
+		 pool->name, live + 1, (unsigned)pool->settings->workers);
+	pool->grown = live + 1;
 	pool_ensure(pool);
 }
 

@@ -39,6 +39,7 @@ struct pool {
 	struct list workers; /* of struct worker_process */
 	struct list orphans; /* the same, left alone: orphan.h */
 	struct list actions; /* programs that run for it: action.h */
+	unsigned grown; /* workers that load has asked for; 0 = startWorkers */
 	unsigned worker_count; /* without orphans */
 	uint32_t generation; /* of the newest worker */
 	uv_timer_t retry;
@@ -68,6 +69,9 @@ void pool_ensure(struct pool *pool);
 
 /* The listener has a request for it and no worker. */
 void pool_demand(struct pool *pool);
+
+/* Its workers have much to do: another one, if there may be one. */
+void pool_demand_more(struct pool *pool);
 
 /* By command.  PORTICO_STATE with err when it makes no sense now. */
 enum portico_status pool_start(struct pool *pool, struct portico_error *err);

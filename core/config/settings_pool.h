@@ -76,6 +76,8 @@ struct settings_pool {
 	struct settings_place place;
 	uint32_t queue_length; /* requests waiting, over all loops */
 	uint32_t workers; /* processes */
+	uint32_t start_workers; /* of them at first; 0 = all */
+	uint32_t another_at; /* requests of each that ask for one more */
 	enum settings_affinity affinity;
 	uint32_t threads; /* loops of each */
 	uint32_t offload_threads; /* of each process */

@@ -51,7 +51,7 @@ struct raw_listener {
 struct raw_pool {
 	const struct config_value *source;
 	uint32_t queue_length;
-	uint32_t workers, affinity; /* enum settings_affinity */
+	uint32_t workers, start_workers, another_at, affinity;
 	uint32_t threads;
 	uint32_t offload_threads;
 	uint32_t max_concurrent_requests;

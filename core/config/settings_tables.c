@@ -140,6 +140,17 @@ static const struct config_field pool_fields[] = {
 	CONFIG_INTEGER(struct raw_pool, workers, "workers", .fallback = "1",
 		       .min = 1, .max = 256,
 		       .prose = "Worker processes of the pool."),
+	CONFIG_INTEGER(struct raw_pool, start_workers, "startWorkers",
+		       .fallback = "0", .min = 0, .max = 256,
+		       .prose = "So many of them are started at first; others "
+				"one by one, up to workers, as load asks for "
+				"them (startAnotherAt). They end when the pool "
+				"is idle (idleTimeout). 0: all at once."),
+	CONFIG_INTEGER(struct raw_pool, another_at, "startAnotherAt",
+		       .fallback = "64", .min = 1, .max = 65536,
+		       .prose = "So many requests in progress for each worker "
+				"that there is ask for another one; at most "
+				"one is started at a time."),
 	CONFIG_ENUM(struct raw_pool, affinity, "affinity", .fallback = "none",
 		    .words = settings_affinities,
 		    .prose = "Whether the requests of a client go to the same "

@@ -140,6 +140,8 @@ write_pool(const struct writer *writer, const struct settings_pool *pool)
 
 	put_number(json, "queueLength", pool->queue_length);
 	put_number(json, "workers", pool->workers);
+	put_number(json, "startWorkers", pool->start_workers);
+	put_number(json, "startAnotherAt", pool->another_at);
 	put_text(json, "affinity", settings_affinities[pool->affinity]);
 	put_number(json, "threads", pool->threads);
 	put_number(json, "offloadThreads", pool->offload_threads);

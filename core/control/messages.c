@@ -119,7 +119,8 @@ static const struct member members_ready[] = {
 	END
 };
 static const struct member members_demand[] = {
-	M(struct control_demand, "pool", TEXT, pool), END
+	M(struct control_demand, "pool", TEXT, pool),
+	O(struct control_demand, "more", BOOL, more), END
 };
 static const struct member members_worker_attached[] = {
 	M(struct control_worker_attached, "worker", U32, worker), END

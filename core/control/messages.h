@@ -139,6 +139,7 @@ struct control_ready {
  * a worker attached or pool-state came. */
 struct control_demand {
 	const char *pool;
+	bool more; /* there are some, and they have much to do */
 };
 
 /* listener -> manager: all channels are attached; it gets requests. */

@@ -172,6 +172,47 @@ show_splash(struct loop_pool *pool, struct listener_request *request)
 	return true;
 }
 
+static unsigned
+count_workers(const struct loop_pool *pool)
+{
+	unsigned count = 0;
+
+	LIST_FOREACH(const struct worker_channel, pool_link, channel,
+		     &pool->channels) {
+		bool seen = false;
+
+		LIST_FOREACH(const struct worker_channel, pool_link, before,
+			     &pool->channels) {
+			if (before == channel)
+				break;
+			seen |= before->worker_id == channel->worker_id;
+		}
+		count += !seen;
+	}
+	return count;
+}
+
+/* What this loop has is taken for what each of them has; `full`: no worker has
+ * room. */
+static void
+grow(struct loop_pool *pool, bool full)
+{
+	uint64_t now = loop_now(pool->loop);
+	uint64_t all =
+		(uint64_t)pool->active * pool->loop->listener->loop_count;
+	unsigned workers;
+
+	if ((!full && all < pool->limits.another_at) ||
+	    now - pool->asked_more_ns < MORE_WORKERS_NS)
+		return;
+	workers = count_workers(pool);
+	if (workers == 0 || workers >= pool->limits.workers ||
+	    (!full && all < (uint64_t)pool->limits.another_at * workers))
+		return;
+	pool->asked_more_ns = now;
+	listener_demand_more(pool->loop->listener, pool->shared);
+}
+
 void
 dispatch_submit(struct listener_request *request, struct portico_slice path,
 		const struct http_url *url)
@@ -188,14 +229,19 @@ dispatch_submit(struct listener_request *request, struct portico_slice path,
 		return;
 	deadline_stamp(request);
 	/* Nobody overtakes. */
-	if (list_empty(&pool->queue) && assign(pool, request, path, url))
+	if (list_empty(&pool->queue) && assign(pool, request, path, url)) {
+		if (pool->limits.another_at != 0)
+			grow(pool, false);
 		return;
+	}
 	if (!pool_queue_add(request)) {
 		refuse(pool, request, HTTP_REASON_QUEUE_FULL);
 		return;
 	}
 	deadline_watch(request);
 	demand(pool);
+	if (pool->limits.another_at != 0)
+		grow(pool, true);
 }
 
 /* False: it is the first still, no worker took it. */

@@ -185,4 +185,7 @@
 /* Told to clients that are turned away, in seconds. */
 #define RETRY_AFTER_SECONDS "1"
 
+/* Between two wishes of a loop that a busy pool get another worker. */
+#define MORE_WORKERS_NS 200000000ull
+
 #endif

@@ -306,6 +306,29 @@ listener_demand(struct listener *listener, struct listener_pool *pool)
 	listener_post(listener, &task->task, run_demand);
 }
 
+static void
+run_demand_more(struct task *base, void *owner)
+{
+	struct demand_task *task = (struct demand_task *)base;
+	struct listener *listener = owner;
+	const struct control_demand message = { .pool = task->pool->name,
+						.more = true };
+
+	if (task->pool->workers > 0 && listener->control != NULL)
+		control_send(listener->control, control_encode_demand(&message),
+			     NULL, 0);
+	mem_free(task);
+}
+
+void
+listener_demand_more(struct listener *listener, struct listener_pool *pool)
+{
+	struct demand_task *task = mem_zalloc(sizeof(*task));
+
+	task->pool = pool;
+	listener_post(listener, &task->task, run_demand_more);
+}
+
 struct channel_task {
 	struct task task;
 	struct worker_link *worker;

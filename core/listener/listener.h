@@ -107,6 +107,9 @@ void listener_connection_remove(struct listener *listener);
 
 /* Loops: a request waits and no worker is there. */
 void listener_demand(struct listener *listener, struct listener_pool *pool);
+/* It has workers, and they have much to do. */
+void listener_demand_more(struct listener *listener,
+			  struct listener_pool *pool);
 
 /* Loops: a channel of this struct worker_link has ended, or is empty while
  * draining. */

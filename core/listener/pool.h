@@ -45,6 +45,7 @@ struct pool_limits {
 	uint32_t queue_length;
 	bool replay;
 	bool known; /* the current configuration has this pool */
+	uint32_t workers, another_at; /* 0, 0: all are started at once */
 	enum settings_affinity affinity;
 	bool tcp_level; /* refusals are resets of connections */
 	uint64_t max_request_body; /* bytes; 0 = no limit */
@@ -69,6 +70,7 @@ struct loop_pool {
 	struct list channels; /* of worker_channel.pool_link, eligible ones */
 	uint32_t waiting; /* length of queue */
 	uint32_t active; /* requests with a worker */
+	uint64_t asked_more_ns; /* that porticod was, the last time */
 	uint64_t accepted, rejected, served;
 	uint64_t replayed, requeued;
 };
