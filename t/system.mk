@@ -93,6 +93,7 @@ SYSTEM_TESTS += \
 	t/activation/identity.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \
+	t/activation/scale.t \
 	t/activation/service.t \
 	t/activation/sites.t \
 	t/activation/stop.t \
