@@ -29,6 +29,8 @@
 #define PENDING_MS 2000
 /* Without porticod: how often it is looked whether a child lives. */
 #define ALONE_MS 1000
+/* ... and how often until whoever waits for the next one is let go. */
+#define CLIENT_LOOKS 5
 
 struct entry {
 	struct list link;
@@ -46,6 +48,7 @@ struct keeping {
 	uv_poll_t poll;
 	int pending; /* connected, while there is another porticod; -1 */
 	uv_timer_t timer; /* of `pending`, or of being alone */
+	unsigned looks; /* since porticod is gone */
 	struct control_connection *manager; /* NULL: it is gone */
 	struct list entries; /* of struct entry */
 };
@@ -221,6 +224,18 @@ refuse(int *fd, const char *why)
 	io_close(fd);
 }
 
+/* Nobody has come. */
+static void
+look_alone(struct keeping *keeping)
+{
+	struct entry *client = find(keeping, "client");
+
+	if (++keeping->looks == CLIENT_LOOKS && client != NULL)
+		entry_free(client);
+	if (!is_of_use(keeping))
+		uv_stop(&keeping->loop);
+}
+
 static void
 on_timer(uv_timer_t *timer)
 {
@@ -228,8 +243,8 @@ on_timer(uv_timer_t *timer)
 
 	if (keeping->pending >= 0)
 		refuse(&keeping->pending, "there is another porticod");
-	else if (keeping->manager == NULL && !is_of_use(keeping))
-		uv_stop(&keeping->loop);
+	else if (keeping->manager == NULL)
+		look_alone(keeping);
 }
 
 static void
@@ -305,6 +320,7 @@ on_closed(struct control_connection *connection, enum portico_status status,
 	(void)why;
 	control_connection_free(&keeping->manager);
 	keeping->pending = -1;
+	keeping->looks = 0;
 	if (fd >= 0)
 		serve(keeping, fd);
 	else

@@ -220,6 +220,28 @@ subtest 'a program that cannot go on' => sub {
 	$server->stop;
 };
 
+# It says yes and dies: as if porticod had been killed.
+subtest 'a program that lies' => sub {
+	my $server = begin(server(
+		pools => { main => { startMode => 'AlwaysRunning' } }));
+	my $before = await_workers($server, 1);
+
+	put($server, "#!/bin/sh\n[ \$1 = --check-state ] || exit 1\n"
+		. "echo this program understands the state\n");
+	my ($status) = $server->command('upgrade', 'manager');
+	isnt($status, 0, 'the command ends');
+	waitpid $server->pid, 0;
+	like(($server->get('/pattern') // {})->{status}, qr/^[24]/,
+		'requests are answered');
+	put($server, Portico::Server::program('porticod'));
+	$server->launch;
+	ok($server->await_ready, 'another porticod');
+	my $now = await_workers($server, 1);
+	is($now->{listener}, $before->{listener}, 'the same listener');
+	is_deeply($now->{workers}, $before->{workers}, 'the same worker');
+	$server->stop;
+};
+
 subtest 'when it cannot be' => sub {
 	my $server = begin(server(allow => [ qr/\bP5263\b/, qr/\bP5261\b/ ]));
 	my $family = family($server);
