@@ -6,6 +6,7 @@
 
 porticoincludedir = $(includedir)/portico
 porticoinclude_HEADERS = \
+	sdk/include/portico/abort.h \
 	sdk/include/portico/async.h \
 	sdk/include/portico/child.h \
 	sdk/include/portico/background.h \
@@ -42,6 +43,7 @@ porticoinclude_HEADERS = \
 	sdk/include/portico/trailer.h \
 	sdk/include/portico/shared.h \
 	sdk/include/portico/testkit.h \
+	sdk/include/portico/testkit_abort.h \
 	sdk/include/portico/testkit_background.h \
 	sdk/include/portico/testkit_change.h \
 	sdk/include/portico/testkit_child.h \
@@ -253,6 +255,7 @@ SYSTEM_TESTS += \
 	t/sdk/locations.t \
 	t/sdk/rewrite.t \
 	t/sdk/golden.t \
+	t/sdk/abort-reason.t \
 	t/sdk/response-trailer.t \
 	t/sdk/trailer.t \
 	t/sdk/cache.t \
@@ -272,6 +275,7 @@ SYSTEM_TESTS += \
 # Modules of tests: good ones, and those that must be refused.
 SDK_TEST_MODULES = \
 	t/sdk/modules/abi-two.la \
+	t/sdk/modules/abort-reason.la \
 	t/sdk/modules/areas.la \
 	t/sdk/modules/basics.la \
 	t/sdk/modules/background.la \
@@ -386,6 +390,9 @@ t_sdk_modules_cache_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_response_trailer_la_SOURCES = t/sdk/modules/response-trailer.c
 t_sdk_modules_response_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_response_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
+t_sdk_modules_abort_reason_la_SOURCES = t/sdk/modules/abort-reason.c
+t_sdk_modules_abort_reason_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+t_sdk_modules_abort_reason_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)
 t_sdk_modules_trailer_la_SOURCES = t/sdk/modules/trailer.c
 t_sdk_modules_trailer_la_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 t_sdk_modules_trailer_la_LDFLAGS = $(SDK_TEST_MODULE_FLAGS)

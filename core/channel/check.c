@@ -120,7 +120,7 @@ values_fault(const struct channel_descriptor *descriptor)
 		return NULL;
 	case CHANNEL_ABORT:
 		if (descriptor->value < CHANNEL_ABORT_CLIENT ||
-		    descriptor->value > CHANNEL_ABORT_SHUTDOWN)
+		    descriptor->value >= CHANNEL_ABORTS)
 			return "unknown reason to abort";
 		return NULL;
 	case CHANNEL_SEGMENT_DROP:

@@ -143,9 +143,14 @@ enum channel_flag {
 
 enum channel_abort {
 	CHANNEL_ABORT_CLIENT = 1, /* the client has left */
-	CHANNEL_ABORT_DEADLINE,
+	CHANNEL_ABORT_DEADLINE, /* executionTimeout */
 	CHANNEL_ABORT_OPERATOR,
 	CHANNEL_ABORT_SHUTDOWN,
+	CHANNEL_ABORT_IDLE, /* responseIdleTimeout */
+	CHANNEL_ABORT_SLOW, /* the client sends or takes too slowly */
+	CHANNEL_ABORT_BODY, /* the request's body is malformed, or too large */
+	CHANNEL_ABORT_OTHER,
+	CHANNEL_ABORTS
 };
 
 /* WINDOW: the worker waits until the client has taken all of it, and is to get

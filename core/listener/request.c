@@ -192,6 +192,36 @@ request_abort(struct listener_request *request, enum channel_abort why)
 	worker_channel_abort(request, why);
 }
 
+/* As the worker is told. */
+static enum channel_abort
+abort_for(enum http_reason reason)
+{
+	switch ((int)reason) {
+	case HTTP_REASON_TIMER_RESPONSE:
+		return CHANNEL_ABORT_DEADLINE;
+	case HTTP_REASON_TIMER_CONNECTION_IDLE: /* of a tunnel */
+	case HTTP_REASON_TIMER_RESPONSE_IDLE:
+		return CHANNEL_ABORT_IDLE;
+	case HTTP_REASON_TIMER_ENTITY_BODY:
+	case HTTP_REASON_TIMER_HEADER_WAIT:
+	case HTTP_REASON_TIMER_MIN_BYTES_PER_SECOND:
+		return CHANNEL_ABORT_SLOW;
+	case HTTP_REASON_BAD_REQUEST:
+	case HTTP_REASON_ENTITY_TOO_LARGE:
+	case HTTP_REASON_HEADER:
+	case HTTP_REASON_INVALID_CRLF:
+	case HTTP_REASON_NUMBER:
+	case HTTP_REASON_REQUEST_LENGTH:
+		return CHANNEL_ABORT_BODY;
+	case HTTP_REASON_APP_OFFLINE:
+	case HTTP_REASON_DISABLED:
+		return CHANNEL_ABORT_OPERATOR;
+	case HTTP_REASON_APP_SHUTDOWN:
+		return CHANNEL_ABORT_SHUTDOWN;
+	}
+	return CHANNEL_ABORT_OTHER;
+}
+
 void
 request_client_gone(struct listener_request *request, enum http_reason reason)
 {
@@ -204,7 +234,10 @@ request_client_gone(struct listener_request *request, enum http_reason reason)
 							  LEASE_QUEUED ?
 					  HTTP_REASON_CLIENT_RESET :
 					  (uint8_t)reason;
-	request_abort(request, CHANNEL_ABORT_CLIENT);
+	/* Unless it is we who have had enough. */
+	request_abort(request, abort_for(reason) == CHANNEL_ABORT_OTHER ?
+				       CHANNEL_ABORT_CLIENT :
+				       abort_for(reason));
 	request_wire_done(request);
 }
 
@@ -215,7 +248,7 @@ request_cut(struct listener_request *request, enum http_reason reason)
 	if (request->wire_done)
 		return;
 	request->reason = (uint8_t)reason;
-	request_abort(request, CHANNEL_ABORT_DEADLINE);
+	request_abort(request, abort_for(reason));
 	request->cut = true;
 	connection_reset(request->connection, reason);
 }
@@ -231,7 +264,7 @@ request_fail(struct listener_request *request, enum http_reason reason,
 		status = http_reason_status(reason);
 	request->reason = (uint8_t)reason;
 	request->detail = detail;
-	request_abort(request, CHANNEL_ABORT_DEADLINE);
+	request_abort(request, abort_for(reason));
 	if (status == 0 || request->output.sent > 0) {
 		request_cut(request, reason);
 		return;

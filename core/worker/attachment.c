@@ -127,6 +127,23 @@ drained(struct attachment *attachment)
 	}
 }
 
+static enum portico_abort
+abort_reason(uint64_t value)
+{
+	static const uint8_t reasons[CHANNEL_ABORTS] = {
+		[CHANNEL_ABORT_CLIENT] = PORTICO_ABORT_CLIENT,
+		[CHANNEL_ABORT_DEADLINE] = PORTICO_ABORT_EXECUTION,
+		[CHANNEL_ABORT_OPERATOR] = PORTICO_ABORT_OPERATOR,
+		[CHANNEL_ABORT_SHUTDOWN] = PORTICO_ABORT_SHUTDOWN,
+		[CHANNEL_ABORT_IDLE] = PORTICO_ABORT_IDLE,
+		[CHANNEL_ABORT_SLOW] = PORTICO_ABORT_SLOW,
+		[CHANNEL_ABORT_BODY] = PORTICO_ABORT_BODY,
+		[CHANNEL_ABORT_OTHER] = PORTICO_ABORT_OTHER,
+	};
+
+	return (enum portico_abort)reasons[value];
+}
+
 void
 attachment_receive(struct attachment *attachment,
 		   const struct channel_descriptor *descriptor)
@@ -160,7 +177,7 @@ attachment_receive(struct attachment *attachment,
 	case CHANNEL_ABORT:
 		if (descriptor->value == CHANNEL_ABORT_DEADLINE)
 			request_tell_overdue(request);
-		request_abort(request);
+		request_abort(request, abort_reason(descriptor->value));
 		break;
 	}
 }
@@ -223,7 +240,7 @@ attachment_die(struct attachment *attachment, const char *why)
 	/* No request ends here: all that it wakes waits for the loop. */
 	LIST_FOREACH(struct portico_request, link, request,
 		     &attachment->requests) {
-		request_abort(request);
+		request_abort(request, PORTICO_ABORT_LISTENER);
 	}
 	if (attachment->active == 0)
 		free_now(attachment);

@@ -165,7 +165,7 @@ children_abort(struct portico_request *parent)
 		/* A module that is told may close none of these: they are its
 		 * parent's. */
 		if (!child->ended)
-			request_abort(child->request);
+			request_abort(child->request, parent->abort_reason);
 	}
 }
 
@@ -186,7 +186,7 @@ child_close(struct portico_child *child)
 	detach(request);
 	atomic_fetch_add_explicit(&request->loop->active, 1,
 				  memory_order_relaxed);
-	request_abort(request);
+	request_abort(request, PORTICO_ABORT_PARENT);
 	request_unhold(request);
 }
 

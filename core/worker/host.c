@@ -116,6 +116,7 @@ const struct portico_host worker_host = {
 	.change = &worker_host_change,
 	.global = &worker_host_global,
 	.trailer = &worker_host_trailer,
+	.abort = &worker_host_abort,
 	.client = &worker_host_client,
 	.shared = &worker_host_shared,
 	.resolve = &worker_host_resolve,

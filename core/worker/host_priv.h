@@ -167,6 +167,9 @@ enum portico_status host_cache_key(struct portico_request *request,
 /* host_cache.c */
 extern const struct portico_host_cache worker_host_cache;
 
+/* host_abort.c */
+extern const struct portico_host_abort worker_host_abort;
+
 /* host_trailer.c */
 extern const struct portico_host_trailer worker_host_trailer;
 

@@ -33,6 +33,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/health.h \
 	core/worker/globals.h \
 	core/worker/host.c \
+	core/worker/host_abort.c \
 	core/worker/host_child.c \
 	core/worker/host_background.c \
 	core/worker/host_background.h \

@@ -255,12 +255,13 @@ tell_modules(struct portico_request *request)
 }
 
 void
-request_abort(struct portico_request *request)
+request_abort(struct portico_request *request, enum portico_abort why)
 {
 	CHECK(request, REQUEST_MAGIC);
 	if (request->aborted || request->ended)
 		return;
 	request->aborted = true;
+	request->abort_reason = why;
 	if (!list_empty(&request->services))
 		services_abort(request);
 	tell_modules(request);

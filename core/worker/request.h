@@ -78,6 +78,7 @@ struct portico_request {
 	bool aborted;
 	bool ended; /* END was sent; waits only for `holds` */
 	bool failed; /* the response cannot be completed */
+	enum portico_abort abort_reason; /* if aborted */
 	uint32_t slot, generation;
 	uint32_t holds; /* work elsewhere that will touch this object */
 	uint16_t cannot_wait; /* depth of events that may not suspend */
@@ -135,7 +136,7 @@ void request_trim_spare(struct worker_loop *loop);
 void request_ready(struct portico_request *request);
 
 /* The client has left, or the listener: tell the modules, wake waits. */
-void request_abort(struct portico_request *request);
+void request_abort(struct portico_request *request, enum portico_abort why);
 
 /* Its deadline has passed: say for whom it waits, if for a module. */
 void request_tell_overdue(const struct portico_request *request);

@@ -652,4 +652,5 @@ const struct portico_host worker_host = {
 	.tunnel = &kit_host_tunnel,
 	.metric = &kit_host_metric,
 	.cache = &kit_host_cache,
+	.abort = &worker_host_abort,
 };

@@ -49,6 +49,7 @@ sdk_testkit_libtestkit_la_SOURCES = \
 	core/worker/fields.c \
 	core/worker/file.c \
 	core/worker/globals.c \
+	core/worker/host_abort.c \
 	core/worker/host_event.c \
 	core/worker/host_form.c \
 	core/worker/host_identity.c \

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <portico/testkit_abort.h>
+
 #include "core/worker/changes.h"
 #include "core/worker/host_priv.h"
 #include "sdk/testkit/guard.h"
@@ -251,12 +253,20 @@ kit_window(struct kit_request *request, uint64_t bytes)
 void
 kit_abort(struct kit_request *request)
 {
+	kit_abort_for(request, PORTICO_ABORT_CLIENT);
+}
+
+void
+kit_abort_for(struct kit_request *request, enum portico_abort why)
+{
 	enum kit_place outer;
 
+	if (why == PORTICO_ABORT_NONE)
+		kit_fail("kit_abort_for: NONE is no reason");
 	if (!kit_begin(request))
 		return;
 	outer = kit_enter(KIT_PLACE_REQUEST);
-	request_abort(&request->request);
+	request_abort(&request->request, why);
 	kit_leave(outer);
 	kit_turn(request->kit);
 }

@@ -383,7 +383,7 @@ request_tell_abort(struct portico_request *request,
 }
 
 void
-request_abort(struct portico_request *request)
+request_abort(struct portico_request *request, enum portico_abort why)
 {
 	const struct pipeline *pipeline = request->application->pipeline;
 
@@ -391,6 +391,7 @@ request_abort(struct portico_request *request)
 	if (request->aborted || request->ended)
 		return;
 	request->aborted = true;
+	request->abort_reason = why;
 	for (uint32_t i = 0; i < pipeline->module_count; i++)
 		if ((request->took_part & program_part_of(i)) != 0)
 			request_tell_abort(request, pipeline->modules[i]);

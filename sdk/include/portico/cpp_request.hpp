@@ -105,6 +105,12 @@ class request
 	{
 		return portico_request_aborted(request_);
 	}
+
+	portico_abort
+	abort_reason() const
+	{
+		return portico_request_abort_reason(request_);
+	}
 	void
 	authenticate(std::string_view user, std::string_view type) const
 	{

@@ -21,6 +21,7 @@ extern "C" {
 struct portico_address; /* request.h */
 struct portico_cookie; /* cookie.h */
 struct portico_file; /* file.h */
+struct portico_host_abort; /* abort.h */
 struct portico_host_background; /* background.h */
 struct portico_host_client; /* client_call.h */
 struct portico_host_process; /* process.h */
@@ -267,12 +268,10 @@ struct portico_host {
 				struct portico_slice name,
 				struct portico_slice *value_r);
 
-	/* 1.0: events between modules */
+	/* 1.0: events between modules, rewriting */
 	enum portico_verdict (*event_raise)(struct portico_request *,
 					    const char *name, void *argument);
 	void *(*event_argument)(struct portico_request *);
-
-	/* 1.0: rewriting */
 	enum portico_status (*request_rewrite)(struct portico_request *,
 					       struct portico_slice target);
 	uint32_t (*request_rewrites)(struct portico_request *);
@@ -291,6 +290,7 @@ struct portico_host {
 	const struct portico_host_tunnel *tunnel; /* tunnel.h */
 	const struct portico_host_metric *metric; /* metric.h */
 	const struct portico_host_cache *cache; /* cache.h */
+	const struct portico_host_abort *abort; /* abort.h */
 };
 
 #ifdef __cplusplus

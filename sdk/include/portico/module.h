@@ -187,7 +187,8 @@ struct portico_module {
 	 * application_init/fini: once per application that uses the module;
 	 * `configuration` is the filled struct (lives as long as the process);
 	 * *state_r is what portico_application_state() will return.
-	 * on_abort: the client of a request has left, or its deadline passed.
+	 * on_abort: the client of a request has left, or its deadline passed
+	 * (portico_request_abort_reason).
 	 * Runs on the request's loop while it is pending: once when that is
 	 * known, for each module that has had a part in the request; and
 	 * again, for the module alone, each time that it suspends the aborted

@@ -5,6 +5,7 @@
 #ifndef PORTICO_PORTICO_H
 #define PORTICO_PORTICO_H
 
+#include <portico/abort.h>
 #include <portico/async.h>
 #include <portico/cache.h>
 #include <portico/change.h>

@@ -53,8 +53,9 @@ assert_answer_at(int client, const char *begin, uint64_t start, unsigned ms)
 }
 
 static void
-assert_abort(struct fake_worker *worker,
-	     const struct channel_descriptor *request)
+assert_abort_for(struct fake_worker *worker,
+		 const struct channel_descriptor *request,
+		 enum channel_abort why)
 {
 	struct channel_descriptor abort;
 
@@ -62,7 +63,14 @@ assert_abort(struct fake_worker *worker,
 	assert_int_equal(abort.type, CHANNEL_ABORT);
 	assert_int_equal(abort.slot, request->slot);
 	assert_int_equal(abort.generation, request->generation);
-	assert_int_equal(abort.value, CHANNEL_ABORT_DEADLINE);
+	assert_int_equal(abort.value, why);
+}
+
+static void
+assert_abort(struct fake_worker *worker,
+	     const struct channel_descriptor *request)
+{
+	assert_abort_for(worker, request, CHANNEL_ABORT_DEADLINE);
 }
 
 static void
@@ -520,7 +528,7 @@ test_idle_before_the_response(void **state)
 	client_send(client, GET("/"));
 	fake_worker_take(&worker, &request);
 	assert_answer_at(client, TIMED_OUT, start, 300);
-	assert_abort(&worker, &request);
+	assert_abort_for(&worker, &request, CHANNEL_ABORT_IDLE);
 	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
 	close(client);
 	fake_worker_kill(&worker);
@@ -552,7 +560,7 @@ test_idle_in_the_response(void **state)
 	}
 	start = now_ms() - 60;
 	assert_cut_at(client, start, 1000);
-	assert_abort(&worker, &request);
+	assert_abort_for(&worker, &request, CHANNEL_ABORT_IDLE);
 	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
 	fake_worker_kill(&worker);
 	stage_close(&stage);
@@ -585,7 +593,7 @@ test_idle_is_not_the_client(void **state)
 	start = now_ms();
 	client_read(client, TIMED_OUT, NULL);
 	assert_true(now_ms() - start >= 390);
-	assert_abort(&worker, &request);
+	assert_abort_for(&worker, &request, CHANNEL_ABORT_IDLE);
 	fake_worker_end(&worker, &request, CHANNEL_FLAG_FAILED);
 	close(client);
 	fake_worker_kill(&worker);

@@ -819,7 +819,7 @@ test_idle_timeout(void **state)
 	}
 	assert_end(&scene, "", true);
 	assert_true(now_ms() - start >= 550);
-	expect_abort(&scene, CHANNEL_ABORT_DEADLINE);
+	expect_abort(&scene, CHANNEL_ABORT_IDLE);
 	fake_worker_end(&scene.worker, &scene.request, CHANNEL_FLAG_FAILED);
 	scene_close(&scene);
 }

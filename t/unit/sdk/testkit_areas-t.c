@@ -5,6 +5,7 @@
  */
 #include "t/unit/sdk/puppet.h"
 
+#include <portico/testkit_abort.h>
 #include <portico/testkit_cache.h>
 #include <portico/testkit_trailer.h>
 
@@ -238,13 +239,64 @@ kept_responses(void **state)
 	assert_clean();
 }
 
+static enum portico_abort told_why;
+
+static void
+on_abort(struct portico_request *request)
+{
+	told_why = portico_request_abort_reason(request);
+}
+
+static enum portico_verdict
+over(struct portico_request *request, void *arg)
+{
+	(void)request;
+	(void)arg;
+	return PORTICO_DONE;
+}
+
+static enum portico_verdict
+wait_for_a_token(struct portico_request *request)
+{
+	struct portico_token token;
+
+	assert_int_equal(portico_request_abort_reason(request),
+			 PORTICO_ABORT_NONE);
+	assert_int_equal(portico_suspend(request, over, NULL, &token),
+			 PORTICO_OK);
+	return PORTICO_PENDING;
+}
+
+/* Each of them reaches the module. */
+static void
+reasons_to_abort(void **state)
+{
+	(void)state;
+	puppet.handler = wait_for_a_token;
+	puppet.on_abort = on_abort;
+	for (int why = PORTICO_ABORT_CLIENT; why <= PORTICO_ABORT_OTHER;
+	     why++) {
+		struct kit_request *request = kit_request(kit, "GET", "/");
+
+		assert_int_equal(kit_run(request), KIT_TOKEN);
+		kit_abort_for(request, (enum portico_abort)why);
+		assert_int_equal(told_why, why);
+		/* The first one counts. */
+		kit_abort(request);
+		assert_int_equal(told_why, why);
+		kit_complete(request);
+		kit_free(request);
+	}
+	assert_clean();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KIT_TEST(keys_and_values), KIT_TEST(counters),
-		KIT_TEST(trailers),	   KIT_TEST(response_trailers),
-		KIT_TEST(kept_responses),
+		KIT_TEST(keys_and_values),  KIT_TEST(counters),
+		KIT_TEST(trailers),	    KIT_TEST(response_trailers),
+		KIT_TEST(reasons_to_abort), KIT_TEST(kept_responses),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
