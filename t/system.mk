@@ -91,6 +91,7 @@ SYSTEM_TESTS += \
 	t/activation/health.t \
 	t/activation/confinement.t \
 	t/activation/identity.t \
+	t/activation/isolation.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \
 	t/activation/scale.t \
@@ -99,6 +100,7 @@ SYSTEM_TESTS += \
 	t/activation/stop.t \
 	t/activation/suspend.t \
 	t/activation/takeover.t \
+	t/activation/system-calls.t \
 	t/activation/under-load.t \
 	t/activation/upgrade.t \
 	t/activation/upgrade-failures.t \

@@ -106,6 +106,9 @@ confine(const struct process_options *options)
 	failed = confinement_temporary(confinement, options->identity);
 	if (failed != NULL)
 		give_up(PROCESS_EXIT_SETUP, "making ", failed, errno);
+	failed = confinement_paths(confinement);
+	if (failed != NULL)
+		give_up(PROCESS_EXIT_SETUP, "restricting ", failed, errno);
 	failed = confinement_drop_capabilities();
 	if (failed != NULL)
 		give_up(PROCESS_EXIT_SETUP, failed, "", errno);
@@ -124,6 +127,8 @@ child_run(const struct child_setup *setup)
 	arrange_descriptors(setup);
 	reset_signals();
 	setsid();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		give_up(PROCESS_EXIT_SETUP, "setting ", "no_new_privs", errno);
 	umask(options->confinement == NULL ? 027 : options->confinement->umask);
 	if (options->confinement != NULL)
 		confine(options);
@@ -131,8 +136,6 @@ child_run(const struct child_setup *setup)
 	if (os_error != 0)
 		give_up(PROCESS_EXIT_SETUP, "assuming ", "the identity",
 			os_error);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		give_up(PROCESS_EXIT_SETUP, "setting ", "no_new_privs", errno);
 	execve(options->path, (char *const *)(uintptr_t)options->arguments,
 	       (char *const *)(uintptr_t)options->environment);
 	os_error = errno;

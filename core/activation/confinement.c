@@ -17,6 +17,7 @@
 
 #include "core/activation/identity.h"
 #include "core/activation/temporary.h"
+#include "core/base/error.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
 #include "core/config/settings.h"
@@ -83,10 +84,26 @@ has_own_tmpdir(const struct settings_pool *pool)
 	return false;
 }
 
-void
+static enum portico_status
+init_landlock(struct confinement *confinement, const struct settings *settings,
+	      const struct settings_pool *pool, const char *program,
+	      struct portico_error *err)
+{
+	if (pool->isolation.file_system == SETTINGS_MEANS_OFF)
+		return PORTICO_OK;
+	landlock_init(&confinement->landlock, settings, pool, program);
+	if (confinement->landlock.abi > 0 ||
+	    pool->isolation.file_system != SETTINGS_MEANS_REQUIRED)
+		return PORTICO_OK;
+	return error_system(err, "isolation.fileSystem is required, and this "
+				 "kernel has no Landlock");
+}
+
+enum portico_status
 confinement_init(struct confinement *confinement,
 		 const struct settings *settings,
-		 const struct settings_pool *pool, const char *program)
+		 const struct settings_pool *pool, const char *program,
+		 struct portico_error *err)
 {
 	enum settings_private_tmp tmp = pool->isolation.private_tmp;
 	char path[TEMPORARY_PATH_SIZE];
@@ -108,7 +125,7 @@ confinement_init(struct confinement *confinement,
 			      !needs_tmp(settings, pool));
 	if (tmp == SETTINGS_TMP_OFF ||
 	    (has_own_tmpdir(pool) && !confinement->mount))
-		return;
+		return init_landlock(confinement, settings, pool, program, err);
 	if (temporary_prepare(settings, pool, path)) {
 		size_t size = sizeof TMPDIR_PREFIX + strlen(path) +
 			      TEMPORARY_PID_SIZE;
@@ -117,6 +134,13 @@ confinement_init(struct confinement *confinement,
 		snprintf(confinement->temporary, size, TMPDIR_PREFIX "%s",
 			 path);
 	}
+	return init_landlock(confinement, settings, pool, program, err);
+}
+
+void
+confinement_fini(struct confinement *confinement)
+{
+	landlock_fini(&confinement->landlock);
 }
 
 /* ---- said ---------------------------------------------------------------- */
@@ -161,6 +185,36 @@ describe_limits(const struct settings_pool *pool)
 	return json_string(used == 0 ? "none" : text + 2);
 }
 
+static json_t *
+describe_file_system(const struct settings_pool *pool)
+{
+	int abi = landlock_abi();
+
+	if (pool->isolation.file_system == SETTINGS_MEANS_OFF)
+		return json_string("not restricted (isolation.fileSystem)");
+	if (abi == 0)
+		return json_sprintf("not restricted: this kernel has no "
+				    "Landlock (%s)",
+				    strerror(errno));
+	return json_sprintf("what the pool needs (Landlock %d); %s", abi,
+			    abi >= 6 ? "signals to itself" :
+				       "signals to all of its user: Landlock "
+				       "is too old");
+}
+
+static json_t *
+describe_system_calls(const struct settings_system_calls *calls)
+{
+	if (calls->filter == SETTINGS_MEANS_OFF)
+		return json_string("not restricted (isolation.systemCalls)");
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
+		return json_string("not restricted: this kernel has no "
+				   "seccomp");
+	return json_sprintf("those that programs usually make, and %zu more "
+			    "(seccomp)",
+			    calls->allow_count);
+}
+
 json_t *
 confinement_to_json(const struct settings *settings,
 		    const struct settings_pool *pool)
@@ -168,9 +222,12 @@ confinement_to_json(const struct settings *settings,
 	enum settings_private_tmp tmp = pool->isolation.private_tmp;
 
 	return json_pack(
-		"{s:o, s:o, s:s}", "identity",
+		"{s:o, s:o, s:o, s:o, s:s}", "identity",
 		describe_identity(settings, pool), "limits",
-		describe_limits(pool), "temporary",
+		describe_limits(pool), "file system",
+		describe_file_system(pool), "system calls",
+		describe_system_calls(&pool->isolation.system_calls),
+		"temporary",
 		tmp == SETTINGS_TMP_OFF	      ? "shared with all" :
 		tmp == SETTINGS_TMP_DIRECTORY ? "a directory of each worker" :
 		tmp == SETTINGS_TMP_MOUNT     ? "a /tmp of each worker" :
@@ -243,6 +300,20 @@ confinement_temporary(const struct confinement *confinement,
 		return "a /tmp of its own";
 	memcpy(path, "/tmp", sizeof "/tmp");
 	return NULL;
+}
+
+const char *
+confinement_paths(const struct confinement *confinement)
+{
+	const char *temporary = confinement->temporary;
+
+	if (confinement->landlock.abi == 0)
+		return NULL;
+	if (temporary != NULL)
+		temporary += sizeof TMPDIR_PREFIX - 1;
+	errno = landlock_apply(&confinement->landlock, temporary,
+			       confinement->mount);
+	return errno == 0 ? NULL : "the file system";
 }
 
 const char *

@@ -13,6 +13,10 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <portico/types.h>
+
+#include "core/activation/landlock.h"
+
 struct identity;
 struct settings;
 struct settings_pool;
@@ -36,15 +40,22 @@ struct confinement {
 	 * environment. */
 	char *temporary;
 	bool mount; /* over /tmp and /var/tmp */
+	struct landlock_rules landlock;
 };
 
 /* Of programs that belong to no pool. */
 extern const struct confinement confinement_plain;
 
-/* Borrows all from `pool`.  `program` is what will be executed. */
-void confinement_init(struct confinement *confinement,
-		      const struct settings *settings,
-		      const struct settings_pool *pool, const char *program);
+/* Borrows all from `pool`.  `program` is what will be executed.  A status with
+ * err when the kernel lacks what the pool requires; fini in any case. */
+enum portico_status confinement_init(struct confinement *confinement,
+				     const struct settings *settings,
+				     const struct settings_pool *pool,
+				     const char *program,
+				     struct portico_error *err);
+
+/* Not `temporary`, which the environment owns. */
+void confinement_fini(struct confinement *confinement);
 
 /* What "portico pool show" says of it: words by title. */
 json_t *confinement_to_json(const struct settings *settings,
@@ -54,6 +65,8 @@ json_t *confinement_to_json(const struct settings *settings,
 const char *confinement_limits(const struct confinement *confinement);
 const char *confinement_temporary(const struct confinement *confinement,
 				  const struct identity *identity);
+/* After no_new_privs. */
+const char *confinement_paths(const struct confinement *confinement);
 /* For good: also a program of root gains none of them. */
 const char *confinement_drop_capabilities(void);
 

@@ -45,6 +45,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/keeper.h \
 	core/activation/identity.c \
 	core/activation/identity.h \
+	core/activation/landlock.c \
+	core/activation/landlock.h \
 	core/activation/limits.h \
 	core/activation/listener_process.c \
 	core/activation/listener_process.h \

@@ -550,14 +550,18 @@ spawn(struct worker_process *worker, int control_fd,
 	};
 	enum portico_status status;
 
-	confinement_init(&confinement, pool->snapshot, pool->settings, path);
+	status = confinement_init(&confinement, pool->snapshot, pool->settings,
+				  path, err);
 	if (environment != NULL && confinement.temporary != NULL)
 		environment_add(environment, confinement.temporary);
-	status = environment == NULL ?
-			 error_set(err, PORTICO_NO_MEMORY,
-				   "starting a worker: out of memory") :
-			 process_start(&pool->manager->loop, &options, on_line,
-				       on_end, worker, &worker->process, err);
+	if (status == PORTICO_OK)
+		status = environment == NULL ?
+				 error_set(err, PORTICO_NO_MEMORY,
+					   "starting a worker: out of memory") :
+				 process_start(&pool->manager->loop, &options,
+					       on_line, on_end, worker,
+					       &worker->process, err);
+	confinement_fini(&confinement);
 	if (environment == NULL)
 		mem_free(confinement.temporary);
 	environment_free(environment);

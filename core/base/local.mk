@@ -28,6 +28,13 @@ core_base_libbase_la_SOURCES = \
 	core/base/slice.c \
 	core/base/slice.h
 
+# Apart, so that only who enters one is linked with libseccomp.
+noinst_LTLIBRARIES += core/base/libsandbox.la
+core_base_libsandbox_la_SOURCES = \
+	core/base/sandbox.c \
+	core/base/sandbox.h
+core_base_libsandbox_la_LIBADD = $(SECCOMP_LIBS)
+
 EXTRA_DIST += core/base/README.md
 
 if HAVE_CMOCKA

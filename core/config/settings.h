@@ -57,6 +57,7 @@ struct settings_listener {
 	struct settings_access_log access_log;
 	struct settings_error_log error_log;
 	struct settings_cache cache;
+	struct settings_system_calls system_calls;
 };
 
 /* One row of the handler map, first match wins. */

@@ -55,6 +55,36 @@ const struct config_table settings_dynamic_identities_table =
 static const char *const private_tmp_words[] = { "auto", "mount", "directory",
 						 "off", NULL };
 
+const char *const settings_means_words[] = { "auto", "required", "off", NULL };
+
+static const struct config_field path_fields[] = {
+	CONFIG_STRINGS(struct raw_isolation_paths, read, "read", .max = 1000,
+		       .prose = "May be read."),
+	CONFIG_STRINGS(struct raw_isolation_paths, write, "write", .max = 1000,
+		       .prose = "May be read, written, made and removed."),
+	CONFIG_STRINGS(struct raw_isolation_paths, execute, "execute",
+		       .max = 1000, .prose = "May be read and executed."),
+};
+static const struct config_table path_table = CONFIG_TABLE(
+	struct raw_isolation_paths, path_fields,
+	"Files, and directories with all that is in them, that the workers "
+	"may use besides those that the pool's sites and modules need.");
+
+static const struct config_field system_call_fields[] = {
+	CONFIG_ENUM(struct raw_system_calls, filter, "filter",
+		    .fallback = "auto", .words = settings_means_words,
+		    .prose = "Whether the kernel (seccomp) refuses all system "
+			     "calls but those that programs usually make: the "
+			     "call fails with EPERM, and the log names it. "
+			     "auto: where it can; required: the process does "
+			     "not start without."),
+	CONFIG_STRINGS(struct raw_system_calls, allow, "allow", .max = 500,
+		       .prose = "Names of calls that are allowed besides."),
+};
+const struct config_table settings_system_calls_table =
+	CONFIG_TABLE(struct raw_system_calls, system_call_fields,
+		     "Which system calls a process may make.");
+
 static const struct config_field isolation_fields[] = {
 	CONFIG_SOURCE(struct raw_isolation, source),
 	CONFIG_ENUM(
@@ -71,6 +101,19 @@ static const struct config_field isolation_fields[] = {
 		      .min = 1, .max = 4,
 		      .prose = "Permissions that files of the workers do not "
 			       "get, in octal."),
+	CONFIG_ENUM(struct raw_isolation, file_system, "fileSystem",
+		    .fallback = "auto", .words = settings_means_words,
+		    .prose = "Whether the kernel (Landlock) lets the workers "
+			     "see only what they need: roots of the pool's "
+			     "applications, modules, the system's programs "
+			     "and libraries, and paths; and lets them send "
+			     "signals to themselves alone. auto: where it "
+			     "can; required: no worker starts without."),
+	CONFIG_OBJECT(struct raw_isolation, paths, "paths", &path_table,
+		      .prose = "What they may use besides."),
+	CONFIG_OBJECT(struct raw_isolation, system_calls, "systemCalls",
+		      &settings_system_calls_table,
+		      .prose = "System calls of the workers."),
 };
 const struct config_table settings_isolation_table =
 	CONFIG_TABLE(struct raw_isolation, isolation_fields,
@@ -182,6 +225,32 @@ resolve_identity(struct settings_resolver *resolver,
 			       "4294967293");
 }
 
+static struct settings_paths
+resolve_paths(struct settings_resolver *resolver,
+	      const struct config_strings *raw)
+{
+	const char **items =
+		settings_array(resolver, raw->count, sizeof *items);
+
+	if (items == NULL)
+		return (struct settings_paths){ NULL, 0 };
+	for (size_t i = 0; i < raw->count; i++)
+		items[i] = settings_absolute(resolver, resolver->directory,
+					     raw->items[i]);
+	return (struct settings_paths){ items, raw->count };
+}
+
+void
+settings_resolve_system_calls(struct settings_system_calls *calls,
+			      const struct raw_system_calls *raw)
+{
+	*calls = (struct settings_system_calls){
+		.filter = (enum settings_means)raw->filter,
+		.allow = raw->allow.items,
+		.allow_count = raw->allow.count,
+	};
+}
+
 void
 settings_resolve_confinement(struct settings_resolver *resolver,
 			     const struct raw_confinement *raw,
@@ -199,7 +268,14 @@ settings_resolve_confinement(struct settings_resolver *resolver,
 		.private_tmp =
 			(enum settings_private_tmp)raw->isolation.private_tmp,
 		.umask = (uint32_t)mask,
+		.file_system = (enum settings_means)raw->isolation.file_system,
+		.read = resolve_paths(resolver, &raw->isolation.paths.read),
+		.write = resolve_paths(resolver, &raw->isolation.paths.write),
+		.execute =
+			resolve_paths(resolver, &raw->isolation.paths.execute),
 	};
+	settings_resolve_system_calls(&pool->isolation.system_calls,
+				      &raw->isolation.system_calls);
 	pool->limits = raw->limits;
 	if (raw->limits.open_files > 0 && raw->limits.open_files < 64)
 		config_problem_at(resolver->problems, pool->place.file,
@@ -285,19 +361,53 @@ write_identity(const struct settings_pool *pool)
 	return json;
 }
 
+static json_t *
+write_strings(const char *const *items, size_t count)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(json, json_string(items[i]));
+	return json;
+}
+
+json_t *
+settings_write_system_calls(const struct settings_system_calls *calls)
+{
+	return json_pack("{s:s, s:o}", "filter",
+			 settings_means_words[calls->filter], "allow",
+			 write_strings(calls->allow, calls->allow_count));
+}
+
+static json_t *
+write_isolation(const struct settings_isolation *isolation)
+{
+	char mask[8];
+
+	snprintf(mask, sizeof mask, "%03o", isolation->umask);
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:{s:o, s:o, s:o}}", "privateTmp",
+		private_tmp_words[isolation->private_tmp], "umask", mask,
+		"fileSystem", settings_means_words[isolation->file_system],
+		"systemCalls",
+		settings_write_system_calls(&isolation->system_calls), "paths",
+		"read",
+		write_strings(isolation->read.items, isolation->read.count),
+		"write",
+		write_strings(isolation->write.items, isolation->write.count),
+		"execute",
+		write_strings(isolation->execute.items,
+			      isolation->execute.count));
+}
+
 void
 settings_write_confinement(json_t *json, const struct settings_pool *pool)
 {
 	json_t *limits = json_object(), *cpu = json_object();
-	char mask[8];
 
 	json_object_set_new(json, "identity", write_identity(pool));
-	snprintf(mask, sizeof mask, "%03o", pool->isolation.umask);
-	json_object_set_new(
-		json, "isolation",
-		json_pack("{s:s, s:s}", "privateTmp",
-			  private_tmp_words[pool->isolation.private_tmp],
-			  "umask", mask));
+	json_object_set_new(json, "isolation",
+			    write_isolation(&pool->isolation));
 	put_number(limits, "openFiles", pool->limits.open_files);
 	put_number(limits, "processes", pool->limits.processes);
 	put_number(limits, "addressSpace", pool->limits.address_space);

@@ -19,9 +19,33 @@ enum settings_private_tmp {
 	SETTINGS_TMP_OFF, /* with all others */
 };
 
+/* How much a means of the kernel matters. */
+enum settings_means {
+	SETTINGS_MEANS_AUTO, /* used where there is one */
+	SETTINGS_MEANS_REQUIRED, /* no worker without */
+	SETTINGS_MEANS_OFF,
+};
+
+/* Absolute paths, of files or of directories with all in them. */
+struct settings_paths {
+	const char *const *items;
+	size_t count;
+};
+
+/* Which system calls a process may make. */
+struct settings_system_calls {
+	enum settings_means filter;
+	const char *const *allow; /* names, besides the usual */
+	size_t allow_count;
+};
+
 struct settings_isolation {
 	enum settings_private_tmp private_tmp;
 	uint32_t umask;
+	enum settings_means file_system;
+	/* Besides what its sites and modules need. */
+	struct settings_paths read, write, execute;
+	struct settings_system_calls system_calls;
 };
 
 /* Of each process; 0 = as porticod has it. */

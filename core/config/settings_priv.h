@@ -46,6 +46,7 @@ struct raw_listener {
 	struct raw_access_log access_log;
 	struct raw_error_log error_log;
 	struct raw_cache cache;
+	struct raw_system_calls system_calls;
 };
 
 struct raw_pool {

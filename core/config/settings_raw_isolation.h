@@ -27,10 +27,22 @@ struct raw_dynamic_identities {
 	uint32_t count;
 };
 
+struct raw_isolation_paths {
+	struct config_strings read, write, execute;
+};
+
+struct raw_system_calls {
+	int filter;
+	struct config_strings allow;
+};
+
 struct raw_isolation {
 	const struct config_value *source;
 	int private_tmp;
 	const char *umask;
+	int file_system;
+	struct raw_isolation_paths paths;
+	struct raw_system_calls system_calls;
 };
 
 struct raw_cpu {
@@ -47,6 +59,8 @@ struct raw_confinement {
 	int nice;
 };
 
+extern const char *const settings_means_words[];
+extern const struct config_table settings_system_calls_table;
 extern const struct config_table settings_identity_table;
 extern const struct config_table settings_dynamic_identities_table;
 extern const struct config_table settings_isolation_table;
@@ -75,6 +89,9 @@ extern const struct config_table settings_cpu_table;
 			.prose = "Priority of the workers: the higher, the "    \
 				 "more they give way. Below 0 needs root.")
 
+void settings_resolve_system_calls(struct settings_system_calls *calls,
+				   const struct raw_system_calls *raw);
+json_t *settings_write_system_calls(const struct settings_system_calls *calls);
 void settings_resolve_confinement(struct settings_resolver *resolver,
 				  const struct raw_confinement *raw,
 				  struct settings_pool *pool);

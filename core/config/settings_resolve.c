@@ -85,6 +85,8 @@ resolve_listener(struct settings_resolver *resolver)
 		.cache = { .size = raw->cache.size,
 			   .entry_size = raw->cache.entry_size },
 	};
+	settings_resolve_system_calls(&listener->system_calls,
+				      &raw->system_calls);
 	settings_resolve_access_log(resolver, &raw->access_log,
 				    &listener->access_log);
 }

@@ -110,6 +110,11 @@ static const struct config_field listener_fields[] = {
 		       .fallback = "511", .min = 1, .max = 65535,
 		       .prose = "Connections that the kernel keeps until they "
 				"are accepted, per socket."),
+	CONFIG_OBJECT(struct raw_listener, system_calls, "systemCalls",
+		      &settings_system_calls_table,
+		      .prose = "System calls of the listener; a change takes "
+			       "effect with the next one (portico upgrade "
+			       "listener)."),
 	CONFIG_OBJECT(struct raw_listener, http2, "http2", &http2_table,
 		      .prose = "HTTP/2."),
 	CONFIG_OBJECT(struct raw_listener, access_log, "accessLog",

@@ -115,6 +115,9 @@ write_listener(const struct settings_listener *listener)
 	settings_put_duration(json, "shutdownTimeLimit",
 			      listener->shutdown_time_limit);
 	put_number(json, "backlog", listener->backlog);
+	json_object_set_new(
+		json, "systemCalls",
+		settings_write_system_calls(&listener->system_calls));
 	json_object_set_new(json, "http2", write_http2(&listener->http2));
 	settings_put_duration(json, "ticketKeyRotation",
 			      listener->ticket_key_rotation);

@@ -14,6 +14,7 @@
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/base/sandbox.h"
 #include "core/control/connection.h"
 #include "core/control/messages.h"
 #include "core/listener/accept.h"
@@ -55,6 +56,32 @@ tell_failed(struct listener *listener, const struct portico_error *err)
 
 /* ---- configuration ---------------------------------------------------------------- */
 
+/* With the first configuration; for good. */
+static enum portico_status
+restrict_calls(const struct settings_system_calls *calls,
+	       struct portico_error *err)
+{
+	static bool done;
+	enum portico_status status;
+
+	if (done || calls->filter == SETTINGS_MEANS_OFF)
+		return PORTICO_OK;
+	done = true;
+	status = sandbox_enter(
+		&(struct sandbox_options){
+			.kind = SANDBOX_LISTENER,
+			.allow = calls->allow,
+			.allow_count = calls->allow_count,
+			.message = 2050,
+			.setting = "listener.systemCalls.allow" },
+		err);
+	if (status != PORTICO_UNSUPPORTED ||
+	    calls->filter == SETTINGS_MEANS_REQUIRED)
+		return status;
+	log_info(NULL, "%s", err->message);
+	return PORTICO_OK;
+}
+
 static enum portico_status
 on_configure(struct listener *listener, json_t *json, int *fds, size_t nfds,
 	     struct portico_error *err)
@@ -78,7 +105,9 @@ on_configure(struct listener *listener, json_t *json, int *fds, size_t nfds,
 		status = PORTICO_CONFIG;
 	else {
 		settings->generation = message.generation;
-		status = listener_configure(listener, settings, err);
+		status = restrict_calls(&settings->listener.system_calls, err);
+		if (status == PORTICO_OK)
+			status = listener_configure(listener, settings, err);
 	}
 	settings_unref(&settings);
 	if (status == PORTICO_OK)

@@ -126,7 +126,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/worker_remains.h \
 	core/listener/worker_link.h
 
-LISTENER_LIBS = core/listener/liblistener.la core/channel/libchannel.la \
+LISTENER_LIBS = core/listener/liblistener.la core/base/libsandbox.la \
+	core/channel/libchannel.la \
 	core/http/libhttp.la core/control/libcontrol.la $(CONFIG_LIBS) \
 	$(NGHTTP2_LIBS) $(UV_LIBS) $(SSL_LIBS)
 

@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/sandbox.h"
 #include "core/single/part.h"
 #include "core/listener/process.h"
 
@@ -15,6 +16,7 @@ single_part_run(int control_fd, const char *pool)
 {
 	(void)pool;
 	log_open("portico-listener", LOG_LEVEL_WARNING, STDERR_FILENO);
+	sandbox_disable();
 	listener_process_run(control_fd);
 	return EXIT_SUCCESS;
 }

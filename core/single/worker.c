@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/sandbox.h"
 #include "core/single/part.h"
 #include "core/worker/process.h"
 
@@ -15,5 +16,6 @@ single_part_run(int control_fd, const char *pool)
 {
 	log_open("portico-worker", LOG_LEVEL_WARNING, STDERR_FILENO);
 	check_install_handlers();
+	sandbox_disable();
 	return process_run(control_fd, pool);
 }

@@ -112,6 +112,7 @@ core_worker_libworker_la_SOURCES = \
 
 # What the worker and its tests link.
 WORKER_LIBS = core/worker/libworker.la core/worker/libmodule.la \
+	core/base/libsandbox.la \
 	core/control/libcontrol.la core/channel/libchannel.la \
 	core/http/libhttp.la $(CONFIG_LIBS) $(UV_LIBS)
 

@@ -17,6 +17,7 @@
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/base/sandbox.h"
 #include "core/config/config.h"
 #include "core/config/settings.h"
 #include "core/control/connection.h"
@@ -243,6 +244,31 @@ on_report(void *arg, const char *reason, const char *module, const char *text)
 			     NULL, 0);
 }
 
+/* Before any module is loaded. */
+static enum portico_status
+restrict_calls(const struct settings_pool *pool, struct portico_error *err)
+{
+	const struct settings_system_calls *calls =
+		&pool->isolation.system_calls;
+	enum portico_status status;
+
+	if (calls->filter == SETTINGS_MEANS_OFF)
+		return PORTICO_OK;
+	status = sandbox_enter(
+		&(struct sandbox_options){
+			.kind = SANDBOX_WORKER,
+			.allow = calls->allow,
+			.allow_count = calls->allow_count,
+			.message = 4131,
+			.setting = "isolation.systemCalls.allow" },
+		err);
+	if (status != PORTICO_UNSUPPORTED ||
+	    calls->filter == SETTINGS_MEANS_REQUIRED)
+		return status;
+	log_info(NULL, "%s", err->message);
+	return PORTICO_OK;
+}
+
 static enum portico_status
 start(struct process *process, int *fds, size_t nfds, bool restarted,
       struct portico_error *err)
@@ -260,6 +286,8 @@ start(struct process *process, int *fds, size_t nfds, bool restarted,
 				   process->pool);
 	if (status == PORTICO_OK)
 		status = file_check_openat2(err);
+	if (status == PORTICO_OK)
+		status = restrict_calls(pool, err);
 	if (status == PORTICO_OK) {
 		process->worker = worker_new(pool->name, pool->threads,
 					     pool->offload_threads, err);

@@ -9,7 +9,7 @@ export PORTICO_SRCDIR
 # What a build needs, and what its tests need besides.
 build_packages="gcc make autoconf automake libtool pkg-config perl
 	libuv1-dev libjansson-dev libpcre2-dev libcurl4-openssl-dev
-	libnghttp2-dev libssl-dev
+	libnghttp2-dev libssl-dev libseccomp-dev
 	libc6-dev"
 test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps gdb
 	openssl nghttp2-client testssl.sh

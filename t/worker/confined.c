@@ -12,6 +12,8 @@
  *	/ptrace?pid=N    errno of attaching to a process
  *	/vm?pid=N        errno of reading another process's memory
  *	/mount           errno of mounting something
+ *	/space           errno of a user namespace of its own
+ *	/packet          errno of a socket for packets
  *	/keep?name=N     leaves a file of that name among its temporary ones
  *	/memory?mib=N    takes so much memory and uses it
  *	/spin?ms=N       uses a core for so long
@@ -30,6 +32,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -214,6 +217,10 @@ attempt(struct portico_request *request, const char *what, const char *path)
 		return try_vm(pid);
 	if (strcmp(what, "/mount") == 0)
 		return mount("none", "/mnt", "tmpfs", 0, NULL) < 0 ? errno : 0;
+	if (strcmp(what, "/space") == 0)
+		return unshare(CLONE_NEWUSER) < 0 ? errno : 0;
+	if (strcmp(what, "/packet") == 0)
+		return socket(AF_PACKET, SOCK_DGRAM, 0) < 0 ? errno : 0;
 	if (strcmp(what, "/memory") == 0)
 		return take_memory(number(request, "mib", 1));
 	if (strcmp(what, "/spin") == 0)

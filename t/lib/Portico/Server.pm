@@ -23,6 +23,7 @@ use File::Basename qw(basename dirname);
 use File::Copy qw(copy);
 use File::Find ();
 use File::Path qw(make_path);
+use File::Spec ();
 use File::Temp ();
 use IO::Socket::INET;
 use JSON::PP;
@@ -235,6 +236,11 @@ sub configuration
 		logDirectory     => "$directory/log",
 		moduleDirectory  => "$directory/modules",
 		listener => { threads => 1, %{ $self->{listener} // {} } },
+		# Tests look from inside at what they have put there.
+		poolDefaults => { isolation => {
+			paths => { write => [File::Spec->tmpdir],
+				execute => [File::Spec->tmpdir, program_directory()],
+			} } },
 		pools => $self->{pools} // { main => {} },
 		sites => {
 			main => {
