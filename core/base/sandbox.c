@@ -123,8 +123,12 @@ static const char *const sanitizers[] = {
 
 static const char *names[CALLS_MAX]; /* of those that are not allowed */
 static atomic_bool told[CALLS_MAX];
-static unsigned message;
+static enum sandbox_kind kind;
 static const char *setting;
+
+#define REFUSED                                                                \
+	"the system call %s (%d) is not allowed and fails with EPERM; %s "     \
+	"would allow it"
 
 /* It runs where the call was made, between two instructions of that thread;
  * writing a line takes no lock and no memory. */
@@ -134,6 +138,8 @@ on_refused(int signal_number, siginfo_t *info, void *where)
 	ucontext_t *context = where;
 	int number = info->si_syscall;
 	unsigned place = (unsigned)number % CALLS_MAX;
+	const char *name = names[place] == NULL ? "without a name" :
+						  names[place];
 
 	(void)signal_number;
 #if defined(__x86_64__)
@@ -145,11 +151,10 @@ on_refused(int signal_number, siginfo_t *info, void *where)
 #endif
 	if (atomic_exchange(&told[place], true))
 		return;
-	log_warn(message, NULL,
-		 "the system call %s (%d) is not allowed and fails with EPERM; "
-		 "%s would allow it",
-		 names[place] == NULL ? "without a name" : names[place], number,
-		 setting);
+	if (kind == SANDBOX_LISTENER)
+		log_warn(2050, NULL, REFUSED, name, number, setting);
+	else
+		log_warn(4131, NULL, REFUSED, name, number, setting);
 }
 
 static void
@@ -190,19 +195,19 @@ allow_all(scmp_filter_ctx filter, const char *const *calls, size_t count)
 }
 
 static void
-allow_with_arguments(scmp_filter_ctx filter, enum sandbox_kind kind)
+allow_with_arguments(scmp_filter_ctx filter, enum sandbox_kind of)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6,
 					AF_NETLINK };
 	uint64_t flags = NAMESPACES;
 
 	/* Of a listener threads only. */
-	if (kind == SANDBOX_LISTENER)
+	if (of == SANDBOX_LISTENER)
 		flags |= CLONE_THREAD;
 	(void)seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 			       SCMP_A0(SCMP_CMP_MASKED_EQ, flags,
-				       kind == SANDBOX_LISTENER ? CLONE_THREAD :
-								  0));
+				       of == SANDBOX_LISTENER ? CLONE_THREAD :
+								0));
 	(void)seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3),
 			       0);
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
@@ -263,7 +268,7 @@ sandbox_enter(const struct sandbox_options *options, struct portico_error *err)
 				 "filtering system calls: out of memory");
 	status = fill(filter, options, err);
 	if (status == PORTICO_OK) {
-		message = options->message;
+		kind = options->kind;
 		setting = options->setting;
 		note_names();
 		status = install_handler(err);

@@ -22,7 +22,6 @@ struct sandbox_options {
 	enum sandbox_kind kind;
 	const char *const *allow; /* names of calls, besides */
 	size_t allow_count;
-	unsigned message; /* number of the line in the log */
 	const char *setting; /* which says what is allowed besides */
 };
 

@@ -72,7 +72,6 @@ restrict_calls(const struct settings_system_calls *calls,
 			.kind = SANDBOX_LISTENER,
 			.allow = calls->allow,
 			.allow_count = calls->allow_count,
-			.message = 2050,
 			.setting = "listener.systemCalls.allow" },
 		err);
 	if (status != PORTICO_UNSUPPORTED ||

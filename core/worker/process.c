@@ -259,7 +259,6 @@ restrict_calls(const struct settings_pool *pool, struct portico_error *err)
 			.kind = SANDBOX_WORKER,
 			.allow = calls->allow,
 			.allow_count = calls->allow_count,
-			.message = 4131,
 			.setting = "isolation.systemCalls.allow" },
 		err);
 	if (status != PORTICO_UNSUPPORTED ||
