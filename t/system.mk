@@ -92,6 +92,7 @@ SYSTEM_TESTS += \
 	t/activation/confinement.t \
 	t/activation/identity.t \
 	t/activation/isolation.t \
+	t/activation/pool-limits.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \
 	t/activation/scale.t \

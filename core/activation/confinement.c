@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/activation/cgroup.h"
 #include "core/activation/identity.h"
 #include "core/activation/temporary.h"
 #include "core/base/error.h"
@@ -119,6 +120,12 @@ confinement_init(struct confinement *confinement,
 		  pool->limits.processes);
 	add_limit(confinement, "limits.addressSpace", RLIMIT_AS,
 		  pool->limits.address_space);
+	add_limit(confinement, "limits.coreFile", RLIMIT_CORE,
+		  pool->limits.core);
+	if (cgroup_is_wanted(pool)) {
+		confinement->groups = mem_zalloc(sizeof *confinement->groups);
+		cgroup_prepare(settings, pool, confinement->groups);
+	}
 	confinement->mount = tmp == SETTINGS_TMP_MOUNT ||
 			     (tmp == SETTINGS_TMP_AUTO && may_mount() &&
 			      !is_below_tmp(program) &&
@@ -141,6 +148,7 @@ void
 confinement_fini(struct confinement *confinement)
 {
 	landlock_fini(&confinement->landlock);
+	mem_free(confinement->groups);
 }
 
 /* ---- said ---------------------------------------------------------------- */
@@ -164,7 +172,7 @@ static json_t *
 describe_limits(const struct settings_pool *pool)
 {
 	const struct settings_process_limits *limits = &pool->limits;
-	char text[256] = "";
+	char text[768] = "";
 	size_t used = 0;
 
 #define ADD(condition, ...)                                                    \
@@ -181,6 +189,18 @@ describe_limits(const struct settings_pool *pool)
 	    (unsigned long long)limits->address_space >> 20);
 	ADD(pool->nice != 0, ", nice %d", pool->nice);
 	ADD(pool->cpu.affinity != NULL, ", cores %.64s", pool->cpu.affinity);
+	ADD(limits->core > 0, ", coreFile %llu",
+	    (unsigned long long)limits->core);
+	ADD(limits->memory > 0, ", memory %llu MiB (%s)",
+	    (unsigned long long)limits->memory >> 20,
+	    cgroup_text(CGROUP_MEMORY));
+	ADD(limits->memory_high > 0, ", memoryHigh %llu MiB (%s)",
+	    (unsigned long long)limits->memory_high >> 20,
+	    cgroup_text(CGROUP_MEMORY));
+	ADD(limits->tasks > 0, ", tasks %llu (%s)",
+	    (unsigned long long)limits->tasks, cgroup_text(CGROUP_TASKS));
+	ADD(pool->cpu.limit > 0, ", cpu %.3f %% (%s)", pool->cpu.limit / 1e3,
+	    cgroup_text(CGROUP_CPU));
 #undef ADD
 	return json_string(used == 0 ? "none" : text + 2);
 }
@@ -251,6 +271,11 @@ confinement_limits(const struct confinement *confinement)
 		if (setrlimit((__rlimit_resource_t)limit->resource, &value) !=
 		    0)
 			return limit->name;
+	}
+	if (confinement->groups != NULL) {
+		errno = cgroup_enter(confinement->groups);
+		if (errno != 0)
+			return "limits of its control group";
 	}
 	if (confinement->nice != 0 &&
 	    setpriority(PRIO_PROCESS, 0, confinement->nice) != 0)

@@ -17,6 +17,7 @@
 
 #include "core/activation/landlock.h"
 
+struct cgroup_places;
 struct identity;
 struct settings;
 struct settings_pool;
@@ -41,6 +42,7 @@ struct confinement {
 	char *temporary;
 	bool mount; /* over /tmp and /var/tmp */
 	struct landlock_rules landlock;
+	struct cgroup_places *groups; /* NULL: none */
 };
 
 /* Of programs that belong to no pool. */

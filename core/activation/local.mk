@@ -12,6 +12,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/certificates.h \
 	core/activation/check.c \
 	core/activation/check.h \
+	core/activation/cgroup.c \
+	core/activation/cgroup.h \
 	core/activation/child.c \
 	core/activation/child.h \
 	core/activation/commands.c \

@@ -16,6 +16,7 @@
 #include "core/activation/handover.h"
 #include "core/activation/keeper.h"
 #include "core/activation/limits.h"
+#include "core/activation/cgroup.h"
 #include "core/activation/pool.h"
 #include "core/activation/temporary.h"
 #include "core/activation/reload.h"
@@ -610,6 +611,7 @@ manager_fini(struct manager *manager)
 	sockets_fini(&manager->sockets);
 	sites_fini(&manager->sites);
 	temporary_close(manager->settings);
+	cgroup_close(manager->settings);
 	runtime_close(&manager->runtime);
 	settings_unref(&manager->settings);
 	MEM_FREE(manager->libexec);

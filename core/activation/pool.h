@@ -54,6 +54,7 @@ struct pool {
 	struct schedule *schedule; /* schedule.h; or NULL */
 	struct module_files module_files;
 	char degraded[512]; /* why the last recycle failed; "" */
+	uint64_t oom_kills; /* as last seen in its control group */
 	uint64_t start_count, crash_count, recycle_count;
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/activation/cgroup.h"
 #include "core/activation/confinement.h"
 #include "core/activation/crash.h"
 #include "core/activation/environment.h"
@@ -475,6 +476,20 @@ note_exhausted(struct worker_process *worker)
 	note_reason(worker, why == NULL ? "its program could not be run" : why);
 }
 
+/* Killed by the kernel, as limits.memory wants it. */
+static void
+note_memory(struct worker_process *worker, const struct process_exit *result)
+{
+	struct pool *pool = worker->pool;
+	uint64_t kills = cgroup_oom_kills(pool->snapshot, pool->name);
+
+	if (result->signalled && result->signal_number == SIGKILL &&
+	    worker->escalation < 2 && kills > pool->oom_kills)
+		snprintf(worker->end_reason, sizeof worker->end_reason,
+			 "out of memory: the pool has reached limits.memory");
+	pool->oom_kills = kills;
+}
+
 static void
 on_end(struct process *process, const struct process_exit *result, void *arg)
 {
@@ -487,6 +502,7 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	(void)process;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	process_exit_text(result, how, sizeof how);
+	note_memory(worker, result);
 	if (result->status == PROCESS_EXIT_EXHAUSTED && !result->signalled &&
 	    !worker->executed)
 		note_exhausted(worker);
@@ -507,7 +523,10 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	}
 	worker_queries_forget(pool->manager, worker);
 	worker_queries_on_end(worker);
-	pool->worker_count--;
+	if (--pool->worker_count == 0) {
+		cgroup_remove(pool->snapshot, pool->name);
+		pool->oom_kills = 0; /* a new group counts anew */
+	}
 	listeners_worker_gone(listeners_of(worker), worker->id, how);
 	control_connection_free(&worker->control);
 	temporary_remove(pool->manager, pool->name,

@@ -135,10 +135,31 @@ static const struct config_field limit_fields[] = {
 		    .min = 16 << 20,
 		    .prose = "Address space of each worker; what it cannot "
 			     "have then fails. 0: any."),
+	CONFIG_SIZE(struct settings_process_limits, core, "coreFile",
+		    .fallback = "0", .flags = CONFIG_ZERO, .min = 1,
+		    .prose = "Largest core file of a worker that crashes; 1 "
+			     "means none. 0: as porticod."),
+	CONFIG_SIZE(struct settings_process_limits, memory, "memory",
+		    .fallback = "0", .flags = CONFIG_ZERO, .min = 4 << 20,
+		    .prose = "Memory of all workers of the pool and their "
+			     "children together, by a control group; the "
+			     "kernel kills one that wants more. 0: any."),
+	CONFIG_SIZE(struct settings_process_limits, memory_high, "memoryHigh",
+		    .fallback = "0", .flags = CONFIG_ZERO, .min = 4 << 20,
+		    .prose = "Above so much of it the kernel takes memory "
+			     "back, and slows them down. 0: any."),
+	CONFIG_INTEGER(struct settings_process_limits, tasks, "tasks",
+		       .fallback = "0", .min = 0, .max = 1 << 22,
+		       .prose = "Processes and threads of all of them "
+				"together, by a control group. 0: any "
+				"number."),
 };
 const struct config_table settings_process_limits_table =
 	CONFIG_TABLE(struct settings_process_limits, limit_fields,
 		     "What the workers of a pool may take.");
+
+static const char *const cpu_actions[] = { "Throttle", "ThrottleUnderLoad",
+					   NULL };
 
 static const struct config_field cpu_fields[] = {
 	CONFIG_SOURCE(struct raw_cpu, source),
@@ -146,6 +167,17 @@ static const struct config_field cpu_fields[] = {
 		      .max = 1024,
 		      .prose = "Cores that the workers may run on, as "
 			       "\"0-3,6\"; without it any."),
+	CONFIG_INTEGER(struct raw_cpu, limit, "limit", .fallback = "0",
+		       .min = 0, .max = 100000,
+		       .prose = "Time of all cores that the pool's processes "
+				"may use together, in thousandths of a "
+				"percent: 50000 is half of the machine. 0: "
+				"any."),
+	CONFIG_ENUM(struct raw_cpu, action, "action", .fallback = "Throttle",
+		    .words = cpu_actions,
+		    .prose = "What the limit does, by a control group. "
+			     "Throttle: they get no more. ThrottleUnderLoad: "
+			     "they give way to all others that want cores."),
 };
 const struct config_table settings_cpu_table =
 	CONFIG_TABLE(struct raw_cpu, cpu_fields,
@@ -283,6 +315,8 @@ settings_resolve_confinement(struct settings_resolver *resolver,
 				  "limits.openFiles of pool \"%s\" has to be "
 				  "0 or at least 64",
 				  pool->name);
+	pool->cpu.limit = raw->cpu.limit;
+	pool->cpu.action = (enum settings_cpu_action)raw->cpu.action;
 	pool->cpu.affinity = raw->cpu.affinity;
 	if (raw->cpu.affinity != NULL &&
 	    !settings_parse_cpus(raw->cpu.affinity, &pool->cpu.cpus))
@@ -411,7 +445,14 @@ settings_write_confinement(json_t *json, const struct settings_pool *pool)
 	put_number(limits, "openFiles", pool->limits.open_files);
 	put_number(limits, "processes", pool->limits.processes);
 	put_number(limits, "addressSpace", pool->limits.address_space);
+	put_number(limits, "coreFile", pool->limits.core);
+	put_number(limits, "memory", pool->limits.memory);
+	put_number(limits, "memoryHigh", pool->limits.memory_high);
+	put_number(limits, "tasks", pool->limits.tasks);
 	json_object_set_new(json, "limits", limits);
+	put_number(cpu, "limit", pool->cpu.limit);
+	json_object_set_new(cpu, "action",
+			    json_string(cpu_actions[pool->cpu.action]));
 	if (pool->cpu.affinity != NULL)
 		json_object_set_new(cpu, "affinity",
 				    json_string(pool->cpu.affinity));

@@ -53,11 +53,23 @@ struct settings_process_limits {
 	uint64_t open_files;
 	uint64_t processes; /* of its user */
 	uint64_t address_space; /* bytes */
+	uint64_t core; /* bytes of a core file */
+	/* Of all processes of the pool together. */
+	uint64_t memory, memory_high; /* bytes */
+	uint64_t tasks;
+};
+
+/* What is done with a pool that has cpu.limit. */
+enum settings_cpu_action {
+	SETTINGS_CPU_THROTTLE,
+	SETTINGS_CPU_THROTTLE_UNDER_LOAD,
 };
 
 struct settings_cpu {
 	const char *affinity; /* as written, or NULL: any */
 	cpu_set_t cpus; /* of it */
+	uint32_t limit; /* 1/1000 of a percent of all cores; 0 = none */
+	enum settings_cpu_action action;
 };
 
 /* "0-3,6" into a set; false when that is not what it says. */

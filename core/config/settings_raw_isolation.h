@@ -48,6 +48,8 @@ struct raw_isolation {
 struct raw_cpu {
 	const struct config_value *source;
 	const char *affinity;
+	uint32_t limit;
+	int action;
 };
 
 /* What of a pool this is about; in struct raw_pool. */
