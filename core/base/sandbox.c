@@ -213,10 +213,10 @@ allow_with_arguments(scmp_filter_ctx filter, enum sandbox_kind of)
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
 		(void)seccomp_rule_add(
 			filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	/* Asking only. */
 	(void)seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
-			       SCMP_A0(SCMP_CMP_EQ, 0xffffffffu));
+			       SCMP_A0(SCMP_CMP_EQ, 0xffffffffu, 0));
 }
 
 static enum portico_status
