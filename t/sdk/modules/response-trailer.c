@@ -221,9 +221,10 @@ write_much(struct portico_request *request, void *arg)
 
 	(void)arg;
 	while (state->filtered < 1048576) {
-		size_t written;
+		size_t written, rest = 1048576 - (size_t)state->filtered;
 		enum portico_status status = portico_response_write(
-			request, piece, sizeof(piece), &written);
+			request, piece,
+			rest < sizeof(piece) ? rest : sizeof(piece), &written);
 
 		state->filtered += written;
 		if (status == PORTICO_AGAIN) {
