@@ -183,6 +183,8 @@ show_counters(const json_t *answer)
 						"accepted", "rejected",
 						"served",   "replayed",
 						"requeued", NULL };
+	static const char *const of_logs[] = { "name", "state", "waiting",
+					       "lost", "file",	NULL };
 	const json_t *counters = json_object_get(answer, "counters");
 
 	printf("connections\n");
@@ -196,6 +198,9 @@ show_counters(const json_t *answer)
 	print_rows("POOL >QUEUED >ACCEPTED >REJECTED >SERVED >REPLAYED "
 		   ">REQUEUED",
 		   json_object_get(counters, "pools"), of_pools);
+	printf("\n");
+	print_rows("LOG STATE >WAITING/B >LOST FILE",
+		   json_object_get(counters, "logs"), of_logs);
 	show_silence(answer, "counters");
 }
 

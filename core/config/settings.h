@@ -155,6 +155,8 @@ struct settings_site {
 	const struct settings_application *applications; /* longest path first */
 	size_t application_count;
 	struct settings_hsts hsts;
+	struct settings_access_log log; /* as the listener's without a file */
+	bool says_log; /* something that siteDefaults does not say */
 	/* For a worker: paths of applications that other pools have. */
 	const char *const *elsewhere;
 	size_t elsewhere_count;
@@ -174,6 +176,8 @@ struct settings {
 	const char *file; /* where it was read from */
 	const char *module_directory; /* these are absolute */
 	const char *log_directory;
+	const struct settings_access_log *site_log; /* siteDefaults; no `file`;
+						       NULL: says nothing */
 	const char *runtime_directory;
 	const char *control_socket;
 	struct settings_events events;

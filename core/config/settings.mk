@@ -38,6 +38,7 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_network.c \
 	core/config/settings_network.h \
 	core/config/settings_site.c \
+	core/config/settings_site_log.c \
 	core/config/settings_tables.c \
 	core/config/settings_write.c
 

@@ -62,7 +62,9 @@ static const struct config_field access_log_fields[] = {
 	CONFIG_STRING(struct raw_access_log, file, "file",
 		      .fallback = "access.log", .min = 1, .max = 1024,
 		      .prose = "Name of the access log, relative to "
-			       "logDirectory."),
+			       "logDirectory. A site's own may contain "
+			       "{site} and {id}, the site's name and number; a "
+			       "site without one is in the server's."),
 	SETTINGS_ROTATION_ROWS(struct raw_access_log, rotation),
 	CONFIG_STRINGS(
 		struct raw_access_log, fields, "fields",
@@ -316,7 +318,8 @@ settings_write_access_log(const struct settings_access_log *log)
 					  column->source, "sourceType",
 					  source_type(column->field)));
 	}
-	return json_pack("{s:b, s:s, s:s, s:o, s:o}", "enabled", log->enabled,
-			 "format", formats[log->format], "file", log->file,
+	return json_pack("{s:b, s:s, s:s*, s:o, s:o}", "enabled", log->enabled,
+			 "format", formats[log->format], "file",
+			 log->pattern != NULL ? log->pattern : log->file,
 			 "fields", fields, "customFields", custom);
 }

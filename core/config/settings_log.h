@@ -126,7 +126,9 @@ enum settings_log_format {
 struct settings_access_log {
 	bool enabled;
 	enum settings_log_format format;
-	const char *file; /* as configured: relative to log_directory */
+	const char *file; /* as configured: relative to log_directory; a
+			     site's own: absolute; NULL: the site has none */
+	const char *pattern; /* sites: `file` with {site} and {id} */
 	struct settings_log_rotation rotation;
 	const struct settings_log_column *columns;
 	size_t column_count;

@@ -26,6 +26,7 @@ extern const struct config_table settings_site_limits_table;
 
 struct raw_site_defaults {
 	struct raw_site_limits limits;
+	struct raw_access_log log;
 };
 
 struct raw_cache {
@@ -152,6 +153,7 @@ struct raw_site {
 	struct raw_site_limits limits;
 	struct raw_module_defaults module_defaults;
 	struct raw_hsts hsts;
+	struct raw_access_log log;
 };
 
 struct raw_module {

@@ -33,6 +33,10 @@ struct raw_access_log {
 };
 extern const struct config_table settings_access_log_table;
 
+/* When the sites have their numbers. */
+struct settings_resolver;
+void settings_resolve_site_logs(struct settings_resolver *resolver);
+
 struct raw_error_log {
 	bool enabled;
 	const char *file;

@@ -373,6 +373,7 @@ settings_resolve(struct settings_resolver *resolver)
 	settings_resolve_certificates(resolver);
 	if (resolver->settings->pools != NULL)
 		settings_resolve_sites(resolver);
+	settings_resolve_site_logs(resolver);
 	resolve_modules(resolver);
 	hash_free(resolver->site_ids);
 	hash_free(resolver->bindings);

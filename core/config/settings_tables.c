@@ -589,6 +589,11 @@ static const struct config_field site_fields[] = {
 		      &module_defaults_table,
 		      .prose = "Settings of modules for all applications of "
 			       "the site."),
+	CONFIG_OBJECT(struct raw_site, log, "log", &settings_access_log_table,
+		      .prose = "The site's part of the access log, or, with a "
+			       "file, its own one; what it does not say is as "
+			       "in siteDefaults, then as in "
+			       "listener.accessLog."),
 	CONFIG_OBJECT(struct raw_site, hsts, "hsts", &hsts_table,
 		      .prose = "Transport security: browsers are told to use "
 			       "https alone."),
@@ -600,6 +605,11 @@ static const struct config_field site_defaults_fields[] = {
 	CONFIG_OBJECT(struct raw_site_defaults, limits, "limits",
 		      &settings_site_limits_table,
 		      .prose = "Limits of sites that have no others."),
+	CONFIG_OBJECT(struct raw_site_defaults, log, "log",
+		      &settings_access_log_table,
+		      .prose = "Access logs of sites that say nothing else; "
+			       "with a file \"{site}/access.log\" each has its "
+			       "own."),
 };
 static const struct config_table site_defaults_table =
 	CONFIG_TABLE(struct raw_site_defaults, site_defaults_fields,

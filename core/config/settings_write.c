@@ -103,6 +103,15 @@ write_http2(const struct settings_http2 *http2)
 }
 
 static json_t *
+write_log(const struct settings_access_log *log)
+{
+	json_t *json = settings_write_access_log(log);
+
+	write_rotation(json, &log->rotation);
+	return json;
+}
+
+static json_t *
 write_listener(const struct settings_listener *listener)
 {
 	json_t *json = json_object(), *log;
@@ -121,9 +130,8 @@ write_listener(const struct settings_listener *listener)
 	json_object_set_new(json, "http2", write_http2(&listener->http2));
 	settings_put_duration(json, "ticketKeyRotation",
 			      listener->ticket_key_rotation);
-	log = settings_write_access_log(&listener->access_log);
-	write_rotation(log, &listener->access_log.rotation);
-	json_object_set_new(json, "accessLog", log);
+	json_object_set_new(json, "accessLog",
+			    write_log(&listener->access_log));
 	log = json_pack("{s:b, s:s}", "enabled", listener->error_log.enabled,
 			"file", listener->error_log.file);
 	write_rotation(log, &listener->error_log.rotation);
@@ -473,6 +481,8 @@ write_site(const struct writer *writer, const struct settings_site *site)
 	json_object_set_new(json, "bindings", bindings);
 	if (!is_of_one_pool(writer))
 		json_object_set_new(json, "hsts", write_hsts(&site->hsts));
+	if (!is_of_one_pool(writer) && site->says_log)
+		json_object_set_new(json, "log", write_log(&site->log));
 	json_object_set_new(json, "applications", applications);
 	return json;
 }
@@ -526,6 +536,10 @@ write_root(const struct writer *writer)
 	if (!is_of_one_pool(writer))
 		json_object_set_new(json, "listener",
 				    write_listener(&settings->listener));
+	if (!is_of_one_pool(writer) && settings->site_log != NULL)
+		json_object_set_new(json, "siteDefaults",
+				    json_pack("{s:o}", "log",
+					      write_log(settings->site_log)));
 	for (size_t i = 0; i < settings->pool_count; i++)
 		if (is_meant(writer, &settings->pools[i]))
 			json_object_set_new(pools, settings->pools[i].name,

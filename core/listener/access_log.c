@@ -25,10 +25,11 @@ struct values {
 	char request_id[17], numbers[2][24];
 };
 
+/* NULL: there is no log. */
 static const struct settings_access_log *
 settings_of(const struct listener_request *request)
 {
-	return &request->snapshot->shared->settings->listener.access_log;
+	return site_of_request(request)->log;
 }
 
 static struct portico_slice
@@ -147,7 +148,7 @@ access_log_response(struct listener_request *request, const void *head)
 	size_t size = 0;
 
 	request->response_head = loop_now(request->loop);
-	if (settings->response_headers == 0 || !settings->enabled)
+	if (settings == NULL || settings->response_headers == 0)
 		return;
 	mem_free(request->log_values);
 	request->log_values = mem_alloc(settings->response_headers *
@@ -251,14 +252,15 @@ void
 access_log_request(const struct listener_request *request)
 {
 	struct listener_loop *loop = request->loop;
-	const struct settings_access_log *settings = settings_of(request);
+	const struct snapshot_site *site = site_of_request(request);
+	const struct settings_access_log *settings = site->log;
 	char client[ADDRESS_TEXT_SIZE], server[ADDRESS_TEXT_SIZE];
 	struct access_log_entry entry;
 	struct values values;
 	struct log_text text;
 	char *line;
 
-	if (!settings->enabled)
+	if (settings == NULL)
 		return;
 	fill(request, &entry);
 	entry.computer = slice_from(loop->listener->host_name);
@@ -273,5 +275,6 @@ access_log_request(const struct listener_request *request)
 	line = loop_log_reserve(loop, &loop->access_log);
 	text = (struct log_text){ line, line + LOG_LINE_MAX };
 	access_log_format(&text, &loop->log_clock, settings, &entry);
-	log_buffer_commit(&loop->access_log, (size_t)(text.at - line));
+	log_buffer_commit_to(&loop->access_log, (size_t)(text.at - line),
+			     site->log_target, site->log_fields);
 }

@@ -27,6 +27,7 @@
 #include "core/listener/query.h"
 #include "core/listener/snapshot.h"
 #include "core/listener/site.h"
+#include "core/listener/site_logs.h"
 #include "core/listener/tls_material.h"
 #include "core/listener/worker_link.h"
 
@@ -526,8 +527,12 @@ listener_init(struct listener *listener, uv_loop_t *uv, int control_fd)
 	listener->ready_timer.data = listener;
 	if (gethostname(listener->host_name, sizeof(listener->host_name) - 1))
 		listener->host_name[0] = '\0';
-	listener->logs[LISTENER_LOG_ACCESS] = log_writer_new(uv, "access log");
-	listener->logs[LISTENER_LOG_ERROR] = log_writer_new(uv, "error log");
+	listener->logs[LISTENER_LOG_ACCESS] =
+		log_writer_new(uv, "access log", NULL);
+	listener->logs[LISTENER_LOG_ERROR] =
+		log_writer_new(uv, "error log", NULL);
+	listener->site_logs =
+		site_logs_new(uv, listener->logs[LISTENER_LOG_ACCESS]);
 	listener->control = control_connection_new(uv, control_fd, on_message,
 						   on_closed, listener);
 }

@@ -134,6 +134,9 @@
 #define LOG_LINE_MAX 16384
 /* Waiting for a slow or full disk; what is beyond is dropped and counted. */
 #define LOG_BACKLOG_BYTES (16 * 1024 * 1024)
+/* The same of the sites' logs together; and how many have their file open. */
+#define LOG_GROUP_BACKLOG_BYTES (64 * 1024 * 1024)
+#define LOG_GROUP_FILES_MAX 128
 /* A log that could not be renamed goes on under its name for so long. */
 #define LOG_ROTATE_RETRY_SECONDS 60
 /* After a failure, until the next try; for a reader that is slow. */
@@ -150,6 +153,7 @@
 #define QUERY_DEADLINE_MS 50
 #define QUERY_REQUESTS_MAX 10000
 #define QUERY_CACHE_MAX 1000
+#define QUERY_LOGS_MAX 1000
 #define QUERY_CLIENTS_MAX 10000 /* of each loop */
 
 /* The response cache: what was not used for so long goes, looked at so often.

@@ -22,6 +22,7 @@
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
 #include "core/listener/site.h"
+#include "core/listener/site_logs.h"
 #include "core/listener/tls_material.h"
 #include "core/listener/worker_link.h"
 
@@ -55,6 +56,7 @@ listener_fini(struct listener *listener)
 	stop_loops(listener);
 	worker_link_free_all(listener);
 	control_connection_free(&listener->control);
+	site_logs_free(&listener->site_logs);
 	for (unsigned i = 0; i < LISTENER_LOGS; i++)
 		log_writer_free(listener->logs[i]);
 	snapshot_unref(&listener->snapshot);
@@ -238,6 +240,7 @@ listener_configure(struct listener *listener, struct settings *settings,
 	}
 	snapshot_unref(&listener->snapshot);
 	listener->snapshot = snapshot;
+	site_logs_configure(listener->site_logs, snapshot);
 	set_known(listener, settings);
 	listener->mark++;
 	atomic_store(&listener->connections_max,
@@ -381,8 +384,10 @@ run_log(struct task *base, void *owner)
 	struct log_chunk *chunk = (struct log_chunk *)base;
 	struct listener *listener = owner;
 
-	ASSERT(chunk->log < LISTENER_LOGS);
-	log_writer_add(listener->logs[chunk->log], chunk);
+	if (chunk->log == LISTENER_LOG_ACCESS)
+		site_logs_write(listener->site_logs, chunk);
+	else
+		log_writer_add(listener->logs[chunk->log], chunk);
 }
 
 void

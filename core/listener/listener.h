@@ -27,6 +27,7 @@ struct hash_table;
 struct listener_loop;
 struct listener_snapshot;
 struct log_writer;
+struct site_logs;
 struct tls_material;
 
 enum listener_log {
@@ -51,6 +52,7 @@ struct listener {
 	struct list workers; /* of struct worker_link */
 	struct list queries; /* being answered */
 	struct log_writer *logs[LISTENER_LOGS];
+	struct site_logs *site_logs;
 	char host_name[256];
 	unsigned mark; /* counts configurations, for sockets */
 	unsigned unready_loops; /* that have not got configuration and sockets */

@@ -96,6 +96,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/routes.h \
 	core/listener/site.c \
 	core/listener/site.h \
+	core/listener/site_logs.c \
+	core/listener/site_logs.h \
 	core/listener/snapshot.c \
 	core/listener/snapshot.h \
 	core/listener/spare.h \

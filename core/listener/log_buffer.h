@@ -11,14 +11,36 @@
 
 #include "core/listener/task.h"
 
+struct site_log;
+
+/* Where the lines of another log, or with other fields, begin in a chunk. */
+struct log_run {
+	struct site_log *target; /* NULL: the server's */
+	const char *fields;
+	size_t offset; /* bytes */
+	unsigned line;
+};
+
+#define LOG_RUNS_MAX 256 /* of a chunk, besides the first */
+
 struct log_chunk {
 	struct task task; /* on its way to the main thread */
 	struct log_chunk *next;
 	unsigned log; /* the owner's number of the log */
 	unsigned lines;
-	size_t length;
+	size_t length, capacity;
+	/* Of the first run; `fields` are those of access_log_fields(), "" for
+	 * JSON and NULL for those of the log.  They live as long as the
+	 * process. */
+	struct site_log *target;
+	const char *fields;
+	struct log_run *runs; /* the others; OWNERSHIP: the chunk's */
+	unsigned run_count;
 	char data[];
 };
+
+struct log_chunk *log_chunk_new(size_t capacity);
+void log_chunk_free(struct log_chunk *chunk);
 
 struct log_buffer {
 	struct log_chunk *chunk; /* NULL: no line yet */
@@ -30,10 +52,14 @@ struct log_buffer {
 char *log_buffer_reserve(struct log_buffer *buffer, size_t size);
 void log_buffer_commit(struct log_buffer *buffer, size_t length);
 
+/* The same for a line of the access log, which may be any site's. */
+void log_buffer_commit_to(struct log_buffer *buffer, size_t length,
+			  struct site_log *target, const char *fields);
+
 /* Whether a line of `size` bytes no longer fits: take the chunk first. */
 int log_buffer_full(const struct log_buffer *buffer, size_t size);
 
-/* OWNERSHIP: the caller's, mem_free(); NULL when there are no lines. */
+/* OWNERSHIP: the caller's, log_chunk_free(); NULL when there are no lines. */
 struct log_chunk *log_buffer_take(struct log_buffer *buffer);
 
 void log_buffer_fini(struct log_buffer *buffer);

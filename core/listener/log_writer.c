@@ -27,15 +27,21 @@
 
 #define LOG_WRITER_MAGIC 0x10391e71u
 
+/* A remark, and what stands before the fields at the beginning of a file. */
+#define REMARK_BYTES 512
+
 /* What a job works on; the main thread leaves it alone meanwhile. */
 struct log_job {
 	bool opens, rotates; /* else it writes */
+	bool makes_way; /* opens: directories, too */
 	char *path; /* to be opened, to be renamed; or, if not NULL, that `fd`
 		       has to be */
 	int fd;
 	struct settings_log_rotation rotation;
 	time_t begun, now;
 	uint64_t size; /* of what was opened */
+	dev_t device;
+	ino_t inode;
 	const char *data;
 	size_t length, done; /* bytes */
 	int os_error;
@@ -54,7 +60,15 @@ struct log_writer {
 	uv_work_t work;
 	uv_timer_t retry; /* active: nothing is tried before */
 	const char *name;
+	struct log_group *group; /* NULL: it is one of few */
+	struct list group_link; /* in its `open`, or in its `queue` */
+	bool holds; /* one of the group's open files, or soon */
+	bool rests; /* no configuration has it any more */
+	bool resumable; /* the file was closed for a while */
+	dev_t device; /* of the file */
+	ino_t inode;
 	char *path, *fields; /* NULL: none */
+	char *written; /* fields that the file has last been told; NULL: none */
 	struct settings_log_rotation rotation;
 	time_t (*now)(void);
 	time_t begun; /* `fd` has lines of that time */
@@ -96,13 +110,15 @@ real_time(void)
 }
 
 struct log_writer *
-log_writer_new(uv_loop_t *uv, const char *name)
+log_writer_new(uv_loop_t *uv, const char *name, struct log_group *group)
 {
 	struct log_writer *writer = mem_zalloc(sizeof(*writer));
 
 	writer->magic = LOG_WRITER_MAGIC;
 	writer->uv = uv;
 	writer->name = name;
+	writer->group = group;
+	list_init(&writer->group_link);
 	writer->fd = -1;
 	writer->now = real_time;
 	writer->work.data = writer;
@@ -113,16 +129,18 @@ log_writer_new(uv_loop_t *uv, const char *name)
 
 /* ---- chunks ------------------------------------------------------------------ */
 
-static struct log_chunk *
-chunk_new(void)
+static void
+count_waiting(struct log_writer *writer, size_t more, size_t less)
 {
-	/* As large as the loops', so that others can be joined to it. */
-	struct log_chunk *chunk = mem_alloc(sizeof(*chunk) + LOG_CHUNK_BYTES);
+	writer->backlog += more - less;
+	if (writer->group != NULL)
+		writer->group->waiting += more - less;
+}
 
-	chunk->next = NULL;
-	chunk->lines = 0;
-	chunk->length = 0;
-	return chunk;
+static bool
+same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
 static void
@@ -141,15 +159,16 @@ append(struct log_writer *writer, struct log_chunk *chunk)
 {
 	struct log_chunk *last = writer->last;
 
-	writer->backlog += chunk->length;
+	count_waiting(writer, chunk->length, 0);
 	chunk->next = NULL;
 	if (last != NULL && last != writer->head &&
-	    LOG_CHUNK_BYTES - last->length >= chunk->length) {
+	    same(last->fields, chunk->fields) &&
+	    last->capacity - last->length >= chunk->length) {
 		/* A job that writes it does not look beyond its length. */
 		memcpy(last->data + last->length, chunk->data, chunk->length);
 		last->length += chunk->length;
 		last->lines += chunk->lines;
-		mem_free(chunk);
+		log_chunk_free(chunk);
 		return;
 	}
 	if (last == NULL)
@@ -169,9 +188,15 @@ drop_first(struct log_writer *writer)
 	writer->first = chunk->next;
 	if (writer->first == NULL)
 		writer->last = NULL;
-	writer->backlog -= chunk->length;
+	count_waiting(writer, 0, chunk->length);
 	writer->offset = 0;
-	mem_free(chunk);
+	log_chunk_free(chunk);
+}
+
+static bool
+is_json(const char *fields)
+{
+	return fields == NULL || fields[0] == '\0';
 }
 
 static void
@@ -185,6 +210,8 @@ lose(struct log_writer *writer, unsigned lines)
 	writer->lost.os_error = writer->os_error;
 	writer->lost.lines += lines;
 	writer->dropped += lines;
+	if (writer->group != NULL)
+		writer->group->lost += lines;
 }
 
 /* At the end of what waits, where they would have been. */
@@ -199,11 +226,12 @@ append_remark(struct log_writer *writer)
 
 	if (writer->lost.lines == 0)
 		return;
-	chunk = chunk_new();
+	chunk = log_chunk_new(REMARK_BYTES);
+	chunk->fields = writer->last == NULL ? NULL : writer->last->fields;
 	put_time(from, writer->lost.from);
 	put_time(to, writer->lost.to);
-	length = snprintf(chunk->data, LOG_CHUNK_BYTES,
-			  writer->fields == NULL ?
+	length = snprintf(chunk->data, REMARK_BYTES,
+			  is_json(writer->written) ?
 				  "{\"remark\":\"%llu lines from %s to %s are "
 				  "lost: %s\"}\n" :
 				  "#Remark: %llu lines from %s to %s are lost: "
@@ -216,11 +244,21 @@ append_remark(struct log_writer *writer)
 	memset(&writer->lost, 0, sizeof(writer->lost));
 }
 
-/* The lines at the beginning of a file, before all that waits. */
+static const char *
+fields_of_first(const struct log_writer *writer)
+{
+	if (writer->first != NULL && writer->first->fields != NULL)
+		return writer->first->fields;
+	return writer->fields == NULL ? "" : writer->fields;
+}
+
+/* The lines at the beginning of a file, or before lines with other fields;
+ * before all that waits. */
 static void
 prepend_head(struct log_writer *writer)
 {
-	struct log_chunk *chunk = chunk_new();
+	struct log_chunk *chunk;
+	const char *fields;
 	char date[20];
 	int length;
 
@@ -230,17 +268,20 @@ prepend_head(struct log_writer *writer)
 			writer->cut = true;
 		drop_first(writer);
 	}
+	fields = fields_of_first(writer);
+	chunk = log_chunk_new(REMARK_BYTES + strlen(fields));
 	put_time(date, time(NULL));
-	if (writer->fields == NULL)
-		length = snprintf(chunk->data, LOG_CHUNK_BYTES, "%s",
+	if (is_json(fields))
+		length = snprintf(chunk->data, chunk->capacity, "%s",
 				  writer->cut ? "\n" : "");
 	else
-		length = snprintf(chunk->data, LOG_CHUNK_BYTES,
+		length = snprintf(chunk->data, chunk->capacity,
 				  "%s#Software: Portico\n#Version: 1.0\n"
 				  "#Date: %s\n%s\n",
-				  writer->cut ? "\n" : "", date,
-				  writer->fields);
-	ASSERT(length >= 0 && length < LOG_CHUNK_BYTES);
+				  writer->cut ? "\n" : "", date, fields);
+	ASSERT(length >= 0 && (size_t)length < chunk->capacity);
+	mem_free(writer->written);
+	writer->written = mem_strdup(fields);
 	writer->cut = false;
 	ASSERT(writer->offset == 0);
 	chunk->length = (size_t)length;
@@ -248,7 +289,87 @@ prepend_head(struct log_writer *writer)
 	writer->first = writer->head = chunk;
 	if (writer->last == NULL)
 		writer->last = chunk;
-	writer->backlog += chunk->length;
+	count_waiting(writer, chunk->length, 0);
+}
+
+/* ---- one of many --------------------------------------------------------------- */
+
+/* It has no open file any more; the next one may. */
+static void
+group_leave(struct log_writer *writer)
+{
+	struct log_group *group = writer->group;
+
+	if (!writer->holds)
+		return;
+	writer->holds = false;
+	list_remove(&writer->group_link);
+	group->open_count--;
+	while (!list_empty(&group->queue) &&
+	       group->open_count < LOG_GROUP_FILES_MAX) {
+		struct log_writer *first = LIST_FIRST(
+			struct log_writer, group_link, &group->queue);
+
+		list_remove(&first->group_link);
+		next(first);
+	}
+}
+
+static void
+close_file(struct log_writer *writer)
+{
+	io_close(&writer->fd);
+	group_leave(writer);
+}
+
+static bool
+is_idle(const struct log_writer *writer)
+{
+	return writer->group != NULL && !writer->busy && !writer->ending &&
+	       writer->first == NULL && writer->fd >= 0;
+}
+
+/* Somebody waits for a file. */
+static bool
+group_is_short(const struct log_writer *writer)
+{
+	return !list_empty(&writer->group->queue);
+}
+
+/* Closes the file, to go on with it when there are lines. */
+static void
+rest(struct log_writer *writer)
+{
+	writer->resumable = true;
+	close_file(writer);
+}
+
+/* Whether a file may be opened: else it is done when another is closed. */
+static bool
+group_enter(struct log_writer *writer)
+{
+	struct log_group *group = writer->group;
+
+	if (group == NULL || writer->holds)
+		return true;
+	list_remove(&writer->group_link);
+	if (group->open_count >= LOG_GROUP_FILES_MAX && !writer->ending) {
+		LIST_FOREACH(struct log_writer, group_link, other,
+			     &group->open) {
+			if (!is_idle(other))
+				continue;
+			rest(other);
+			break;
+		}
+		if (group->open_count >= LOG_GROUP_FILES_MAX) {
+			list_add_tail(&group->queue, &writer->group_link);
+			return false;
+		}
+	}
+	writer->holds = true;
+	group->open_count++;
+	list_add_tail(&group->open, &writer->group_link);
+	return true;
 }
 
 /* ---- trouble ----------------------------------------------------------------- */
@@ -260,6 +381,13 @@ tell_trouble(struct log_writer *writer, uint64_t now)
 {
 	if (writer->told != 0 && now - writer->told < LOG_TELL_AGAIN_NS)
 		return;
+	/* A full disk is that of many. */
+	if (writer->group != NULL) {
+		if (writer->group->told != 0 &&
+		    now - writer->group->told < LOG_TELL_AGAIN_NS)
+			return;
+		writer->group->told = now;
+	}
 	log_error(2005, NULL,
 		  "the %s %s cannot be %s: %s; its lines wait in memory, at "
 		  "most %d MiB, the others are lost",
@@ -284,7 +412,8 @@ reopen_later(struct log_writer *writer, bool same_file)
 {
 	const struct log_chunk *chunk = writer->first;
 
-	io_close(&writer->fd);
+	writer->resumable = false;
+	close_file(writer);
 	if (chunk == NULL || writer->offset == 0)
 		return;
 	if (chunk->data[writer->offset - 1] != '\n')
@@ -295,7 +424,7 @@ reopen_later(struct log_writer *writer, bool same_file)
 	memmove(writer->first->data, chunk->data + writer->offset,
 		chunk->length - writer->offset);
 	writer->first->length -= writer->offset;
-	writer->backlog -= writer->offset;
+	count_waiting(writer, 0, writer->offset);
 	writer->offset = 0;
 }
 
@@ -308,7 +437,8 @@ failed(struct log_writer *writer, int os_error)
 		writer->since = now;
 	writer->os_error = os_error;
 	tell_trouble(writer, now);
-	if (writer->fd >= 0 && !may_pass(os_error))
+	/* Of many each holds a file only while it can be written. */
+	if (writer->fd >= 0 && (!may_pass(os_error) || writer->group != NULL))
 		reopen_later(writer, true);
 	if (!writer->ending)
 		uv_timer_start(&writer->retry, on_retry,
@@ -355,10 +485,36 @@ note_state(struct log_job *job)
 {
 	struct stat status;
 
-	if (fstat(job->fd, &status) != 0 || status.st_size <= 0)
+	if (fstat(job->fd, &status) != 0)
+		return;
+	job->device = status.st_dev;
+	job->inode = status.st_ino;
+	if (status.st_size <= 0)
 		return;
 	job->size = (uint64_t)status.st_size;
 	job->begun = status.st_mtime;
+}
+
+/* Not to be held up by a fifo that nobody reads. */
+static int
+open_file(const char *path)
+{
+	return open(path,
+		    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK |
+			    O_NOCTTY,
+		    0640);
+}
+
+/* Directories of the path that are not there. */
+static void
+make_way(char *path)
+{
+	for (char *slash = strchr(path + 1, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0750);
+		*slash = '/';
+	}
 }
 
 /* On a thread of the pool. */
@@ -369,11 +525,11 @@ run_job(uv_work_t *work)
 
 	job->os_error = 0;
 	if (job->opens) {
-		/* Not to be held up by a fifo that nobody reads. */
-		job->fd = open(job->path,
-			       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-				       O_NONBLOCK | O_NOCTTY,
-			       0640);
+		job->fd = open_file(job->path);
+		if (job->fd < 0 && errno == ENOENT && job->makes_way) {
+			make_way(job->path);
+			job->fd = open_file(job->path);
+		}
 		if (job->fd < 0)
 			job->os_error = errno;
 		else
@@ -406,18 +562,28 @@ static void
 on_opened(struct log_writer *writer)
 {
 	struct log_job *job = &writer->job;
+	bool resumes;
 
 	if (writer->stale) {
 		io_close(&job->fd);
+		group_leave(writer);
 		return;
 	}
+	resumes = writer->resumable && job->device == writer->device &&
+		  job->inode == writer->inode && job->size == writer->size &&
+		  !writer->cut;
 	writer->fd = job->fd;
 	writer->size = job->size;
 	writer->begun = job->begun;
-	if (job->os_error != 0)
+	writer->device = job->device;
+	writer->inode = job->inode;
+	if (job->os_error != 0) {
+		group_leave(writer);
 		failed(writer, job->os_error);
-	else
+	} else if (!resumes) {
 		prepend_head(writer);
+	}
+	writer->resumable = false;
 }
 
 /* The name is free, or stays as it is for a while. */
@@ -473,6 +639,8 @@ on_job_done(uv_work_t *work, int status)
 		on_written(writer);
 	writer->stale = false;
 	next(writer);
+	if (is_idle(writer) && (writer->rests || group_is_short(writer)))
+		rest(writer);
 }
 
 /* Whether what waits is for another file. */
@@ -497,20 +665,28 @@ next(struct log_writer *writer)
 		return;
 	while (writer->path == NULL && writer->first != NULL)
 		drop_first(writer);
-	if (writer->path == NULL || (writer->fd >= 0 && writer->first == NULL))
+	if (writer->path == NULL ||
+	    (writer->first == NULL &&
+	     (writer->fd >= 0 || writer->group != NULL)))
+		return;
+	if (writer->fd < 0 && !group_enter(writer))
 		return;
 	now = writer->now();
 	*job = (struct log_job){ .fd = writer->fd,
 				 .opens = writer->fd < 0,
+				 .makes_way = writer->group != NULL,
 				 .rotation = writer->rotation,
 				 .begun = writer->begun,
 				 .now = now };
 	if (job->opens) {
 		job->begun = now;
 	} else if (is_over(writer, now)) {
-		io_close(&writer->fd);
+		close_file(writer);
 		job->fd = -1;
 		job->rotates = true;
+	} else if (writer->offset == 0 && writer->first != writer->head &&
+		   !same(fields_of_first(writer), writer->written)) {
+		prepend_head(writer);
 	}
 	if (writer->fd < 0 || writer->os_error != 0)
 		job->path = mem_strdup(writer->path);
@@ -518,18 +694,16 @@ next(struct log_writer *writer)
 		job->data = writer->first->data + writer->offset;
 		job->length = writer->first->length - writer->offset;
 	}
+	if (writer->holds) { /* the one used last */
+		list_remove(&writer->group_link);
+		list_add_tail(&writer->group->open, &writer->group_link);
+	}
 	writer->busy = true;
 	if (uv_queue_work(writer->uv, &writer->work, run_job, on_job_done) != 0)
 		UNREACHABLE();
 }
 
 /* ---- from outside ------------------------------------------------------------ */
-
-static bool
-same(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
 
 void
 log_writer_set_file(struct log_writer *writer, const char *path,
@@ -588,16 +762,42 @@ log_writer_add(struct log_writer *writer, struct log_chunk *chunk)
 {
 	CHECK(writer, LOG_WRITER_MAGIC);
 	if (writer->path == NULL) {
-		mem_free(chunk);
+		log_chunk_free(chunk);
 		return;
 	}
-	if (writer->backlog + chunk->length > LOG_BACKLOG_BYTES) {
+	if (writer->backlog + chunk->length > LOG_BACKLOG_BYTES ||
+	    (writer->group != NULL && writer->group->waiting + chunk->length >
+					      LOG_GROUP_BACKLOG_BYTES)) {
 		lose(writer, chunk->lines);
-		mem_free(chunk);
+		log_chunk_free(chunk);
 		return;
 	}
 	append(writer, chunk);
 	next(writer);
+}
+
+void
+log_writer_rest(struct log_writer *writer, bool rests)
+{
+	CHECK(writer, LOG_WRITER_MAGIC);
+	writer->rests = rests;
+	if (rests && is_idle(writer))
+		rest(writer);
+}
+
+bool
+log_writer_has_trouble(const struct log_writer *writer)
+{
+	CHECK(writer, LOG_WRITER_MAGIC);
+	return writer->os_error != 0 || writer->dropped > 0;
+}
+
+void
+log_group_init(struct log_group *group)
+{
+	memset(group, 0, sizeof(*group));
+	list_init(&group->open);
+	list_init(&group->queue);
 }
 
 json_t *
@@ -657,7 +857,9 @@ log_writer_free(struct log_writer *writer)
 	if (lines > 0)
 		log_error(2034, NULL, "%u lines of the %s are lost: %s", lines,
 			  writer->name, strerror(writer->os_error));
-	io_close(&writer->fd);
+	close_file(writer);
+	list_remove(&writer->group_link);
+	mem_free(writer->written);
 	mem_free(writer->path);
 	mem_free(writer->fields);
 	uv_close((uv_handle_t *)&writer->retry, on_timer_closed);

@@ -20,13 +20,33 @@
 #include <time.h>
 #include <uv.h>
 
+#include "core/base/list.h"
 #include "core/config/settings_log.h"
 
 struct log_chunk;
 struct log_writer;
 
-/* `name` is a literal, for messages.  OWNERSHIP: the caller's. */
-struct log_writer *log_writer_new(uv_loop_t *uv, const char *name);
+/*
+ * Logs that there may be ten thousand of, one for each site.  Their files are
+ * opened for the first line, with directories that are missing, and at most
+ * LOG_GROUP_FILES_MAX of them are open: the one that was not used for longest
+ * is closed for another.  What waits in memory is bounded for all together.
+ */
+struct log_group {
+	size_t waiting; /* bytes */
+	uint64_t lost; /* lines, ever */
+	uint64_t told; /* ns; of trouble; 0 = never */
+	unsigned open_count; /* of `open` */
+	struct list open; /* of struct log_writer; used last comes last */
+	struct list queue; /* that wait until they may open theirs */
+};
+
+void log_group_init(struct log_group *group);
+
+/* `name` is a literal, for messages; `group` NULL for a log of its own.
+ * OWNERSHIP: the caller's. */
+struct log_writer *log_writer_new(uv_loop_t *uv, const char *name,
+				  struct log_group *group);
 
 /*
  * The file from now on, NULL for none, and the line that names its fields, NULL
@@ -42,6 +62,12 @@ void log_writer_set_rotation(struct log_writer *writer,
 
 /* Goes on with whatever has the file's name then: somebody has moved it. */
 void log_writer_reopen(struct log_writer *writer);
+
+/* Of a group: whether its file is closed whenever no lines wait. */
+void log_writer_rest(struct log_writer *writer, bool rests);
+
+/* Whether it cannot be written, or has lost lines. */
+bool log_writer_has_trouble(const struct log_writer *writer);
 
 /* For tests: the time of day by another clock. */
 void log_writer_set_clock(struct log_writer *writer, time_t (*now)(void));

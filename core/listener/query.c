@@ -21,6 +21,7 @@
 #include "core/listener/log_writer.h"
 #include "core/listener/loop.h"
 #include "core/listener/query_priv.h"
+#include "core/listener/site_logs.h"
 #include "core/listener/snapshot.h"
 #include "core/listener/worker_link.h"
 
@@ -289,6 +290,7 @@ describe_logs(const struct listener *listener)
 	for (unsigned i = 0; i < LISTENER_LOGS; i++)
 		json_array_append_new(logs,
 				      log_writer_describe(listener->logs[i]));
+	site_logs_describe(listener->site_logs, logs);
 	return logs;
 }
 
@@ -435,6 +437,7 @@ query_start(struct listener *listener, uint32_t id, const char *what)
 	if (strcmp(what, "reopen") == 0) {
 		for (unsigned i = 0; i < LISTENER_LOGS; i++)
 			log_writer_reopen(listener->logs[i]);
+		site_logs_reopen(listener->site_logs);
 		answer(listener, id,
 		       json_pack("{s:o}", "logs", describe_logs(listener)));
 		return;

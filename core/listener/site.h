@@ -45,6 +45,11 @@ struct site_counters {
 struct snapshot_site {
 	struct listener_site *shared;
 	const struct settings_site_limits *limits;
+	/* The access log: what its lines look like, NULL if there are none;
+	 * whose they are, NULL for the server's. */
+	const struct settings_access_log *log;
+	struct site_log *log_target;
+	const char *log_fields; /* the process's; "" for JSON */
 	bool strict; /* about heads: more than the listener */
 	/* See hsts.h. */
 	bool redirects; /* what comes over http, to */

@@ -33,7 +33,7 @@ open_scene(struct scene *scene)
 	snprintf(scene->other, sizeof(scene->other), "%s/b.log",
 		 scene->directory);
 	uv_loop_init(&scene->uv);
-	scene->writer = log_writer_new(&scene->uv, "test log");
+	scene->writer = log_writer_new(&scene->uv, "test log", NULL);
 	signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -57,7 +57,7 @@ close_scene(struct scene *scene)
 static void
 add(struct scene *scene, unsigned first, unsigned count, size_t length)
 {
-	struct log_chunk *chunk = mem_alloc(sizeof(*chunk) + LOG_CHUNK_BYTES);
+	struct log_chunk *chunk = log_chunk_new(LOG_CHUNK_BYTES);
 	char *at = chunk->data;
 
 	assert_true(count * length <= LOG_CHUNK_BYTES);
