@@ -52,6 +52,7 @@ struct settings_log_rotation {
 	X(BYTES_SENT, "sc-bytes")                                              \
 	X(BYTES_RECEIVED, "cs-bytes")                                          \
 	X(TIME_TAKEN, "time-taken") /* milliseconds */                         \
+	X(STREAM, "streamid") /* of HTTP/2 */                                  \
 	X(CACHE, "x-cache") /* HIT, or MISS where it might have been */        \
 	X(BETWEEN, NULL) /* "time(head,finished)", microseconds */             \
 	X(REQUEST_HEADER, NULL) /* custom */                                   \

@@ -230,6 +230,7 @@ fill(const struct listener_request *request, struct access_log_entry *entry)
 		.client_port = request->client.port,
 		.status = request->status,
 		.substatus = request->substatus,
+		.stream = request->stream_id,
 		.os_error = request->os_error,
 		.cache = request->cache_hit    ? PORTICO_SLICE("HIT") :
 			 request->cache_missed ? PORTICO_SLICE("MISS") :

@@ -26,6 +26,7 @@ struct access_log_entry {
 	uint64_t moments[SETTINGS_LOG_MOMENTS]; /* ns; 0: was not */
 	uint16_t port, client_port, status, substatus;
 	int32_t os_error;
+	uint32_t stream; /* 0: none */
 	uint64_t sent, received; /* bytes */
 	uint64_t milliseconds;
 };

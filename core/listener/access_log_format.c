@@ -98,6 +98,10 @@ value_of(const struct settings_access_log *settings, size_t i,
 		return number_value(entry->received);
 	case SETTINGS_LOG_TIME_TAKEN:
 		return number_value(entry->milliseconds);
+	case SETTINGS_LOG_STREAM:
+		if (entry->stream != 0)
+			return number_value(entry->stream);
+		break;
 	case SETTINGS_LOG_CACHE:
 		return text_value(entry->cache);
 	case SETTINGS_LOG_BETWEEN:

@@ -13,7 +13,7 @@ use Test::More;
 
 my @fields = ('date', 'cs-uri-query', 'c-port', 's-computername', 'cs(Cookie)',
 	'sc-status', 'sc-reason', 'time(first-byte,finished)',
-	'time(assigned,response)', 'time(queued,worker)');
+	'time(assigned,response)', 'time(queued,worker)', 'streamid');
 my @custom = (
 	['trace', 'X-Trace', 'RequestHeader'],
 	['type', 'content-type', 'ResponseHeader'],
@@ -66,6 +66,7 @@ is($value{'c-port'}, $port, "the client's port");
 chomp(my $host = `uname -n`);
 is($value{'s-computername'}, $host, 'the name of the machine');
 is($value{'cs(Cookie)'}, 'k=v;+l=+', 'cookies');
+is($value{streamid}, '-', 'no stream of HTTP/1.1');
 is($value{'sc-reason'}, '-', 'no reason for what went well');
 like($value{'time(first-byte,finished)'}, qr/^\d+$/, 'a time');
 cmp_ok($value{'time(assigned,response)'}, '<=',
