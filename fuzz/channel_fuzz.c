@@ -321,6 +321,12 @@ use_descriptor(struct scene *scene, const struct channel_descriptor *descriptor)
 	switch (descriptor->type) {
 	case CHANNEL_FILE_CLOSE:
 		return;
+	case CHANNEL_CACHE_FLUSH: /* of an application, not of a request */
+		ASSERT(descriptor->value <= 1 && descriptor->extra > 0);
+		ASSERT(descriptor->count <= 1);
+		if (descriptor->count > 0)
+			use_reference(scene, descriptor->refs[0]);
+		return;
 	case CHANNEL_FILE: {
 		struct channel_file *file =
 			channel_file_find(scene->listener, descriptor->extra);

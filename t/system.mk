@@ -131,6 +131,7 @@ SYSTEM_TESTS += \
 	t/listener/http2.t \
 	t/listener/log-fields.t \
 	t/listener/site-logs.t \
+	t/listener/slowhttptest.t \
 	t/listener/http2-floods.t \
 	t/listener/http2-rules.t \
 	t/listener/http2-tls.t \

@@ -12,7 +12,7 @@ build_packages="gcc make autoconf automake libtool pkg-config perl
 	libnghttp2-dev libssl-dev libseccomp-dev
 	libc6-dev"
 test_packages="libcmocka-dev g++ clang clang-format-14 spin curl procps gdb
-	openssl nghttp2-client testssl.sh
+	openssl nghttp2-client testssl.sh slowhttptest
 	python3.11-doc"
 
 say() {
