@@ -130,6 +130,7 @@ SYSTEM_TESTS += \
 	t/listener/http1.t \
 	t/listener/http2.t \
 	t/listener/log-fields.t \
+	t/listener/log-injection.t \
 	t/listener/site-logs.t \
 	t/listener/slowhttptest.t \
 	t/listener/http2-floods.t \
