@@ -187,5 +187,5 @@ internal_start(struct worker_loop *loop, const struct internal_options *options,
 void
 internal_abort(struct portico_child *child)
 {
-	request_abort(child->request);
+	request_abort(child->request, PORTICO_ABORT_OTHER);
 }

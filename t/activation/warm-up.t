@@ -121,9 +121,9 @@ subtest 'doAppInitAfterRestart' => sub {
 
 subtest 'pages that fail' => sub {
 	is(count('failing')->{requests}, 4, 'do not stop the start');
-	like($server->log, qr{initialization: /failing/status\?\S+ of localhost failed: status 500 .*P4130},
+	ok($server->await_log(qr{initialization: /failing/status\?\S+ of localhost failed: status 500 .*P4130}, 10, 0),
 		'... but are logged');
-	like($server->log, qr{initialization: /failing/stream\S+ of localhost: status 200},
+	ok($server->await_log(qr{initialization: /failing/stream\S+ of localhost: status 200}, 10, 0),
 		'a long one is read to its end');
 	is($server->get('/strict/count')->{status}, 503,
 		'unless they are required');
