@@ -183,6 +183,11 @@ t_unit_listener_lease_t_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=channel_block_alloc -Wl,--wrap=region_populate
 t_unit_listener_lease_t_LDADD = t/unit/listener/libstage.la \
 	$(LISTENER_LIBS) $(CMOCKA_LIBS)
+FUZZERS += fuzz/http2_fuzz
+fuzz_http2_fuzz_SOURCES = fuzz/http2_fuzz.c fuzz/replay_main.c
+fuzz_http2_fuzz_LDADD = t/unit/listener/libstage.la $(LISTENER_LIBS) \
+	$(CMOCKA_LIBS)
+fuzz_http2_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 UNIT_TESTS += t/unit/listener/tunnel-t
 t_unit_listener_tunnel_t_SOURCES = t/unit/listener/tunnel-t.c
 t_unit_listener_tunnel_t_LDADD = t/unit/listener/libstage.la \
