@@ -68,7 +68,10 @@ $began = time;
 is(($server->command('upgrade', 'manager'))[0], 0, 'porticod is replaced');
 cmp_ok(time - $began, '<', seconds(10),
 	sprintf 'within %.2f s', time - $began);
-is_deeply([ $server->pids_of('worker') ], \@pids, 'the same workers');
+# One more checks the configuration, for a moment.
+ok(await_condition(seconds(10), sub {
+	return join(' ', $server->pids_of('worker')) eq "@pids"; }),
+	'the same workers');
 is(scalar(grep { $_->{state} eq 'running' }
 	@{ $server->command_json('worker', 'list')->{workers} }), $workers,
 	'all of them serve');
