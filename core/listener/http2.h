@@ -49,6 +49,9 @@ void http2_expire(struct listener_connection *connection,
  * steps). */
 void http2_drain(struct listener_connection *connection);
 
+/* It has made all the requests that it may: those that it has are answered. */
+void http2_refuse_more(struct listener_connection *connection);
+
 /* The drain's deadline: who has no answer gets 503, half an answer is cut.
  * Returns how many. */
 unsigned http2_cut(struct listener_connection *connection);

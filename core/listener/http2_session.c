@@ -484,6 +484,24 @@ http2_drain(struct listener_connection *connection)
 	http2_schedule(session);
 }
 
+void
+http2_refuse_more(struct listener_connection *connection)
+{
+	struct http2_session *session = connection->http2;
+
+	CHECK(session, HTTP2_SESSION_MAGIC);
+	if (session->drain == HTTP2_DRAIN_LAST)
+		return;
+	/* What comes after it was not looked at, which the client sees, and
+	 * asks again elsewhere (RFC 9113 section 6.8). */
+	session->drain = HTTP2_DRAIN_LAST;
+	(void)nghttp2_submit_goaway(
+		session->session, NGHTTP2_FLAG_NONE,
+		nghttp2_session_get_last_proc_stream_id(session->session),
+		NGHTTP2_NO_ERROR, NULL, 0);
+	http2_schedule(session);
+}
+
 unsigned
 http2_cut(struct listener_connection *connection)
 {

@@ -12,6 +12,7 @@
 #include "core/base/slice.h"
 #include "core/listener/bandwidth.h"
 #include "core/listener/connection.h"
+#include "core/listener/http2.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 #include "core/listener/snapshot.h"
@@ -199,7 +200,10 @@ site_admit(struct listener_request *request, struct portico_slice path)
 	connection->header_timeout = limits->header_wait_timeout;
 	bandwidth_begin(request);
 	if (limits->max_requests_per_connection != 0 &&
-	    connection->requests >= limits->max_requests_per_connection)
+	    connection->requests >= limits->max_requests_per_connection) {
 		request->keep_alive = false;
+		if (connection->http2 != NULL)
+			http2_refuse_more(connection);
+	}
 	return true;
 }

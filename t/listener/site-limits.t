@@ -5,6 +5,7 @@
 
 use strict;
 use warnings;
+use Portico::Http2;
 use Portico::Server;
 use Portico::Wait qw(await_condition seconds);
 use Test::More;
@@ -150,6 +151,22 @@ subtest 'requests per connection' => sub {
 	my @all = map { $client->request('GET', '/count',
 		host => 'strict.example')->{status} } 1 .. 5;
 	is("@all", '200 200 200 200 200', 'a site that says 0 has no such limit');
+};
+
+subtest 'requests of a connection, HTTP/2' => sub {
+	my $client = Portico::Http2->connect($port);
+	my @ids = map { $client->begin({ path => '/sleep?ms=100' }) } 1 .. 3;
+	my @status = map { $client->response($_)->{status} } @ids;
+	is("@status", '200 200 200', 'three are served');
+	is($client->end, 'NO_ERROR', 'then the connection ends in good order');
+	is($client->{goaways}[-1][0], $ids[2], '... and says which was the last');
+	$client = Portico::Http2->connect($port);
+	@ids = map { $client->begin({ path => '/sleep?ms=100' }) } 1 .. 4;
+	@status = map { $client->response($_)->{status} } @ids[0 .. 2];
+	is("@status", '200 200 200', 'of four at once three are served');
+	$client->end;
+	is($client->{goaways}[-1][0], $ids[2], '... and the fourth was not seen');
+	ok(!@{ $client->stream($ids[3])->{heads} }, '... nor answered');
 };
 
 subtest 'connections' => sub {
