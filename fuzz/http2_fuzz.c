@@ -217,6 +217,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned how = size == 0 ? 0 : data[0];
 	enum answer answer = (enum answer)(how >> 2 & 3);
+	const struct linger gone = { .l_onoff = 1, .l_linger = 0 };
 	size_t half;
 	int fd;
 
@@ -226,6 +227,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size--;
 	half = (how & 2) != 0 ? size / 2 : size;
 	fd = client_connect(&stage);
+	/* So many connections would use up the ports. */
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &gone, sizeof(gone));
 	if ((how & 1) != 0)
 		put(fd, (const uint8_t *)preface, sizeof(preface) - 1);
 	put(fd, data, half);
