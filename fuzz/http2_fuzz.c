@@ -121,14 +121,15 @@ want_body(const struct channel_descriptor *request)
 static void
 answer_request(const struct channel_descriptor *request, enum answer answer)
 {
-	const struct http_request_head *head =
-		fake_worker_head(&worker, request);
+	const struct http_request_head *head;
 
+	/* Until it has been taken its head may be that of another. */
 	if (!channel_claim_take(worker.channel, request->slot,
 				request->generation) ||
 	    !channel_claim_start(worker.channel, request->slot,
 				 request->generation))
 		return;
+	head = fake_worker_head(&worker, request);
 	open_requests[request->slot] = request->generation;
 	if (answer != ANSWER_WHOLE)
 		want_body(request);
