@@ -33,7 +33,7 @@ open my $file, '>', $server->root . '/big.bin' or die $!;
 print $file 'x' x 8_000_000;
 close $file;
 $server->start;
-my $url = 'http://localhost:' . $server->port;
+my $url = 'http://127.0.0.1:' . $server->port;
 my $client = $server->connect;
 
 # The median of requests over so many seconds, in microseconds.
