@@ -128,15 +128,22 @@ sub measure_h2
 	my ($server, $case, $connections, $duration) = @_;
 	my @pids = family($server->{pid});
 	my $port = $server->{h2_port} // $server->{port};
+	my $run = sub {
+		my ($requests) = @_;
+		open my $load, '-|', 'taskset', '-c', $option{'load-core'},
+			'h2load', "-c$connections", "-m$h2_streams", '-t1',
+			"-n$requests", "http://127.0.0.1:$port$case->{path}"
+			or die "h2load: $!\n";
+		return join '', <$load>;
+	};
+
+	# So many as take about the time.
+	my ($fast) = $run->(20_000) =~ /([\d.]+) req\/s/
+		or die "h2load does not work\n";
 	my $before = cpu_microseconds(@pids);
-	open my $load, '-|', 'taskset', '-c', $option{'load-core'}, 'h2load',
-		"-c$connections", "-m$h2_streams", '-t1', "-D$duration",
-		"http://127.0.0.1:$port$case->{path}" or die "h2load: $!\n";
-	sleep $duration * 0.7;
-	my ($pss, $private) = memory_kilobytes(@pids);
-	my $output = join '', <$load>;
-	close $load;
+	my $output = $run->(int($fast * $duration));
 	my $cpu = cpu_microseconds(@pids) - $before;
+	my ($pss, $private) = memory_kilobytes(@pids);
 
 	my ($done, $failed) = $output =~
 		/(\d+) succeeded, (\d+) failed/ or die "h2load: $output\n";

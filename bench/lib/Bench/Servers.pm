@@ -170,7 +170,7 @@ sub start_haproxy
 		? "log stderr format raw local0\n\toption httplog" : 'no log';
 		my $path = $self->write_file('haproxy.cfg', <<"END");
 global
-	maxconn 32768
+	maxconn 4096
 	nbthread 1
 defaults
 	mode http
