@@ -59,11 +59,17 @@ ask(const struct command *command, const char *argument,
 static int
 refuse_words(int argc, char **argv, const struct options *options)
 {
-	if (argc > 0)
+	const char *group = argc > 0 && words_is_group(argv[0]) ? argv[0] :
+								  NULL;
+	bool wrong = argc > (group == NULL ? 0 : 1);
+
+	if (wrong)
 		fprintf(stderr, "portico: no such command: %s%s%s\n", argv[0],
 			argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
-	words_print_usage(options->help ? stdout : stderr);
-	return options->help ? 0 : EXIT_USAGE;
+	else if (group != NULL && !options->help)
+		fprintf(stderr, "portico: %s needs one more word\n", group);
+	words_print_usage(options->help && !wrong ? stdout : stderr, group);
+	return options->help && !wrong ? 0 : EXIT_USAGE;
 }
 
 int

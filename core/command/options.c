@@ -136,7 +136,7 @@ parse_one(struct options *options, int what)
 		printf("portico " PORTICO_VERSION "\n");
 		exit(0);
 	case '?':
-		words_print_usage(stderr);
+		words_print_usage(stderr, NULL);
 		exit(EXIT_USAGE);
 	default:
 		take(options, (unsigned)what);

@@ -163,15 +163,39 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-void
-words_print_usage(FILE *stream)
+/* Is `group` the first of its words? */
+static bool
+words_belong(const struct command *command, const char *group)
 {
-	fputs("Usage: portico COMMAND [OPTIONS]\n\n", stream);
+	size_t length = strlen(group);
+
+	return strncmp(command->words, group, length) == 0 &&
+	       (command->words[length] == ' ' ||
+		command->words[length] == '\0');
+}
+
+bool
+words_is_group(const char *group)
+{
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (words_belong(&commands[i], group))
+			return true;
+	return false;
+}
+
+void
+words_print_usage(FILE *stream, const char *group)
+{
+	fprintf(stream, "Usage: portico %s%sCOMMAND [OPTIONS]\n\n",
+		group == NULL ? "" : group, group == NULL ? "" : " ");
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (group != NULL && !words_belong(&commands[i], group))
+			continue;
 		fprintf(stream, "  %-20s %-9s %s\n", commands[i].words,
 			commands[i].argument == NULL ? "" :
 						       commands[i].argument,
 			commands[i].help);
+	}
 	fputs("\n", stream);
 	options_print(stream, OPTION_SOCKET);
 	fputs("  --version\n"

@@ -32,7 +32,11 @@ struct command {
 /* The command that the words name, or NULL; *used_r: how many of them. */
 const struct command *words_find(char *const *words, int count, int *used_r);
 
-void words_print_usage(FILE *stream);
+/* Does a command begin with this word: "pool"? */
+bool words_is_group(const char *group);
+
+/* All commands, or those that begin with the word `group`. */
+void words_print_usage(FILE *stream, const char *group);
 void words_print_synopsis(FILE *stream, const struct command *command);
 void words_print_help(const struct command *command);
 

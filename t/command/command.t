@@ -96,6 +96,16 @@ subtest 'what the answers contain' => sub {
 	$client->reset;
 };
 
+subtest 'the commands of a group' => sub {
+	my ($status, $out) = $server->command('pool', '--help');
+	is($status, 0, 'pool --help: exit status 0');
+	like($out, qr/^Usage: portico pool COMMAND.*^  pool recycle /ms,
+		'has the commands of pools');
+	unlike($out, qr/^  (?:worker|reload)/m, 'and no others');
+	unlike(($server->command('--help'))[1], qr/portico \w+ COMMAND/,
+		'all of them otherwise');
+};
+
 subtest 'pool stop and start' => sub {
 	my ($status) = $server->command('pool', 'stop', 'main');
 	is($status, 0, 'pool stop');
@@ -156,6 +166,10 @@ subtest 'mistakes' => sub {
 		[['upgrade'], 2, qr/upgrade/],
 		[['upgrade', 'listener', 'now'], 2, qr/upgrade listener/],
 		[[], 2, qr/usage/i],
+		[['pool'], 2, qr/pool needs one more word.*pool show/s],
+		[['pool', 'rubbish'], 2,
+			qr/no such command: pool rubbish.*pool show/s],
+		[['rubbish', '--help'], 2, qr/no such command: rubbish/],
 	) {
 		my ($words, $wanted, $pattern) = @$case;
 		my ($status, $out, $err) = $server->command(@$words);
