@@ -56,9 +56,11 @@ listener_fini(struct listener *listener)
 	stop_loops(listener);
 	worker_link_free_all(listener);
 	control_connection_free(&listener->control);
-	site_logs_free(&listener->site_logs);
+	/* Lines that wait here name their fields by strings of the sites' logs.
+	 */
 	for (unsigned i = 0; i < LISTENER_LOGS; i++)
 		log_writer_free(listener->logs[i]);
+	site_logs_free(&listener->site_logs);
 	snapshot_unref(&listener->snapshot);
 	tls_material_unref(&listener->tls);
 	for (unsigned i = 0; i < listener->pool_count; i++) {

@@ -633,6 +633,8 @@ process_fini(struct process *process)
 	links_refuse(&process->links);
 	/* Loops first: they may still post to the mailbox. */
 	worker_free(&process->worker);
+	/* Not before: a ping may have been on its way through them. */
+	process->health.worker = NULL;
 	uv_run(&process->uv, UV_RUN_NOWAIT);
 	if (process->links.uv != NULL)
 		links_close(&process->links);

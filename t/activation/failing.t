@@ -147,7 +147,7 @@ subtest 'exactly as many as configured' => sub {
 	for my $crash (1 .. 3) {
 		is(show('thrice')->{failures}, $crash - 1, "crash $crash");
 		is($server->get('/thrice/count')->{status}, 200, '... it serves');
-		post('/thrice/crash?how=segv');
+		post('/thrice/crash?how=exit');
 		await_condition(seconds(5),
 			sub { show('thrice')->{failures} == $crash });
 	}
