@@ -62,4 +62,7 @@ void http2_flush_all(struct listener_loop *loop);
 void http2_loop_init(struct listener_loop *loop);
 void http2_loop_fini(struct listener_loop *loop);
 
+/* What was kept for later and not used: returns how many pieces. */
+unsigned http2_loop_trim(struct listener_loop *loop);
+
 #endif

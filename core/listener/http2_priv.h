@@ -37,6 +37,7 @@ struct http2_session {
 	struct listener_connection *connection;
 	nghttp2_session *session;
 	struct list streams;
+	struct http2_stream *incoming; /* whose head is coming; NULL: none */
 	struct list touched; /* streams whose output moved */
 	struct list ready_link; /* in loop.http2_ready */
 	uint64_t drain_since; /* ns */
@@ -113,6 +114,16 @@ http2_stream_touch(struct http2_stream *stream)
 	if (!list_linked(&stream->touched_link))
 		list_add_tail(&stream->session->touched, &stream->touched_link);
 }
+
+/* ---- http2_memory.c --------------------------------------------------------- */
+
+/* Of a loop: all its sessions have ended before it is freed. */
+struct http2_memory *http2_memory_new(void);
+void http2_memory_free(struct http2_memory *memory);
+unsigned http2_memory_trim(struct http2_memory *memory);
+
+/* For nghttp2; as long as `memory` lives. */
+nghttp2_mem *http2_memory_calls(struct http2_memory *memory);
 
 /* ---- http2_guard.c ---------------------------------------------------------- */
 

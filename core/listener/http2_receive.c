@@ -147,9 +147,13 @@ on_begin_headers(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
 	session->empty_continuations = 0;
 	timers_set_for(&socket->loop->timers, &socket->timer, TIMER_HEADER,
 		       socket->header_timeout, loop_now(socket->loop));
-	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+		session->incoming =
+			http2_stream_find(from, frame->hd.stream_id);
 		return 0;
+	}
 	stream = http2_stream_new(session, frame->hd.stream_id);
+	session->incoming = stream;
 	return nghttp2_session_set_stream_user_data(from, stream->id, stream);
 }
 
@@ -159,12 +163,12 @@ on_header(nghttp2_session *from, const nghttp2_frame *frame,
 	  uint8_t flags, void *arg)
 {
 	struct http2_session *session = arg;
-	struct http2_stream *stream =
-		http2_stream_find(from, frame->hd.stream_id);
+	struct http2_stream *stream = session->incoming;
 	struct portico_slice name = slice_of(name_buffer);
 	struct portico_slice value = slice_of(value_buffer);
 	const struct listener_loop *loop = session->connection->loop;
 
+	(void)from;
 	(void)flags;
 	CHECK(session, HTTP2_SESSION_MAGIC);
 	session->header_bytes += name.length + value.length + 32;

@@ -135,6 +135,9 @@ has_length(const struct http_response_info *info)
 static bool
 is_of_connection(struct portico_slice name)
 {
+	if (name.length != sizeof("connection") - 1 &&
+	    name.length != sizeof("transfer-encoding") - 1)
+		return false;
 	switch (http_header_find(name.data, name.length)) {
 	case HTTP_HEADER_CONNECTION:
 	case HTTP_HEADER_KEEP_ALIVE:

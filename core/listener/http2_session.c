@@ -389,8 +389,9 @@ new_session(struct http2_session *session,
 	};
 	nghttp2_session *made;
 
-	if (nghttp2_session_server_new2(&made, loop->http2_callbacks, session,
-					loop->http2_options) != 0)
+	if (nghttp2_session_server_new3(
+		    &made, loop->http2_callbacks, session, loop->http2_options,
+		    http2_memory_calls(loop->http2_memory)) != 0)
 		return NULL;
 	if (nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries,
 				    sizeof(entries) / sizeof(entries[0])) !=
@@ -546,6 +547,7 @@ http2_loop_init(struct listener_loop *loop)
 						       NGHTTP2_PRIORITY_UPDATE);
 	loop->http2_callbacks = callbacks;
 	loop->http2_options = options;
+	loop->http2_memory = http2_memory_new();
 	loop->http2_batch = mem_alloc(HTTP2_BATCH_BYTES);
 	loop->http2_input = mem_alloc(HTTP2_INPUT_BYTES);
 }
@@ -555,6 +557,16 @@ http2_loop_fini(struct listener_loop *loop)
 {
 	nghttp2_session_callbacks_del(loop->http2_callbacks);
 	nghttp2_option_del(loop->http2_options);
+	http2_memory_free(loop->http2_memory);
+	loop->spare_streams.least = UINT_MAX;
+	spare_trim(&loop->spare_streams, 0);
 	mem_free(loop->http2_batch);
 	mem_free(loop->http2_input);
+}
+
+unsigned
+http2_loop_trim(struct listener_loop *loop)
+{
+	return spare_trim(&loop->spare_streams, LOOP_KEEP_IDLE) +
+	       http2_memory_trim(loop->http2_memory);
 }

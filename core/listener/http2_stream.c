@@ -2,9 +2,12 @@
  *
  * A stream of HTTP/2 as a connection: what differs from a socket.
  */
+#include <string.h>
+
 #include "core/base/check.h"
 #include "core/base/memory.h"
 #include "core/listener/http2_priv.h"
+#include "core/listener/limits.h"
 #include "core/listener/loop.h"
 #include "core/listener/request.h"
 #include "core/listener/response.h"
@@ -139,9 +142,13 @@ struct http2_stream *
 http2_stream_new(struct http2_session *session, int32_t id)
 {
 	struct listener_connection *socket = session->connection;
-	struct http2_stream *stream = mem_zalloc(sizeof(*stream));
-	struct listener_connection *connection = &stream->connection;
+	struct http2_stream *stream = spare_take(&socket->loop->spare_streams);
+	struct listener_connection *connection;
 
+	if (stream == NULL)
+		stream = mem_alloc(sizeof(*stream));
+	memset(stream, 0, sizeof(*stream));
+	connection = &stream->connection;
 	stream->magic = HTTP2_STREAM_MAGIC;
 	stream->id = id;
 	stream->open = true;
@@ -186,6 +193,7 @@ void
 http2_stream_free(struct http2_stream *stream, enum http_reason reason)
 {
 	struct listener_connection *connection = &stream->connection;
+	struct http2_session *session = stream->session;
 	bool begun = connection->state == CONNECTION_REQUEST;
 
 	CHECK(stream, HTTP2_STREAM_MAGIC);
@@ -204,6 +212,9 @@ http2_stream_free(struct http2_stream *stream, enum http_reason reason)
 	drop_buffer(&stream->protocol);
 	list_remove(&stream->touched_link);
 	list_remove(&stream->link);
+	if (session->incoming == stream)
+		session->incoming = NULL;
 	stream->magic = connection->magic = 0;
-	mem_free(stream);
+	spare_give(&session->connection->loop->spare_streams, stream,
+		   LOOP_KEEP_REQUESTS);
 }

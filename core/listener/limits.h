@@ -48,6 +48,8 @@
  * once, and these when they were not used between two trims, down to some. */
 #define LOOP_KEEP_BUFFERS 1024
 #define LOOP_KEEP_REQUESTS 1024
+/* And of each size of nghttp2's blocks. */
+#define HTTP2_MEMORY_KEEP 512
 #define LOOP_KEEP_IDLE 64
 /* When a trim has freed so many pieces, the heap is asked to give back what it
  * holds; that takes its locks. */

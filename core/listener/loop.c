@@ -80,7 +80,8 @@ trim(struct listener_loop *loop)
 	}
 	cache_sweep(&loop->cache, loop_now(loop));
 	freed = spare_trim(&loop->spare_buffers, LOOP_KEEP_IDLE) +
-		spare_trim(&loop->spare_requests, LOOP_KEEP_IDLE);
+		spare_trim(&loop->spare_requests, LOOP_KEEP_IDLE) +
+		http2_loop_trim(loop);
 	if (freed >= TRIM_HEAP_PIECES)
 		mem_trim();
 }

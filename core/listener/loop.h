@@ -83,6 +83,7 @@ struct listener_loop {
 	struct list http2_ready; /* sessions that have something to send */
 	struct nghttp2_session_callbacks *http2_callbacks;
 	struct nghttp2_option *http2_options;
+	struct http2_memory *http2_memory; /* owned */
 	char *http2_batch; /* HTTP2_BATCH_BYTES: frames on their way */
 	char *http2_input; /* HTTP2_INPUT_BYTES */
 	struct timers timers;
@@ -94,7 +95,7 @@ struct listener_loop {
 	unsigned ticks;
 
 	uint64_t next_request_id, next_connection_id;
-	struct spare spare_buffers, spare_requests;
+	struct spare spare_buffers, spare_requests, spare_streams;
 	char *output; /* LOOP_OUTPUT_BYTES: heads and small bodies */
 	char *discard; /* LOOP_DISCARD_BYTES: bytes for nobody; also heads that
 			  were copied from a worker */
