@@ -25,6 +25,7 @@ struct tunnel {
 	bool armed; /* `token` was not completed yet */
 	bool woken; /* one was, and no new one was taken since */
 	bool shut; /* the module sends no more */
+	bool over_told; /* it was woken because the client does not, either */
 	bool gathering; /* small pieces wait, see above */
 	uint16_t small; /* pieces out that are */
 	uint32_t slot; /* of `token` */
@@ -245,6 +246,8 @@ host_tunnel_shutdown(struct portico_request *request)
 		(void)out_push(request, false);
 	tunnel_of(request)->shut = true;
 	out_send_flush(request, CHANNEL_FLUSH_SHUTDOWN);
+	if (request->wait.kind == WAIT_TUNNEL)
+		tunnel_look(request);
 	return PORTICO_OK;
 }
 
@@ -285,13 +288,32 @@ host_tunnel_events(struct portico_request *request)
 	return events;
 }
 
+/* Neither side has anything more to say, and the module has not read that. */
+static bool
+is_over(const struct portico_request *request)
+{
+	const struct body *body = &request->body;
+
+	return tunnel_of(request)->shut && body->complete && !body->ended &&
+	       body->count == 0;
+}
+
+/*
+ * A tunnel that is over would stay as long as its module waits for something
+ * else, so the module is woken for that whatever it waits for: once, since who
+ * waits again wants to.
+ */
 void
 tunnel_look(struct portico_request *request)
 {
-	unsigned wanted = tunnel_of(request)->events | PORTICO_TUNNEL_GONE;
+	struct tunnel *tunnel = tunnel_of(request);
+	unsigned wanted = tunnel->events | PORTICO_TUNNEL_GONE;
+	bool over = !tunnel->over_told && is_over(request);
 
-	if ((host_tunnel_events(request) & wanted) != 0)
-		request_ready(request);
+	if (!over && (host_tunnel_events(request) & wanted) == 0)
+		return;
+	tunnel->over_told = tunnel->over_told || over;
+	request_ready(request);
 }
 
 static enum portico_status

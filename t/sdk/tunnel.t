@@ -150,6 +150,22 @@ $half->finish;
 ok(await_condition(seconds(5), sub { !grep { $_->{target} eq '/half' }
 	$server->requests }), 'until the client sends no more');
 
+sub await_none
+{
+	my ($target) = @_;
+	return await_condition(seconds(10), sub { !grep {
+		$_->{target} =~ /^\Q$target\E/ } $server->requests });
+}
+
+my $deaf = tunnel('/deaf');
+is(to_end($deaf), '', 'a module that sends no more and does not read');
+is(stats()->{overs}, 0, '... has its tunnel while the client may send');
+$deaf->finish;
+ok(await_none('/deaf'), '... and is woken when the client does not, either');
+$deaf = tunnel('/deaf?again');
+$deaf->finish;
+ok(await_none('/deaf') && stats()->{overs} == 2, '... once');
+
 my $bulk = tunnel('/echo');
 my $pattern = join '', map { pack 'N', $_ * 2654435761 % 2**32 } 1 .. 65536;
 my ($sent, $got, $wrong) = (0, 0, 0);

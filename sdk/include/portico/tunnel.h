@@ -146,8 +146,8 @@ portico_tunnel_write(struct portico_request *request, const void *data,
 
 /*
  * No more will be written: the client sees the end of the stream behind what
- * was, and may go on sending.  Twice is once.  To end both directions, return
- * DONE instead.  PORTICO_STATE: no tunnel.  PORTICO_ABORTED.  Since 1.0.
+ * was, and may go on sending; its end wakes the module (portico_tunnel_wait).
+ * Twice is once.  To end both directions, return DONE instead.  PORTICO_STATE: no tunnel.  PORTICO_ABORTED.  Since 1.0.
  */
 static inline enum portico_status
 portico_tunnel_shutdown(struct portico_request *request)
@@ -183,6 +183,10 @@ portico_tunnel_events(struct portico_request *request)
  * when it has been seen, and for WOKEN not before a new token was taken: each
  * would end the wait at once, over and over.  With no events at all it waits
  * for the end.
+ *
+ * A tunnel that is over, because the module has shut it down and the client
+ * sends no more either, ends the wait once with READ, asked for or not: return
+ * DONE, or wait again for what has to be done first.
  *
  * PORTICO_STATE: no tunnel, or suspended already.  PORTICO_INVALID: unknown
  * events.  Since 1.0.

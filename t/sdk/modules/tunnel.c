@@ -8,6 +8,7 @@
  *	/flood	as many bytes as the client takes, until ?bytes=
  *	/hold	reads nothing until GET /release, then counts
  *	/half	sends no more after a greeting, reads on, then counts
+ *	/deaf	sends no more and waits for nothing that comes; ?again: twice
  *	/cut	aborts at the first bytes
  *	/die	the process ends at the first bytes
  *	/bye	says so when the worker is being recycled
@@ -31,6 +32,7 @@ struct state {
 	struct portico_slice chunk; /* read, not yet written */
 	bool ended; /* by the client */
 	bool shut;
+	bool again; /* waits once more when it is over */
 	bool listed; /* in the room */
 	unsigned ticks;
 	uint64_t total, written, seen;
@@ -38,7 +40,7 @@ struct state {
 	char text[512];
 };
 
-static _Atomic uint64_t opened, ended, aborts, flooded, counted;
+static _Atomic uint64_t opened, ended, aborts, flooded, counted, overs;
 static _Atomic bool released;
 
 /* The room: what was said, and who has to be told. */
@@ -270,6 +272,44 @@ half(struct portico_request *request)
 	return count(request, NULL);
 }
 
+static void
+wake(struct portico_request *request, void *arg)
+{
+	(void)arg;
+	portico_complete(state_of(request)->token);
+}
+
+/* Woken although it waits for its token alone. */
+static enum portico_verdict
+over(struct portico_request *request, void *arg)
+{
+	struct state *state = state_of(request);
+
+	(void)arg;
+	if (portico_tunnel_events(request) != PORTICO_TUNNEL_READ)
+		return PORTICO_DONE;
+	atomic_fetch_add(&overs, 1);
+	if (!state->again)
+		return PORTICO_DONE;
+	state->again = false;
+	portico_timer_start(request, 5000000, wake, NULL);
+	return wait_for(request, PORTICO_TUNNEL_WOKEN, over);
+}
+
+static enum portico_verdict
+deaf(struct portico_request *request)
+{
+	struct state *state = state_of(request);
+	struct portico_slice again;
+
+	state->again = portico_query_get(request, PORTICO_SLICE("again"),
+					 &again) == PORTICO_OK;
+	if (portico_tunnel_token(request, &state->token) != PORTICO_OK ||
+	    portico_tunnel_shutdown(request) != PORTICO_OK)
+		return PORTICO_ERROR;
+	return wait_for(request, PORTICO_TUNNEL_WOKEN, over);
+}
+
 /* ---- bad ends --------------------------------------------------------------- */
 
 static enum portico_verdict
@@ -419,12 +459,14 @@ plain(struct portico_request *request)
 	size_t written;
 	int length = snprintf(text, sizeof(text),
 			      "{\"opened\":%llu,\"ended\":%llu,\"aborts\":%llu,"
-			      "\"flooded\":%llu,\"counted\":%llu}\n",
+			      "\"flooded\":%llu,\"counted\":%llu,"
+			      "\"overs\":%llu}\n",
 			      (unsigned long long)atomic_load(&opened),
 			      (unsigned long long)atomic_load(&ended),
 			      (unsigned long long)atomic_load(&aborts),
 			      (unsigned long long)atomic_load(&flooded),
-			      (unsigned long long)atomic_load(&counted));
+			      (unsigned long long)atomic_load(&counted),
+			      (unsigned long long)atomic_load(&overs));
 
 	if (path_is(request, "/release"))
 		atomic_store(&released, true);
@@ -455,6 +497,8 @@ tunnel(struct portico_request *request)
 		return hold(request);
 	if (path_is(request, "/half"))
 		return half(request);
+	if (path_is(request, "/deaf"))
+		return deaf(request);
 	if (path_is(request, "/cut"))
 		return cut(request, NULL);
 	if (path_is(request, "/die"))

@@ -568,6 +568,125 @@ drain(void **state)
 	assert_clean();
 }
 
+/* ---- over, and nobody asked ------------------------------------------------------ */
+
+static unsigned overs; /* times that it was woken because it is over */
+static unsigned stays; /* times that it waits nevertheless */
+
+static enum portico_verdict
+over(struct portico_request *request, void *arg)
+{
+	(void)arg;
+	overs++;
+	if (portico_tunnel_events(request) != PORTICO_TUNNEL_READ)
+		return PORTICO_DONE;
+	if (stays == 0)
+		return PORTICO_DONE;
+	stays--;
+	return portico_tunnel_wait(request, PORTICO_TUNNEL_WOKEN, over, NULL) ==
+			       PORTICO_OK ?
+		       PORTICO_PENDING :
+		       PORTICO_ERROR;
+}
+
+static void
+shut_late(struct portico_request *request, void *arg)
+{
+	(void)arg;
+	assert_int_equal(portico_tunnel_shutdown(request), PORTICO_OK);
+}
+
+/* Shut at once, or after a second: it waits for its token alone. */
+static enum portico_verdict
+listen_not(struct portico_request *request)
+{
+	assert_int_equal(portico_tunnel_open(request, PORTICO_SLICE("echo")),
+			 PORTICO_OK);
+	portico_tunnel_token(request, &token);
+	if (wanted != 0)
+		portico_timer_start(request, SECOND, shut_late, NULL);
+	else
+		shut_late(request, NULL);
+	return portico_tunnel_wait(request, PORTICO_TUNNEL_WOKEN, over, NULL) ==
+			       PORTICO_OK ?
+		       PORTICO_PENDING :
+		       PORTICO_ERROR;
+}
+
+static struct kit_request *
+begin_deaf(unsigned late, unsigned waits)
+{
+	struct kit_request *request = offer("echo");
+
+	wanted = late;
+	overs = 0;
+	stays = waits;
+	puppet.handler = listen_not;
+	assert_int_equal(kit_run(request), KIT_TUNNEL);
+	return request;
+}
+
+static void
+over_unasked(void **state)
+{
+	struct kit_request *request = begin_deaf(0, 0);
+
+	(void)state;
+	assert_int_equal(overs, 0);
+	end(request);
+	assert_int_equal(overs, 1);
+}
+
+/* The client's end came first. */
+static void
+over_shut_later(void **state)
+{
+	struct kit_request *request = begin_deaf(1, 0);
+
+	(void)state;
+	kit_tunnel_end(request);
+	assert_int_equal(overs, 0);
+	kit_advance(kit, SECOND);
+	assert_int_equal(kit_state(request), KIT_ENDED);
+	assert_int_equal(overs, 1);
+	kit_free(request);
+	assert_clean();
+}
+
+/* Who waits again is not told again. */
+static void
+over_once(void **state)
+{
+	struct kit_request *request = begin_deaf(0, 1);
+
+	(void)state;
+	kit_tunnel_end(request);
+	assert_int_equal(kit_state(request), KIT_TUNNEL);
+	assert_int_equal(overs, 1);
+	kit_tunnel_wake(request);
+	assert_int_equal(kit_state(request), KIT_ENDED);
+	assert_int_equal(overs, 2);
+	kit_free(request);
+	assert_clean();
+}
+
+/* What was sent and not read is the module's to ask for. */
+static void
+over_unread(void **state)
+{
+	struct kit_request *request = begin_deaf(0, 0);
+
+	(void)state;
+	kit_tunnel_send(request, "ab", 2);
+	kit_tunnel_end(request);
+	assert_int_equal(kit_state(request), KIT_TUNNEL);
+	assert_int_equal(overs, 0);
+	kit_tunnel_wake(request);
+	assert_int_equal(overs, 1);
+	kit_free(request);
+	assert_clean();
+}
+
 /* ---- what is wrong --------------------------------------------------------------- */
 
 static enum portico_verdict (*wrong)(struct portico_request *request);
@@ -835,6 +954,10 @@ main(void)
 		TUNNEL_TEST(late_token),
 		TUNNEL_TEST(token_twice),
 		TUNNEL_TEST(drain),
+		TUNNEL_TEST(over_unasked),
+		TUNNEL_TEST(over_shut_later),
+		TUNNEL_TEST(over_once),
+		TUNNEL_TEST(over_unread),
 		TUNNEL_TEST(misuse),
 		TUNNEL_TEST(endless),
 		TUNNEL_TEST(forgotten),
