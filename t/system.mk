@@ -93,6 +93,8 @@ SYSTEM_TESTS += \
 	t/activation/identity.t \
 	t/activation/isolation.t \
 	t/activation/pool-limits.t \
+	t/activation/polled-limits.t \
+	t/activation/cpu-limit.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \
 	t/activation/scale.t \

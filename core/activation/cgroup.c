@@ -37,6 +37,7 @@ static struct controller controllers[CGROUP_COUNT] = {
 	[CGROUP_MEMORY] = { .name = "memory" },
 	[CGROUP_CPU] = { .name = "cpu" },
 	[CGROUP_TASKS] = { .name = "pids" },
+	[CGROUP_ACCOUNT] = { .name = "cpuacct" },
 };
 static bool found;
 
@@ -182,6 +183,23 @@ enable(const char *own, const char *name)
 			       write_to(own, "cgroup.subtree_control", text);
 }
 
+/* To count what is used version 2 needs no controller, but a group. */
+static void
+find_account(struct controller *controller)
+{
+	int version = locate("cgroup", controller->name, controller->own) ? 1 :
+		      locate("cgroup2", "", controller->own)		  ? 2 :
+									    0;
+
+	if (version != 0 && access(controller->own, W_OK) == 0)
+		controller->version = version;
+	else
+		snprintf(controller->why, sizeof controller->why,
+			 version == 0 ? "this machine has no control groups" :
+					"porticod may not make groups: %s",
+			 strerror(errno));
+}
+
 static void
 find_controller(struct controller *controller)
 {
@@ -215,21 +233,13 @@ find_controller(struct controller *controller)
 static const struct controller *
 find(enum cgroup_controller which)
 {
-	if (!found)
-		for (int i = 0; i < CGROUP_COUNT; i++)
+	for (int i = 0; !found && i < CGROUP_COUNT; i++)
+		if (i == CGROUP_ACCOUNT)
+			find_account(&controllers[i]);
+		else
 			find_controller(&controllers[i]);
 	found = true;
 	return &controllers[which];
-}
-
-const char *
-cgroup_text(enum cgroup_controller which)
-{
-	const struct controller *controller = find(which);
-
-	return controller->version == 2 ? "cgroup v2" :
-	       controller->version == 1 ? "cgroup v1" :
-					  controller->why;
 }
 
 /* ---- groups -------------------------------------------------------------- */
@@ -258,29 +268,48 @@ group_of(const struct settings *settings, enum cgroup_controller which,
 	       snprintf(path, PATH_MAX, "%s/%s", base, pool) < PATH_MAX;
 }
 
-static bool
-is_wanted(const struct settings_pool *pool, enum cgroup_controller which)
+bool
+cgroup_is_wanted(const struct settings_pool *pool, enum cgroup_controller which)
 {
+	const struct settings_cpu *cpu = &pool->cpu;
+
 	switch (which) {
 	case CGROUP_MEMORY:
 		return pool->limits.memory > 0 || pool->limits.memory_high > 0;
 	case CGROUP_TASKS:
 		return pool->limits.tasks > 0;
 	case CGROUP_CPU:
-		return pool->cpu.limit > 0 &&
-		       (pool->cpu.action == SETTINGS_CPU_THROTTLE ||
-			pool->cpu.action == SETTINGS_CPU_THROTTLE_UNDER_LOAD);
+		return cpu->limit > 0 &&
+		       (cpu->action == SETTINGS_CPU_THROTTLE ||
+			cpu->action == SETTINGS_CPU_THROTTLE_UNDER_LOAD);
+	case CGROUP_ACCOUNT:
+		return cpu->limit > 0 && cpu->reset_interval > 0 &&
+		       (cpu->action == SETTINGS_CPU_NO_ACTION ||
+			cpu->action == SETTINGS_CPU_KILL_WORKER);
 	case CGROUP_COUNT:
 		break;
 	}
 	return false;
 }
 
-bool
-cgroup_is_wanted(const struct settings_pool *pool)
+int
+cgroup_version(const struct settings_pool *pool, enum cgroup_controller which,
+	       unsigned missing)
 {
-	return is_wanted(pool, CGROUP_MEMORY) || is_wanted(pool, CGROUP_CPU) ||
-	       is_wanted(pool, CGROUP_TASKS);
+	return pool->limits.groups == SETTINGS_MEANS_OFF ||
+			       (missing & 1u << which) != 0 ?
+		       0 :
+		       find(which)->version;
+}
+
+const char *
+cgroup_missing(const struct settings_pool *pool, enum cgroup_controller which,
+	       unsigned missing)
+{
+	return pool->limits.groups == SETTINGS_MEANS_OFF ?
+		       "limits.controlGroups" :
+	       (missing & 1u << which) != 0 ? "the group could not be set" :
+					      find(which)->why;
 }
 
 /* 0: no limit. */
@@ -358,7 +387,7 @@ make_group(const struct settings *settings, const struct settings_pool *pool,
 		return ENAMETOOLONG;
 	if (mkdir(base, 0755) != 0 && errno != EEXIST)
 		return errno;
-	if (controller->version == 2) {
+	if (controller->version == 2 && which != CGROUP_ACCOUNT) {
 		snprintf(text, sizeof text, "+%s", controller->name);
 		os_error = write_to(base, "cgroup.subtree_control", text);
 		if (os_error != 0)
@@ -373,6 +402,7 @@ make_group(const struct settings *settings, const struct settings_pool *pool,
 		return set_cpu(pool, controller->version, group);
 	case CGROUP_TASKS:
 		return set_number(group, "pids.max", pool->limits.tasks, "max");
+	case CGROUP_ACCOUNT:
 	case CGROUP_COUNT:
 		break;
 	}
@@ -387,13 +417,16 @@ cgroup_prepare(const struct settings *settings,
 					     .value = pool->name };
 	char group[PATH_MAX];
 
-	places_r->count = 0;
+	places_r->count = places_r->missing = 0;
 	for (int i = 0; i < CGROUP_COUNT; i++) {
 		enum cgroup_controller which = (enum cgroup_controller)i;
 		char *procs = places_r->procs[places_r->count];
 		int os_error;
 
-		if (!is_wanted(pool, which) || find(which)->version == 0)
+		if (!cgroup_is_wanted(pool, which))
+			continue;
+		places_r->missing |= 1u << which;
+		if (cgroup_version(pool, which, 0) == 0)
 			continue;
 		os_error = make_group(settings, pool, which, group);
 		if (os_error != 0)
@@ -401,8 +434,10 @@ cgroup_prepare(const struct settings *settings,
 				 "limits of %s cannot be set in %s: %s",
 				 find(which)->name, group, strerror(os_error));
 		else if (snprintf(procs, PATH_MAX, "%s/cgroup.procs", group) <
-			 PATH_MAX)
+			 PATH_MAX) {
+			places_r->missing &= ~(1u << which);
 			places_r->count++;
+		}
 	}
 }
 
@@ -438,6 +473,28 @@ cgroup_oom_kills(const struct settings *settings, const char *pool)
 		return 0;
 	at = strstr(text, "oom_kill ");
 	return at == NULL ? 0 : strtoull(at + strlen("oom_kill "), NULL, 10);
+}
+
+bool
+cgroup_used_ns(const struct settings *settings, const char *pool,
+	       uint64_t *used_r)
+{
+	char group[PATH_MAX], text[1024];
+	const char *at = text;
+	bool is_second = find(CGROUP_ACCOUNT)->version == 2;
+
+	if (!group_of(settings, CGROUP_ACCOUNT, pool, group) ||
+	    !read_from(group, is_second ? "cpu.stat" : "cpuacct.usage", text,
+		       sizeof text))
+		return false;
+	if (is_second)
+		at = strstr(text, "usage_usec ");
+	if (at == NULL)
+		return false;
+	*used_r = is_second ? strtoull(at + strlen("usage_usec "), NULL, 10) *
+				      1000 :
+			      strtoull(at, NULL, 10);
+	return true;
 }
 
 void

@@ -24,6 +24,7 @@ enum cgroup_controller {
 	CGROUP_MEMORY,
 	CGROUP_CPU,
 	CGROUP_TASKS,
+	CGROUP_ACCOUNT, /* the time of cores that is used; no limit in itself */
 	CGROUP_COUNT,
 };
 
@@ -32,13 +33,23 @@ enum cgroup_controller {
 struct cgroup_places {
 	char procs[CGROUP_COUNT][PATH_MAX];
 	unsigned count;
+	unsigned missing; /* bits of those that are wanted, and there are not */
 };
 
-/* Whether the pool has limits that need groups. */
-bool cgroup_is_wanted(const struct settings_pool *pool);
+/* Whether the pool has a limit for that. */
+bool cgroup_is_wanted(const struct settings_pool *pool,
+		      enum cgroup_controller which);
+
+/* Which version of control groups holds it: 2, 1, or 0: it has to be polled
+ * (metering.h).  `missing`: of its groups, when they were made. */
+int cgroup_version(const struct settings_pool *pool,
+		   enum cgroup_controller which, unsigned missing);
+/* Why none does. */
+const char *cgroup_missing(const struct settings_pool *pool,
+			   enum cgroup_controller which, unsigned missing);
 
 /* Makes the pool's groups and sets their limits, which hold at once for what
- * is in them.  What the machine lacks is left out, and logged once. */
+ * is in them.  What the machine lacks is left out. */
 void cgroup_prepare(const struct settings *settings,
 		    const struct settings_pool *pool,
 		    struct cgroup_places *places_r);
@@ -50,11 +61,13 @@ int cgroup_enter(const struct cgroup_places *places);
  * memory left; 0 where it cannot say. */
 uint64_t cgroup_oom_kills(const struct settings *settings, const char *pool);
 
+/* Time of cores that the processes of the group have used; false: there is no
+ * group. */
+bool cgroup_used_ns(const struct settings *settings, const char *pool,
+		    uint64_t *used_r);
+
 /* Without workers; a group that is still used stays. */
 void cgroup_remove(const struct settings *settings, const char *pool);
 void cgroup_close(const struct settings *settings);
-
-/* "cgroup v1", "cgroup v2" or why there is none. */
-const char *cgroup_text(enum cgroup_controller controller);
 
 #endif

@@ -302,13 +302,14 @@ on_pool_show(struct commands *commands, struct control_connection *client,
 
 	if (pool == NULL)
 		return;
-	answer_with(
-		commands, client,
-		json_pack("{s:o, s:o, s:o}", "pool", pool_to_json(pool),
-			  "starts", start_history_to_json(&pool->starts),
-			  "confinement",
-			  confinement_to_json(pool->snapshot, pool->settings)),
-		"pools", "counters", NULL, NULL);
+	answer_with(commands, client,
+		    json_pack("{s:o, s:o, s:o}", "pool", pool_to_json(pool),
+			      "starts", start_history_to_json(&pool->starts),
+			      "confinement",
+			      confinement_to_json(pool->snapshot,
+						  pool->settings,
+						  pool->metered.missing)),
+		    "pools", "counters", NULL, NULL);
 }
 
 /* The figures are asked for after the change was sent, so that the answer

@@ -17,6 +17,7 @@
 
 #include "core/activation/cgroup.h"
 #include "core/activation/identity.h"
+#include "core/activation/metering.h"
 #include "core/activation/temporary.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
@@ -24,6 +25,8 @@
 #include "core/config/settings.h"
 
 #define TMPDIR_PREFIX "TMPDIR="
+/* Without control groups, of a pool that gives way to all others. */
+#define NICE_MOST 19
 
 const struct confinement confinement_plain = { .umask = 027 };
 
@@ -100,6 +103,36 @@ init_landlock(struct confinement *confinement, const struct settings *settings,
 				 "kernel has no Landlock");
 }
 
+/* Those of the pool that need control groups, as far as there are some. */
+static enum portico_status
+init_groups(struct confinement *confinement, const struct settings *settings,
+	    const struct settings_pool *pool, struct portico_error *err)
+{
+	bool gives_way = cgroup_is_wanted(pool, CGROUP_CPU) &&
+			 pool->cpu.action == SETTINGS_CPU_THROTTLE_UNDER_LOAD;
+	bool any = false;
+	unsigned missing;
+
+	for (int i = 0; i < CGROUP_COUNT; i++)
+		any = any || cgroup_is_wanted(pool, (enum cgroup_controller)i);
+	if (!any)
+		return PORTICO_OK;
+	confinement->groups = mem_zalloc(sizeof *confinement->groups);
+	cgroup_prepare(settings, pool, confinement->groups);
+	missing = confinement->groups->missing;
+	if (gives_way && (missing & 1u << CGROUP_CPU) != 0)
+		confinement->nice = NICE_MOST;
+	for (int i = 0; i < CGROUP_COUNT; i++)
+		if (pool->limits.groups == SETTINGS_MEANS_REQUIRED &&
+		    (missing & 1u << i) != 0)
+			return error_set(
+				err, PORTICO_STATE,
+				"limits.controlGroups is required: %s",
+				cgroup_missing(pool, (enum cgroup_controller)i,
+					       missing));
+	return PORTICO_OK;
+}
+
 enum portico_status
 confinement_init(struct confinement *confinement,
 		 const struct settings *settings,
@@ -108,6 +141,7 @@ confinement_init(struct confinement *confinement,
 {
 	enum settings_private_tmp tmp = pool->isolation.private_tmp;
 	char path[TEMPORARY_PATH_SIZE];
+	enum portico_status status;
 
 	*confinement = (struct confinement){
 		.umask = pool->isolation.umask,
@@ -122,10 +156,9 @@ confinement_init(struct confinement *confinement,
 		  pool->limits.address_space);
 	add_limit(confinement, "limits.coreFile", RLIMIT_CORE,
 		  pool->limits.core);
-	if (cgroup_is_wanted(pool)) {
-		confinement->groups = mem_zalloc(sizeof *confinement->groups);
-		cgroup_prepare(settings, pool, confinement->groups);
-	}
+	status = init_groups(confinement, settings, pool, err);
+	if (status != PORTICO_OK)
+		return status;
 	confinement->mount = tmp == SETTINGS_TMP_MOUNT ||
 			     (tmp == SETTINGS_TMP_AUTO && may_mount() &&
 			      !is_below_tmp(program) &&
@@ -142,6 +175,12 @@ confinement_init(struct confinement *confinement,
 			 path);
 	}
 	return init_landlock(confinement, settings, pool, program, err);
+}
+
+unsigned
+confinement_missing_groups(const struct confinement *confinement)
+{
+	return confinement->groups == NULL ? 0 : confinement->groups->missing;
 }
 
 void
@@ -168,12 +207,19 @@ describe_identity(const struct settings *settings,
 			    identity.uid, identity.gid, identity.group_count);
 }
 
+static const char *
+text_of(const json_t *object, const char *member)
+{
+	return json_string_value(json_object_get(object, member));
+}
+
 static json_t *
-describe_limits(const struct settings_pool *pool)
+describe_limits(const struct settings_pool *pool, unsigned missing_groups)
 {
 	const struct settings_process_limits *limits = &pool->limits;
-	char text[768] = "";
-	size_t used = 0;
+	json_t *together = metering_limits(pool, missing_groups), *one;
+	char text[1536] = "";
+	size_t used = 0, i;
 
 #define ADD(condition, ...)                                                    \
 	do {                                                                   \
@@ -191,16 +237,14 @@ describe_limits(const struct settings_pool *pool)
 	ADD(pool->cpu.affinity != NULL, ", cores %.64s", pool->cpu.affinity);
 	ADD(limits->core > 0, ", coreFile %llu",
 	    (unsigned long long)limits->core);
-	ADD(limits->memory > 0, ", memory %llu MiB (%s)",
-	    (unsigned long long)limits->memory >> 20,
-	    cgroup_text(CGROUP_MEMORY));
-	ADD(limits->memory_high > 0, ", memoryHigh %llu MiB (%s)",
-	    (unsigned long long)limits->memory_high >> 20,
-	    cgroup_text(CGROUP_MEMORY));
-	ADD(limits->tasks > 0, ", tasks %llu (%s)",
-	    (unsigned long long)limits->tasks, cgroup_text(CGROUP_TASKS));
-	ADD(pool->cpu.limit > 0, ", cpu %.3f %% (%s)", pool->cpu.limit / 1e3,
-	    cgroup_text(CGROUP_CPU));
+	json_array_foreach(together, i, one)
+	{
+		const char *by = text_of(one, "by"), *why = text_of(one, "why");
+
+		ADD(true, ", %s (%s%s%s)", text_of(one, "text"), by,
+		    why[0] == '\0' ? "" : ": ", why);
+	}
+	json_decref(together);
 #undef ADD
 	return json_string(used == 0 ? "none" : text + 2);
 }
@@ -237,14 +281,14 @@ describe_system_calls(const struct settings_system_calls *calls)
 
 json_t *
 confinement_to_json(const struct settings *settings,
-		    const struct settings_pool *pool)
+		    const struct settings_pool *pool, unsigned missing_groups)
 {
 	enum settings_private_tmp tmp = pool->isolation.private_tmp;
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:s}", "identity",
 		describe_identity(settings, pool), "limits",
-		describe_limits(pool), "file system",
+		describe_limits(pool, missing_groups), "file system",
 		describe_file_system(pool), "system calls",
 		describe_system_calls(&pool->isolation.system_calls),
 		"temporary",

@@ -59,9 +59,13 @@ enum portico_status confinement_init(struct confinement *confinement,
 /* Not `temporary`, which the environment owns. */
 void confinement_fini(struct confinement *confinement);
 
+/* Of those that it should have: struct cgroup_places. */
+unsigned confinement_missing_groups(const struct confinement *confinement);
+
 /* What "portico pool show" says of it: words by title. */
 json_t *confinement_to_json(const struct settings *settings,
-			    const struct settings_pool *pool);
+			    const struct settings_pool *pool,
+			    unsigned missing_groups);
 
 /* In the child.  Returns what could not be done, errno says why, or NULL. */
 const char *confinement_limits(const struct confinement *confinement);

@@ -160,6 +160,7 @@ replace(struct handover *handover, struct portico_error *err)
 	hold_signals(true);
 	(void)io_set_cloexec(lock, false);
 	(void)setenv(TAKEOVER_ENVIRONMENT, text, 1);
+	metering_pause(manager);
 	execv(handover->program, manager->options.arguments);
 	error_system(err, "executing %s", handover->program);
 	(void)unsetenv(TAKEOVER_ENVIRONMENT);

@@ -151,6 +151,23 @@ is_of_use(struct keeping *keeping)
 	return false;
 }
 
+/* Of throttle.h: porticod, which would have continued them, is gone. */
+static void
+continue_throttled(struct keeping *keeping)
+{
+	LIST_FOREACH(struct entry, link, entry, &keeping->entries) {
+		json_int_t pid = json_integer_value(
+			json_object_get(entry->record, "pid"));
+
+		if (entry->watch < 0 || pid < 2 ||
+		    !json_is_true(json_object_get(entry->record, "throttled")))
+			continue;
+		if (io_pidfd_signal(entry->fds[entry->watch], SIGCONT) ==
+		    PORTICO_OK)
+			(void)kill((pid_t)-pid, SIGCONT);
+	}
+}
+
 /* ---- who may have it ----------------------------------------------------- */
 
 /* Whether the process holds a lock such as that of the process file.  Asked of
@@ -321,6 +338,7 @@ on_closed(struct control_connection *connection, enum portico_status status,
 	control_connection_free(&keeping->manager);
 	keeping->pending = -1;
 	keeping->looks = 0;
+	continue_throttled(keeping);
 	if (fd >= 0)
 		serve(keeping, fd);
 	else

@@ -56,6 +56,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/listeners.h \
 	core/activation/manager.c \
 	core/activation/manager.h \
+	core/activation/metering.c \
+	core/activation/metering.h \
 	core/activation/orphan.c \
 	core/activation/orphan.h \
 	core/activation/pem.c \
@@ -103,7 +105,11 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/takeover_read.h \
 	core/activation/timeouts.c \
 	core/activation/timeouts.h \
+	core/activation/throttle.c \
+	core/activation/throttle.h \
 	core/activation/upgrade.c \
+	core/activation/usage.c \
+	core/activation/usage.h \
 	core/activation/upgrade.h \
 	core/activation/worker_describe.c \
 	core/activation/worker_process.c \

@@ -165,6 +165,7 @@ manager_init(struct manager *manager, const struct manager_options *options,
 	listeners_init(&manager->listeners, manager);
 	figures_init(&manager->figures);
 	crashes_init(&manager->crashes);
+	metering_init(manager);
 	worker_queries_init(&manager->queries);
 	uv_timer_init(&manager->loop, &manager->limit);
 	manager->limit.data = manager;
@@ -568,6 +569,7 @@ close_handles(struct manager *manager)
 	state_close(&manager->state);
 	keeper_close(&manager->keeper);
 	certificates_free(&manager->certificates);
+	metering_close(manager);
 	LIST_FOREACH_SAFE(struct pool, link, pool, &manager->pools)
 		pool_free(pool);
 	listeners_fini(&manager->listeners);

@@ -13,6 +13,7 @@
 #include "core/activation/crash.h"
 #include "core/activation/figures.h"
 #include "core/activation/listeners.h"
+#include "core/activation/metering.h"
 #include "core/activation/worker_queries.h"
 #include "core/activation/service.h"
 #include "core/activation/sites.h"
@@ -64,6 +65,7 @@ struct manager {
 	struct figures figures; /* of the listeners */
 	struct worker_queries queries; /* of the workers */
 	struct crashes crashes;
+	struct metering metering; /* limits that we watch ourselves */
 	struct list pools; /* of struct pool */
 	size_t pool_count;
 	uint32_t next_worker;

@@ -484,6 +484,26 @@ pool_sleep(struct pool *pool, const char *why)
 		worker_process_drain(worker);
 }
 
+void
+pool_hold(struct pool *pool, const char *reason)
+{
+	CHECK(pool, POOL_MAGIC);
+	pool->demand = false;
+	pool->wanted = false;
+	recycle_end(pool);
+	tell_state(pool, CONTROL_POOL_DISABLED, reason);
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_end(worker, reason);
+}
+
+void
+pool_release(struct pool *pool)
+{
+	CHECK(pool, POOL_MAGIC);
+	tell_state(pool, CONTROL_POOL_STARTED, "");
+	pool_ensure(pool);
+}
+
 const char *
 pool_drain_reason(const struct pool *pool, const struct worker_process *worker)
 {
@@ -592,6 +612,7 @@ pool_start(struct pool *pool, struct portico_error *err)
 				 pool->name);
 	protect(pool);
 	probe_end(pool);
+	metering_reset(pool);
 	shortage_end(&pool->shortage);
 	log_write(LOG_LEVEL_INFO, EVENT_POOL_STARTED, &ctx,
 		  "pool \"%s\" is started", pool->name);
@@ -614,6 +635,7 @@ pool_stop(struct pool *pool, struct portico_error *err)
 		  "pool \"%s\" is stopped", pool->name);
 	shortage_end(&pool->shortage);
 	probe_end(pool);
+	metering_reset(pool);
 	pool->demand = false;
 	pool->wanted = false;
 	recycle_end(pool);
@@ -746,6 +768,7 @@ pool_reconfigure(struct pool *pool, struct settings *snapshot,
 	settings_unref(&old);
 	schedule_set(pool);
 	probe_set(pool);
+	metering_set(pool);
 	if (recycle && !gained)
 		recycle = !stays_as_it_is(pool);
 	pool_tell(pool, "configuration", "", recycle);
@@ -813,6 +836,7 @@ json_t *
 pool_to_json(const struct pool *pool)
 {
 	json_t *workers = json_array();
+	json_t *counted = metering_to_json(pool);
 
 	CHECK(pool, POOL_MAGIC);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
@@ -820,10 +844,13 @@ pool_to_json(const struct pool *pool)
 	LIST_FOREACH(struct worker_process, link, worker, &pool->orphans)
 		json_array_append_new(workers, worker_process_to_json(worker));
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-		"s:o}",
-		"name", pool->name, "state", pool_state_text(pool), "reason",
-		pool->reason, "degraded", find_degraded(pool), "startMode",
+		"{s:o, s:o*, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+		"s:I, s:I, s:o}",
+		"limits",
+		metering_limits(pool->settings, pool->metered.missing),
+		"cpuCounted", counted, "name", pool->name, "state",
+		pool_state_text(pool), "reason", pool->reason, "degraded",
+		find_degraded(pool), "startMode",
 		pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
 			"AlwaysRunning" :
 			"OnDemand",

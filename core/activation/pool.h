@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "core/activation/backoff.h"
+#include "core/activation/metering.h"
 #include "core/activation/module_files.h"
 #include "core/activation/probe.h"
 #include "core/activation/recycle.h"
@@ -54,6 +55,7 @@ struct pool {
 	struct schedule *schedule; /* schedule.h; or NULL */
 	struct module_files module_files;
 	char degraded[512]; /* why the last recycle failed; "" */
+	struct metered metered;
 	uint64_t oom_kills; /* as last seen in its control group */
 	uint64_t start_count, crash_count, recycle_count;
 };
@@ -115,6 +117,11 @@ void pool_orphan_ended(struct pool *pool);
  * sentence; `counts`: as a failure, for rapid-fail protection. */
 void pool_worker_unwell(struct pool *pool, struct worker_process *worker,
 			const char *why, bool counts);
+
+/* Its workers are killed, and it has none until pool_release() or a command:
+ * it is disabled, for `reason`. */
+void pool_hold(struct pool *pool, const char *reason);
+void pool_release(struct pool *pool);
 
 /* Its workers are ended, or suspended, until somebody asks for one. */
 void pool_sleep(struct pool *pool, const char *why);

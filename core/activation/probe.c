@@ -109,7 +109,7 @@ probe_disabled(struct pool *pool)
 void
 probe_set(struct pool *pool)
 {
-	if (pool->state != CONTROL_POOL_DISABLED)
+	if (pool->state != CONTROL_POOL_DISABLED || pool->metered.held_ns != 0)
 		return;
 	if (pool->settings->failure.probe_after == 0)
 		probe_end(pool);

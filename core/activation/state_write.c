@@ -347,6 +347,8 @@ write_pool(const void *object, struct state_record *record)
 	put_number(json, "probeDueNs", pool->probing.due_ns);
 	put_number(json, "probeWorker", pool->probing.worker);
 	put_number(json, "halfOpenNs", pool->probing.half_open_ns);
+	put_number(json, "cpuHeldNs", pool->metered.held_ns);
+	put_number(json, "missingGroups", pool->metered.missing);
 	put_number(json, "sharedBytes", pool->shared_bytes);
 	put_flag(json, "shared", pool->shared_fd >= 0);
 	if (pool->shared_fd >= 0)
@@ -373,6 +375,8 @@ pool_fingerprint(const struct pool *pool)
 	mix(&now, pool->probing.due_ns);
 	mix(&now, pool->probing.worker);
 	mix(&now, pool->probing.half_open_ns);
+	mix(&now, pool->metered.held_ns);
+	mix(&now, pool->metered.missing);
 	mix(&now, pool->shared_bytes);
 	mix(&now, (uint64_t)pool->shared_fd);
 	for (unsigned i = 0; i < START_RECORDS_MAX; i++) {
@@ -439,6 +443,7 @@ write_worker(const void *object, struct state_record *record)
 	put_number(json, "bornNs", worker->age.born_ns);
 	put_number(json, "jitter", worker->age.jitter);
 	put_number(json, "served", worker->age.served);
+	put_flag(json, "throttled", throttle_is_wanted(worker->pool));
 	put_flag(json, "toldCleanup", worker->age.told_cleanup);
 	put_names(json, "modules", worker->modules);
 	put_names(json, "events", worker->events);
@@ -467,6 +472,7 @@ worker_fingerprint(const struct worker_process *worker)
 	mix_text(&now, worker->end_reason);
 	mix(&now, worker->age.born_ns);
 	mix(&now, worker->age.told_cleanup);
+	mix(&now, throttle_is_wanted(worker->pool));
 	mix(&now, worker->loaded != NULL);
 	mix_process(&now, worker->process, worker->control);
 	return now;

@@ -122,7 +122,7 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 {
 	json_int_t state, generation, starts, crashes, recycles, unhealthy,
 		failures, in_a_row, bytes, probe_interval, probe_due,
-		probe_worker, half_open;
+		probe_worker, half_open, held = 0, missing = 0;
 	int removed, demand, wanted, all;
 	struct kept_pool kept = { .name = NULL };
 
@@ -141,6 +141,9 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	       "failures", &failures, "inARow", &in_a_row, "failureTimes",
 	       &kept.failure_times, "startRecords", &kept.start_records,
 	       "sharedBytes", &bytes);
+	/* An older porticod has none of it. */
+	UNPACK(record, "a pool", err, "{s?I, s?I}", "cpuHeldNs", &held,
+	       "missingGroups", &missing);
 	if (!is_in(state, CONTROL_POOL_STARTED, CONTROL_POOL_DISABLED))
 		return refuse(err, "a pool", "there is no such state");
 	kept.removed = removed;
@@ -160,6 +163,8 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	kept.probe_worker = (uint32_t)probe_worker;
 	kept.half_open_ns = (uint64_t)half_open;
 	kept.shared_bytes = (uint64_t)bytes;
+	kept.held_ns = (uint64_t)held;
+	kept.missing_groups = (unsigned)missing;
 	*kept_r = kept;
 	return PORTICO_OK;
 }
@@ -211,6 +216,9 @@ takeover_set_pool(struct pool *pool, const struct kept_pool *kept)
 		.half_open_ns = kept->half_open_ns,
 	};
 	probe_resume(pool);
+	pool->metered.held_ns = kept->held_ns;
+	pool->metered.missing = kept->missing_groups;
+	metering_look(pool->manager);
 	json_array_foreach(kept->start_records, i, start)
 		start_history_restore(&pool->starts, start);
 }

@@ -35,7 +35,8 @@ struct kept_pool {
 	int state; /* enum control_pool_state */
 	uint32_t generation;
 	uint64_t starts, crashes, recycles, unhealthy_ns, failures,
-		shared_bytes;
+		shared_bytes, held_ns;
+	unsigned missing_groups; /* metering.h */
 	uint64_t probe_interval_ns, probe_due_ns, half_open_ns;
 	uint32_t probe_worker;
 	unsigned in_a_row;

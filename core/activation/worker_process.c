@@ -580,6 +580,7 @@ spawn(struct worker_process *worker, int control_fd,
 				 process_start(&pool->manager->loop, &options,
 					       on_line, on_end, worker,
 					       &worker->process, err);
+	pool->metered.missing = confinement_missing_groups(&confinement);
 	confinement_fini(&confinement);
 	if (environment == NULL)
 		mem_free(confinement.temporary);
@@ -711,6 +712,7 @@ worker_process_start(struct pool *pool, uint32_t replaces,
 		worker->exhausted = io_is_exhaustion(err->os_error);
 		worker_process_kill(worker, err->message);
 	}
+	metering_look(pool->manager);
 	*worker_r = worker;
 	return PORTICO_OK;
 }
@@ -777,6 +779,7 @@ worker_process_adopt(struct pool *pool, const struct worker_adoption *from,
 		control_connection_distrust(worker->control);
 	}
 	resume(worker, from->limit_ms);
+	metering_look(pool->manager);
 	return PORTICO_OK;
 }
 
@@ -901,6 +904,17 @@ wake(struct worker_process *worker)
 	if (worker->suspended.step == SUSPENSION_PAUSING)
 		worker->suspended.step = SUSPENSION_PAGING;
 	suspend_wake(worker, pool_drain_reason(worker->pool, worker));
+}
+
+void
+worker_process_end(struct worker_process *worker, const char *why)
+{
+	CHECK(worker, WORKER_PROCESS_MAGIC);
+	if (worker->state < WORKER_PROCESS_ATTACHED)
+		start_record_fail(record_of(worker), clock_monotonic_ns(), "%s",
+				  why);
+	worker->state = WORKER_PROCESS_STOPPING;
+	worker_process_kill(worker, why);
 }
 
 void

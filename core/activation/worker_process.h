@@ -16,6 +16,7 @@
 
 #include "core/activation/age.h"
 #include "core/activation/health.h"
+#include "core/activation/metering.h"
 #include "core/activation/process.h"
 #include "core/activation/recycle.h"
 #include "core/activation/suspend.h"
@@ -56,6 +57,7 @@ struct worker_process {
 	struct health health;
 	struct age age;
 	struct suspended suspended;
+	struct polled polled;
 	enum recycle_reason marked; /* it is to be replaced */
 	char why_marked[320]; /* a sentence */
 	uint32_t replaces; /* recycle: id of the one that goes then; or 0 */
@@ -124,6 +126,8 @@ void worker_process_drain(struct worker_process *worker);
 void worker_process_stop(struct worker_process *worker, uint64_t limit_ms);
 
 void worker_process_kill(struct worker_process *worker, const char *why);
+/* The same, and it is no failure. */
+void worker_process_end(struct worker_process *worker, const char *why);
 
 const char *worker_process_state_name(enum worker_process_state state);
 

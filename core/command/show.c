@@ -78,6 +78,34 @@ show_silence(const json_t *answer, const char *member)
 		       "are missing.\n");
 }
 
+/* What all processes of the pool may take together, and who sees to it. */
+static void
+print_limits(const json_t *pool)
+{
+	const json_t *counted = json_object_get(pool, "cpuCounted");
+	const json_t *limits = json_object_get(pool, "limits");
+	size_t i;
+	json_t *limit;
+
+	json_array_foreach(limits, i, limit)
+	{
+		const char *why = text_of(limit, "why");
+
+		printf("%s%s%s %s by %s%s%s%s", i == 0 ? "\n" : "",
+		       i == 0 ? text_of(pool, "name") : "",
+		       i == 0 ? " is limited:" : ",", text_of(limit, "text"),
+		       text_of(limit, "by"), why[0] == '\0' ? "" : " (", why,
+		       why[0] == '\0' ? "" : ")");
+	}
+	if (counted != NULL)
+		printf("; %.1f s of %.1f s used, %.1f s left of the interval",
+		       (double)number_of(counted, "usedMs") / 1000,
+		       (double)number_of(counted, "allowedMs") / 1000,
+		       (double)number_of(counted, "resetInMs") / 1000);
+	if (json_array_size(limits) > 0)
+		printf("\n");
+}
+
 static void
 print_pools(const json_t *answer)
 {
@@ -114,6 +142,7 @@ print_pools(const json_t *answer)
 		if (text_of(pool, "degraded")[0] != '\0')
 			printf("\n%s is degraded: %s\n", text_of(pool, "name"),
 			       text_of(pool, "degraded"));
+		print_limits(pool);
 	}
 }
 

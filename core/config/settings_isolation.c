@@ -13,6 +13,7 @@
 /* FNV-1a: a pool keeps its number as long as it keeps its name. */
 #define HASH_START 0xcbf29ce484222325ull
 #define HASH_PRIME 0x100000001b3ull
+#define MS 1000000ll /* in ns */
 
 static const struct config_field identity_fields[] = {
 	CONFIG_SOURCE(struct raw_identity, source),
@@ -142,24 +143,38 @@ static const struct config_field limit_fields[] = {
 	CONFIG_SIZE(struct settings_process_limits, memory, "memory",
 		    .fallback = "0", .flags = CONFIG_ZERO, .min = 4 << 20,
 		    .prose = "Memory of all workers of the pool and their "
-			     "children together, by a control group; the "
-			     "kernel kills one that wants more. 0: any."),
+			     "children together; the kernel kills one that "
+			     "wants more. Without control groups what is "
+			     "theirs alone is looked at every 250 ms, and "
+			     "the worker that has most is killed. 0: any."),
 	CONFIG_SIZE(struct settings_process_limits, memory_high, "memoryHigh",
 		    .fallback = "0", .flags = CONFIG_ZERO, .min = 4 << 20,
 		    .prose = "Above so much of it the kernel takes memory "
-			     "back, and slows them down. 0: any."),
+			     "back, and slows them down; without control "
+			     "groups modules are told to clean up. 0: any."),
 	CONFIG_INTEGER(struct settings_process_limits, tasks, "tasks",
 		       .fallback = "0", .min = 0, .max = 1 << 22,
 		       .prose = "Processes and threads of all of them "
-				"together, by a control group. 0: any "
-				"number."),
+				"together; the kernel refuses more. Without "
+				"control groups they are counted every 250 "
+				"ms, and the worker that has most is killed. "
+				"0: any number."),
+	CONFIG_ENUM(struct settings_process_limits, groups, "controlGroups",
+		    .fallback = "auto", .words = settings_means_words,
+		    .prose = "Whether the kernel's control groups hold the "
+			     "limits of all of them together, cpu.limit "
+			     "among them. auto: where it has them, else they "
+			     "are watched by looking at /proc; required: no "
+			     "worker starts without; off: by looking only. "
+			     "`portico status` says for each limit which it "
+			     "is."),
 };
 const struct config_table settings_process_limits_table =
 	CONFIG_TABLE(struct settings_process_limits, limit_fields,
 		     "What the workers of a pool may take.");
 
-static const char *const cpu_actions[] = { "Throttle", "ThrottleUnderLoad",
-					   NULL };
+static const char *const cpu_actions[] = { "NoAction", "KillWorker", "Throttle",
+					   "ThrottleUnderLoad", NULL };
 
 static const struct config_field cpu_fields[] = {
 	CONFIG_SOURCE(struct raw_cpu, source),
@@ -173,15 +188,26 @@ static const struct config_field cpu_fields[] = {
 				"may use together, in thousandths of a "
 				"percent: 50000 is half of the machine. 0: "
 				"any."),
-	CONFIG_ENUM(struct raw_cpu, action, "action", .fallback = "Throttle",
+	CONFIG_ENUM(struct raw_cpu, action, "action", .fallback = "NoAction",
 		    .words = cpu_actions,
-		    .prose = "What the limit does, by a control group. "
-			     "Throttle: they get no more. ThrottleUnderLoad: "
-			     "they give way to all others that want cores."),
+		    .prose = "What the limit does. NoAction: that it was "
+			     "exceeded within resetInterval is an event. "
+			     "KillWorker: the workers are killed besides, and "
+			     "the pool is disabled until the interval has "
+			     "ended. Throttle: they get no more. "
+			     "ThrottleUnderLoad: they give way to all others "
+			     "that want cores."),
+	CONFIG_DURATION(struct raw_cpu, reset_interval, "resetInterval",
+			.fallback = "5m", .flags = CONFIG_ZERO, .min = 100 * MS,
+			.max = 24 * 3600 * 1000 * MS,
+			.prose = "NoAction and KillWorker: within each such "
+				 "time the pool may use the limit's share of "
+				 "it. 0: nothing is counted."),
 };
 const struct config_table settings_cpu_table =
 	CONFIG_TABLE(struct raw_cpu, cpu_fields,
-		     "On which cores the workers of a pool run.");
+		     "On which cores the workers of a pool run, and how much "
+		     "of them they may use.");
 
 bool
 settings_parse_cpus(const char *text, cpu_set_t *cpus_r)
@@ -317,6 +343,7 @@ settings_resolve_confinement(struct settings_resolver *resolver,
 				  pool->name);
 	pool->cpu.limit = raw->cpu.limit;
 	pool->cpu.action = (enum settings_cpu_action)raw->cpu.action;
+	pool->cpu.reset_interval = raw->cpu.reset_interval;
 	pool->cpu.affinity = raw->cpu.affinity;
 	if (raw->cpu.affinity != NULL &&
 	    !settings_parse_cpus(raw->cpu.affinity, &pool->cpu.cpus))
@@ -449,10 +476,14 @@ settings_write_confinement(json_t *json, const struct settings_pool *pool)
 	put_number(limits, "memory", pool->limits.memory);
 	put_number(limits, "memoryHigh", pool->limits.memory_high);
 	put_number(limits, "tasks", pool->limits.tasks);
+	json_object_set_new(
+		limits, "controlGroups",
+		json_string(settings_means_words[pool->limits.groups]));
 	json_object_set_new(json, "limits", limits);
 	put_number(cpu, "limit", pool->cpu.limit);
 	json_object_set_new(cpu, "action",
 			    json_string(cpu_actions[pool->cpu.action]));
+	settings_put_duration(cpu, "resetInterval", pool->cpu.reset_interval);
 	if (pool->cpu.affinity != NULL)
 		json_object_set_new(cpu, "affinity",
 				    json_string(pool->cpu.affinity));

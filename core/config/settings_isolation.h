@@ -57,10 +57,14 @@ struct settings_process_limits {
 	/* Of all processes of the pool together. */
 	uint64_t memory, memory_high; /* bytes */
 	uint64_t tasks;
+	int groups; /* enum settings_means: by control groups */
 };
 
-/* What is done with a pool that has cpu.limit. */
+/* What is done with a pool that has cpu.limit.  The first two count what it
+ * uses within resetInterval. */
 enum settings_cpu_action {
+	SETTINGS_CPU_NO_ACTION,
+	SETTINGS_CPU_KILL_WORKER,
 	SETTINGS_CPU_THROTTLE,
 	SETTINGS_CPU_THROTTLE_UNDER_LOAD,
 };
@@ -70,6 +74,7 @@ struct settings_cpu {
 	cpu_set_t cpus; /* of it */
 	uint32_t limit; /* 1/1000 of a percent of all cores; 0 = none */
 	enum settings_cpu_action action;
+	uint64_t reset_interval; /* ns; 0: nothing is counted */
 };
 
 /* "0-3,6" into a set; false when that is not what it says. */

@@ -50,6 +50,7 @@ struct raw_cpu {
 	const char *affinity;
 	uint32_t limit;
 	int action;
+	uint64_t reset_interval;
 };
 
 /* What of a pool this is about; in struct raw_pool. */

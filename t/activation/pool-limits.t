@@ -13,7 +13,7 @@ my $application = { modules => ['confined'],
 	handlers => [ { path => '*', module => 'confined' } ] };
 my $server = Portico::Server->new(
 	pools => { main => { limits => { memory => '96MiB', tasks => 64 },
-			cpu => { limit => 25000 } },
+			cpu => { limit => 25000, action => 'Throttle' } },
 		other => {} },
 	applications => { '/' => {%$application},
 		'/other' => { %$application, pool => 'other' } },

@@ -17,12 +17,14 @@
  *	/keep?name=N     leaves a file of that name among its temporary ones
  *	/memory?mib=N    takes so much memory and uses it
  *	/spin?ms=N       uses a core for so long
+ *	/threads?count=N starts threads that do nothing
  */
 #include <portico/portico.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -196,6 +198,28 @@ spin(uint64_t ms)
 	return 0;
 }
 
+static void *
+do_nothing(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+static int
+start_threads(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		pthread_t thread;
+		int result = pthread_create(&thread, NULL, do_nothing, NULL);
+
+		if (result != 0)
+			return result;
+		pthread_detach(thread);
+	}
+	return 0;
+}
+
 static int
 attempt(struct portico_request *request, const char *what, const char *path)
 {
@@ -223,6 +247,8 @@ attempt(struct portico_request *request, const char *what, const char *path)
 		return socket(AF_PACKET, SOCK_DGRAM, 0) < 0 ? errno : 0;
 	if (strcmp(what, "/memory") == 0)
 		return take_memory(number(request, "mib", 1));
+	if (strcmp(what, "/threads") == 0)
+		return start_threads(number(request, "count", 1));
 	if (strcmp(what, "/spin") == 0)
 		return spin(number(request, "ms", 100));
 	return -1;
