@@ -101,6 +101,7 @@ SYSTEM_TESTS += \
 	t/activation/service.t \
 	t/activation/sites.t \
 	t/activation/stop.t \
+	t/activation/pool-restart.t \
 	t/activation/suspend.t \
 	t/activation/takeover.t \
 	t/activation/system-calls.t \

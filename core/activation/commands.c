@@ -353,6 +353,18 @@ on_pool_stop(struct commands *commands, struct control_connection *client,
 }
 
 static void
+on_pool_restart(struct commands *commands, struct control_connection *client,
+		const json_t *request)
+{
+	struct pool *pool = find_pool(commands, client, request);
+	struct portico_error err;
+
+	if (pool != NULL)
+		answer_pool(commands, client, pool, pool_restart(pool, &err),
+			    &err);
+}
+
+static void
 on_pool_recycle(struct commands *commands, struct control_connection *client,
 		const json_t *request)
 {
@@ -795,6 +807,7 @@ static const struct {
 	{ "pool-show", on_pool_show },
 	{ "pool-start", on_pool_start },
 	{ "pool-stop", on_pool_stop },
+	{ "pool-restart", on_pool_restart },
 	{ "pool-flush", on_pool_flush },
 	{ "pool-recycle", on_pool_recycle },
 	{ "worker-list", on_worker_list },

@@ -209,6 +209,7 @@ static void
 tell_state(struct pool *pool, enum control_pool_state state, const char *reason)
 {
 	pool->state = state;
+	pool->restarting = false;
 	snprintf(pool->reason, sizeof pool->reason, "%s", reason);
 	/* Another may have its name already. */
 	if (!pool->removed)
@@ -361,8 +362,9 @@ pool_ensure(struct pool *pool)
 	if (pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ||
 	    pool->demand)
 		pool->wanted = true;
-	if (!pool->wanted)
+	if (!pool->wanted || (pool->restarting && pool->worker_count > 0))
 		return;
+	pool->restarting = false;
 	/* One that has to be gone first keeps its place until then. */
 	for (unsigned live =
 		     pool->settings->recycling.disallow_overlapping_rotation ?
@@ -584,7 +586,7 @@ pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 		count_failure(pool);
 	}
 	/* The next request asks again; a web garden is kept complete. */
-	if (pool_count_live(pool) == 0 && !pool->demand &&
+	if (pool_count_live(pool) == 0 && !pool->demand && !pool->restarting &&
 	    !is_replaced_alone(pool, worker))
 		pool->wanted = false;
 	recycle_next(pool);
@@ -640,6 +642,28 @@ pool_stop(struct pool *pool, struct portico_error *err)
 	pool->wanted = false;
 	recycle_end(pool);
 	tell_state(pool, CONTROL_POOL_STOPPED, "stopped by command");
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		worker_process_drain(worker);
+	return PORTICO_OK;
+}
+
+enum portico_status
+pool_restart(struct pool *pool, struct portico_error *err)
+{
+	const struct log_context ctx = about(pool);
+
+	CHECK(pool, POOL_MAGIC);
+	if (pool->state != CONTROL_POOL_STARTED)
+		return pool_start(pool, err);
+	protect(pool);
+	shortage_end(&pool->shortage);
+	probe_end(pool);
+	recycle_end(pool);
+	snprintf(pool->recycling.text, sizeof pool->recycling.text,
+		 "restarted by command");
+	log_write(LOG_LEVEL_INFO, EVENT_POOL_RESTARTED, &ctx,
+		  "pool \"%s\" is restarted", pool->name);
+	pool->restarting = pool_count_live(pool) > 0;
 	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
 		worker_process_drain(worker);
 	return PORTICO_OK;

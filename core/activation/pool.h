@@ -36,6 +36,7 @@ struct pool {
 	char reason[256]; /* why it is not started */
 	bool demand; /* the listener waits for a worker */
 	bool wanted; /* workers are to be there */
+	bool restarting; /* ... when those of before have ended */
 	bool removed; /* gone from the configuration; ends when empty */
 	struct list workers; /* of struct worker_process */
 	struct list orphans; /* the same, left alone: orphan.h */
@@ -79,6 +80,9 @@ void pool_demand_more(struct pool *pool);
 /* By command.  PORTICO_STATE with err when it makes no sense now. */
 enum portico_status pool_start(struct pool *pool, struct portico_error *err);
 enum portico_status pool_stop(struct pool *pool, struct portico_error *err);
+/* Its workers end, and when the last one has, others start; requests wait for
+ * them meanwhile.  One that is not started is. */
+enum portico_status pool_restart(struct pool *pool, struct portico_error *err);
 
 /*
  * Other settings: what runs is replaced if they differ in what it sees.  A

@@ -327,6 +327,7 @@ write_pool(const void *object, struct state_record *record)
 	put_text(json, "degraded", pool->degraded);
 	put_flag(json, "demand", pool->demand);
 	put_flag(json, "wanted", pool->wanted);
+	put_flag(json, "restarting", pool->restarting);
 	put_number(json, "generation", pool->generation);
 	put_number(json, "starts", pool->start_count);
 	put_number(json, "crashes", pool->crash_count);
@@ -363,7 +364,8 @@ pool_fingerprint(const struct pool *pool)
 	mix(&now, pool->state);
 	mix_text(&now, pool->reason);
 	mix_text(&now, pool->degraded);
-	mix(&now, (uint64_t)pool->demand << 1 | pool->wanted);
+	mix(&now, (uint64_t)pool->restarting << 2 |
+			  (uint64_t)pool->demand << 1 | pool->wanted);
 	mix(&now, pool->generation);
 	mix(&now, pool->start_count);
 	mix(&now, pool->crash_count);

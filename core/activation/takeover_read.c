@@ -123,7 +123,7 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	json_int_t state, generation, starts, crashes, recycles, unhealthy,
 		failures, in_a_row, bytes, probe_interval, probe_due,
 		probe_worker, half_open, held = 0, missing = 0;
-	int removed, demand, wanted, all;
+	int removed, demand, wanted, all, restarting = 0;
 	struct kept_pool kept = { .name = NULL };
 
 	UNPACK(record, "a pool", err,
@@ -142,14 +142,15 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	       &kept.failure_times, "startRecords", &kept.start_records,
 	       "sharedBytes", &bytes);
 	/* An older porticod has none of it. */
-	UNPACK(record, "a pool", err, "{s?I, s?I}", "cpuHeldNs", &held,
-	       "missingGroups", &missing);
+	UNPACK(record, "a pool", err, "{s?I, s?I, s?b}", "cpuHeldNs", &held,
+	       "missingGroups", &missing, "restarting", &restarting);
 	if (!is_in(state, CONTROL_POOL_STARTED, CONTROL_POOL_DISABLED))
 		return refuse(err, "a pool", "there is no such state");
 	kept.removed = removed;
 	kept.demand = demand;
 	kept.wanted = wanted;
 	kept.recycle_all = all;
+	kept.restarting = restarting;
 	kept.state = (int)state;
 	kept.generation = (uint32_t)generation;
 	kept.starts = (uint64_t)starts;
@@ -199,6 +200,7 @@ takeover_set_pool(struct pool *pool, const struct kept_pool *kept)
 	snprintf(pool->degraded, sizeof pool->degraded, "%s", kept->degraded);
 	pool->demand = kept->demand;
 	pool->wanted = kept->wanted;
+	pool->restarting = kept->restarting;
 	pool->generation = kept->generation;
 	pool->start_count = kept->starts;
 	pool->crash_count = kept->crashes;

@@ -31,7 +31,7 @@ struct kept_process {
 
 struct kept_pool {
 	const char *name, *reason, *degraded, *recycle_text;
-	bool removed, demand, wanted, recycle_all;
+	bool removed, demand, wanted, recycle_all, restarting;
 	int state; /* enum control_pool_state */
 	uint32_t generation;
 	uint64_t starts, crashes, recycles, unhealthy_ns, failures,

@@ -75,6 +75,8 @@ static const struct command commands[] = {
 	    "the same"),
 	ASK("pool stop", "NAME", "pool", "pool-stop", show_pool_change,
 	    "stop a pool: its workers finish, requests get 503"),
+	ASK("pool restart", "NAME", "pool", "pool-restart", show_pool_change,
+	    "end its workers, then start others: requests wait meanwhile"),
 	ASK("pool recycle", "NAME", "pool", "pool-recycle", show_pool_change,
 	    "replace its workers, one after the other, without a gap"),
 	ASK("pool flush", "NAME", "pool", "pool-flush", show_pool_change,
