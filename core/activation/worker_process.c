@@ -307,6 +307,14 @@ on_replace(struct worker_process *worker, const json_t *json)
 		pool_worker_unwell(worker->pool, worker, why, false);
 		return;
 	}
+	if (strcmp(message.reason, "health") == 0) {
+		log_warn(EVENT_HEALTH_CHECK_FAILED, about(worker, &context),
+			 "the worker (process %d) is unhealthy: %.256s",
+			 (int)process_pid(worker->process), message.text);
+		snprintf(why, sizeof why, "%.250s", message.text);
+		pool_worker_unwell(worker->pool, worker, why, true);
+		return;
+	}
 	if (strcmp(message.reason, "unhealthy") != 0)
 		return; /* of a newer worker */
 	log_warn(EVENT_WORKER_UNHEALTHY, about(worker, &context),

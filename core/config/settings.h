@@ -21,6 +21,7 @@
 #include "core/config/settings_binding.h"
 #include "core/config/settings_events.h"
 #include "core/config/settings_http2.h"
+#include "core/config/settings_health.h"
 #include "core/config/settings_initialization.h"
 #include "core/config/settings_limits.h"
 #include "core/config/settings_log.h"
@@ -137,6 +138,7 @@ struct settings_application {
 	const struct settings_pair *on_error;
 	size_t on_error_count;
 	struct settings_initialization initialization;
+	struct settings_health health;
 	const struct settings_section *sections;
 	size_t section_count;
 	/* By settings_path_order: each behind those that it is below. */

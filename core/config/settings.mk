@@ -8,6 +8,9 @@ core_config_libconfig_la_SOURCES += \
 	core/config/settings_raw_events.h \
 	core/config/settings_failure.c \
 	core/config/settings_failure.h \
+	core/config/settings_health.c \
+	core/config/settings_health.h \
+	core/config/settings_raw_health.h \
 	core/config/settings_initialization.c \
 	core/config/settings_initialization.h \
 	core/config/settings_log.c \

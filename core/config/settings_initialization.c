@@ -16,9 +16,9 @@
 
 #define SPLASH_BYTES_MAX (64u << 10)
 
-static void
-check_path(const void *target, const struct config_value *value,
-	   struct config_problems *problems)
+void
+settings_check_page_path(const void *target, const struct config_value *value,
+			 struct config_problems *problems)
 {
 	const char *path = *(const char *const *)target;
 
@@ -29,9 +29,9 @@ check_path(const void *target, const struct config_value *value,
 			       path);
 }
 
-static void
-check_host(const void *target, const struct config_value *value,
-	   struct config_problems *problems)
+void
+settings_check_page_host(const void *target, const struct config_value *value,
+			 struct config_problems *problems)
 {
 	const char *host = *(const char *const *)target;
 
@@ -50,11 +50,11 @@ check_host(const void *target, const struct config_value *value,
 static const struct config_field page_fields[] = {
 	CONFIG_SOURCE(struct raw_page, source),
 	CONFIG_STRING(struct raw_page, path, "path", .flags = CONFIG_REQUIRED,
-		      .min = 1, .max = 4095, .check = check_path,
+		      .min = 1, .max = 4095, .check = settings_check_page_path,
 		      .prose = "Path below the application, with a query or "
 			       "without."),
 	CONFIG_STRING(struct raw_page, host, "host", .min = 1, .max = 255,
-		      .check = check_host,
+		      .check = settings_check_page_host,
 		      .prose = "Host that is asked for; without it that of the "
 			       "site's first binding, or \"localhost\"."),
 };

@@ -12,6 +12,7 @@
 #include "core/config/settings.h"
 #include "core/config/settings_raw_events.h"
 #include "core/config/settings_raw_failure.h"
+#include "core/config/settings_raw_health.h"
 #include "core/config/settings_raw_initialization.h"
 #include "core/config/settings_raw_isolation.h"
 #include "core/config/settings_raw_log.h"
@@ -126,6 +127,7 @@ struct raw_application {
 	struct config_pairs on_error; /* by module */
 	bool preload_enabled;
 	struct raw_initialization *initialization; /* or NULL */
+	struct raw_health *health; /* or NULL */
 	struct config_map locations; /* of struct raw_location */
 	/* of struct raw_section, as handed on: its own, its site's and the
 	 * server's */
@@ -244,9 +246,6 @@ void settings_resolve_access_log(struct settings_resolver *resolver,
 struct settings_log_rotation
 settings_rotation(const struct raw_log_rotation *raw);
 json_t *settings_write_access_log(const struct settings_access_log *log);
-void settings_resolve_recycling(struct settings_resolver *resolver,
-				const struct raw_recycling *raw,
-				struct settings_recycling *recycling);
 void settings_resolve_failure(struct settings_resolver *resolver,
 			      const struct raw_failure *raw,
 			      struct settings_failure *failure);

@@ -34,6 +34,14 @@ struct raw_initialization {
 
 extern const struct config_table settings_initialization_table;
 
+/* For what names a page of an application: config_field.check. */
+void settings_check_page_path(const void *target,
+			      const struct config_value *value,
+			      struct config_problems *problems);
+void settings_check_page_host(const void *target,
+			      const struct config_value *value,
+			      struct config_problems *problems);
+
 /* `raw` may be NULL. */
 void
 settings_resolve_initialization(struct settings_resolver *resolver,

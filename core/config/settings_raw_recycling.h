@@ -11,6 +11,9 @@
 
 #include "core/config/table.h"
 
+struct settings_recycling;
+struct settings_resolver;
+
 struct raw_recycling {
 	const struct config_value *source;
 	uint64_t time;
@@ -23,5 +26,9 @@ struct raw_recycling {
 	bool disallow_rotation_on_config_change;
 	uint64_t unhealthy_interval;
 };
+
+void settings_resolve_recycling(struct settings_resolver *resolver,
+				const struct raw_recycling *raw,
+				struct settings_recycling *recycling);
 
 #endif

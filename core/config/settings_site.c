@@ -195,11 +195,11 @@ refuse_section(struct settings_resolver *resolver,
 	       const struct settings_application *application,
 	       const struct config_value *value)
 {
-	static const char *const keys[] = { "pool",	     "root",
-					    "modules",	     "handlers",
-					    "order",	     "onError",
-					    "locations",     "preloadEnabled",
-					    "initialization" };
+	static const char *const keys[] = { "pool",	      "root",
+					    "modules",	      "handlers",
+					    "order",	      "onError",
+					    "locations",      "preloadEnabled",
+					    "initialization", "healthCheck" };
 	const char *key = config_value_key(value);
 	const char *near =
 		config_nearest(key, keys, sizeof keys / sizeof *keys);
@@ -216,7 +216,7 @@ refuse_section(struct settings_resolver *resolver,
 			resolver->problems, value,
 			"unknown key; allowed are pool, root, "
 			"modules, handlers, order, onError, locations, "
-			"preloadEnabled, initialization and "
+			"preloadEnabled, initialization, healthCheck and "
 			"the name of a module of this application");
 }
 
@@ -413,6 +413,7 @@ resolve_application(struct settings_resolver *resolver,
 	settings_resolve_initialization(resolver, raw->initialization,
 					raw->preload_enabled,
 					&application->initialization);
+	settings_resolve_health(raw->health, &application->health);
 	resolve_sections(resolver, raw_site, raw, application);
 	settings_resolve_locations(resolver, raw, application);
 }

@@ -442,6 +442,9 @@ static const struct config_field application_fields[] = {
 	CONFIG_OPTIONAL(struct raw_application, initialization,
 			"initialization", &settings_initialization_table,
 			.prose = "How a new worker is warmed up."),
+	CONFIG_OPTIONAL(struct raw_application, health, "healthCheck",
+			&settings_health_table,
+			.prose = "How a worker sees whether it is well."),
 	CONFIG_MAP(struct raw_application, locations, "locations",
 		   &location_table, .max = 10000,
 		   .prose = "Settings of modules by path below the "

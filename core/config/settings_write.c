@@ -403,6 +403,10 @@ write_application(const struct writer *writer,
 					    is_of_one_pool(writer)));
 	if (writer->audience == SETTINGS_FOR_LISTENER)
 		return json;
+	if (application->health.page.path != NULL)
+		json_object_set_new(
+			json, "healthCheck",
+			settings_write_health(&application->health));
 	modules = json_array();
 	for (size_t i = 0; i < application->module_count; i++)
 		json_array_append_new(modules,

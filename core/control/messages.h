@@ -182,7 +182,7 @@ struct control_notice {
 /* worker -> manager: this worker should be replaced.  A manager that does not
  * know `reason` ignores it. */
 struct control_replace {
-	const char *reason; /* "unhealthy", "error" (onError) */
+	const char *reason; /* "unhealthy", "error" (onError), "health" */
 	const char *module; /* whose; or "" */
 	const char *text; /* why; or "" */
 };

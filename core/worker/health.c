@@ -19,7 +19,8 @@ answer(struct health *health, uint32_t id)
 
 	if (health->worker != NULL) {
 		message.served = (uint32_t)worker_served(health->worker);
-		message.active = (uint32_t)worker_active(health->worker);
+		message.active = (uint32_t)(worker_active(health->worker) -
+					    atomic_load(health->own));
 	}
 
 	if (*health->control != NULL)

@@ -21,6 +21,8 @@ struct health {
 	struct control_connection **control; /* NULL in it: nobody asks */
 	struct mailbox *mailbox; /* of the main thread */
 	struct portico_worker *worker; /* NULL: it has no loops yet */
+	/* How many of its requests are its own, and no use of it. */
+	const _Atomic uint64_t *own;
 	/* What is under way. */
 	struct loop_message message;
 	uint32_t id;

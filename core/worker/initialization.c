@@ -12,37 +12,28 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/config/settings.h"
-#include "core/worker/internal_request.h"
 #include "core/worker/link.h"
 #include "core/worker/worker.h"
 
 /* ---- which --------------------------------------------------------------- */
+
+static void on_end(void *arg, unsigned status);
 
 static void
 add_page(struct initialization *initialization,
 	 const struct settings_application *application,
 	 const struct settings_page *page)
 {
-	const struct settings_site *site = application->site;
-	const struct settings_binding *binding =
-		site->binding_count == 0 ? NULL : &site->bindings[0];
-	struct portico_worker *worker = initialization->worker;
-	struct arena *arena = worker->arena;
 	struct initialization_page *one =
-		&initialization->pages[initialization->count];
-	bool is_root = strcmp(application->path, "/") == 0;
-	const char *host = page->host;
+		&initialization->pages[initialization->count++];
 
-	if (host == NULL && binding != NULL && binding->host[0] != '\0')
-		host = binding->host;
-	one->application = worker_find_application(worker, application->id);
-	one->target = arena_printf(
-		arena, "%s%s", is_root ? "" : application->path, page->path);
-	one->host = arena_strdup(arena, host == NULL ? "localhost" : host);
-	one->port = binding == NULL ? 0 : binding->port;
-	one->tls = binding != NULL && binding->tls;
+	internal_options_for(&one->options, initialization->worker, application,
+			     page);
+	one->options.warm_up = true;
+	one->options.agent = "Portico-Initialization";
+	one->options.on_end = on_end;
+	one->options.arg = initialization;
 	one->required = application->initialization.required;
-	initialization->count++;
 }
 
 static bool
@@ -109,18 +100,9 @@ run_begin(struct loop_message *message)
 		CONTAINER_OF(message, struct initialization, begin);
 	const struct initialization_page *page =
 		&initialization->pages[initialization->next];
-	const struct internal_options options = {
-		.application = page->application,
-		.target = page->target,
-		.host = page->host,
-		.port = page->port,
-		.tls = page->tls,
-		.on_end = on_end,
-		.arg = initialization,
-	};
 
 	if (initialization->was_cut ||
-	    internal_start(&initialization->worker->loops[0], &options,
+	    internal_start(&initialization->worker->loops[0], &page->options,
 			   &initialization->child) != PORTICO_OK)
 		on_end(initialization, 0);
 }
@@ -173,18 +155,21 @@ judge(struct initialization *initialization, unsigned status, const char *why)
 		snprintf(what, sizeof what, "%s", why);
 	if (status != 0 && status < 400) {
 		log_info(NULL, "initialization: %s of %s: %s after %.0f ms",
-			 page->target, page->host, what, (double)took / 1e6);
+			 page->options.target, page->options.host, what,
+			 (double)took / 1e6);
 		return false;
 	}
 	if (!page->required) {
 		log_warn(4130, NULL,
 			 "initialization: %s of %s failed: %s after %.0f ms",
-			 page->target, page->host, what, (double)took / 1e6);
+			 page->options.target, page->options.host, what,
+			 (double)took / 1e6);
 		return false;
 	}
 	error_set(&err, PORTICO_STATE,
 		  "the initialization page %s of %s failed: %s after %.0f ms",
-		  page->target, page->host, what, (double)took / 1e6);
+		  page->options.target, page->options.host, what,
+		  (double)took / 1e6);
 	finish(initialization, &err);
 	return true;
 }

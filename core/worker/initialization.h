@@ -16,21 +16,18 @@
 
 #include <portico/types.h>
 
+#include "core/worker/internal_request.h"
 #include "core/worker/loop.h"
 
 struct mailbox;
-struct portico_application;
-struct portico_child;
 struct portico_worker;
 struct settings;
 struct settings_pool;
 
 /* One page; memory of the worker's arena. */
 struct initialization_page {
-	struct portico_application *application;
-	const char *target, *host;
-	uint16_t port;
-	bool tls, required;
+	struct internal_options options;
+	bool required;
 };
 
 /* All is done: err NULL, or a required page failed. */

@@ -7,13 +7,16 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/base/arena.h"
 #include "core/base/buffer.h"
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
+#include "core/config/settings.h"
 #include "core/worker/changes.h"
 #include "core/worker/child_priv.h"
 #include "core/worker/request.h"
+#include "core/worker/worker.h"
 
 /* Nothing of it is kept; larger pieces of a response cost fewer turns. */
 #define INTERNAL_WINDOW_BYTES (256u << 10)
@@ -69,8 +72,7 @@ lay_out(struct making *making, const struct internal_options *options)
 	parsed->keep_alive = true;
 	parsed->content_length = HTTP_LENGTH_NONE;
 	add_field(making, HTTP_HEADER_HOST, "Host", options->host);
-	add_field(making, HTTP_HEADER_USER_AGENT, "User-Agent",
-		  "Portico-Initialization");
+	add_field(making, HTTP_HEADER_USER_AGENT, "User-Agent", options->agent);
 	add_field(making, HTTP_HEADER_ACCEPT, "Accept", "*/*");
 	parsed->host_offset = append(making, options->host);
 	parsed->host_length = (uint32_t)strlen(options->host);
@@ -96,7 +98,8 @@ write_head(const struct making *making, const struct internal_options *options,
 		.parsed = &making->parsed,
 		.client = &loopback,
 		.server = &here,
-		.flags = HTTP_REQUEST_CLIENT_LOCAL | HTTP_REQUEST_WARMUP,
+		.flags = HTTP_REQUEST_CLIENT_LOCAL |
+			 (options->warm_up ? HTTP_REQUEST_WARMUP : 0),
 		.scheme = options->tls ? HTTP_SCHEME_HTTPS : HTTP_SCHEME_HTTP,
 		.major = 1,
 	};
@@ -151,6 +154,32 @@ make_head(const struct internal_options *options, struct arena *arena,
 		status = write_head(&making, options, arena, head_r);
 	buffer_fini(&making.raw);
 	return status;
+}
+
+void
+internal_options_for(struct internal_options *options_r,
+		     struct portico_worker *worker,
+		     const struct settings_application *application,
+		     const struct settings_page *page)
+{
+	const struct settings_site *site = application->site;
+	const struct settings_binding *binding =
+		site->binding_count == 0 ? NULL : &site->bindings[0];
+	bool is_root = strcmp(application->path, "/") == 0;
+	const char *host = page->host;
+
+	if (host == NULL && binding != NULL && binding->host[0] != '\0')
+		host = binding->host;
+	*options_r = (struct internal_options){
+		.application = worker_find_application(worker, application->id),
+		.target = arena_printf(worker->arena, "%s%s",
+				       is_root ? "" : application->path,
+				       page->path),
+		.host = arena_strdup(worker->arena,
+				     host == NULL ? "localhost" : host),
+		.port = binding == NULL ? 0 : binding->port,
+		.tls = binding != NULL && binding->tls,
+	};
 }
 
 enum portico_status

@@ -60,6 +60,8 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/host_regex.c \
 	core/worker/host_variable.c \
 	core/worker/host_worker.c \
+	core/worker/health_check.c \
+	core/worker/health_check.h \
 	core/worker/initialization.c \
 	core/worker/initialization.h \
 	core/worker/internal_request.c \

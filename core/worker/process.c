@@ -26,6 +26,7 @@
 #include "core/worker/calls.h"
 #include "core/worker/file.h"
 #include "core/worker/health.h"
+#include "core/worker/health_check.h"
 #include "core/worker/host_background.h"
 #include "core/worker/host_process.h"
 #include "core/worker/initialization.h"
@@ -49,6 +50,7 @@ struct process {
 	uint64_t block_limit; /* ns: loopBlockLimit */
 	struct health health;
 	struct initialization initialization;
+	struct health_checks checks;
 	bool preloaded; /* it has said ready */
 	bool stopping, leaving;
 	uint64_t stop_deadline, quiet_since; /* ns */
@@ -147,6 +149,7 @@ stop(struct process *process, uint64_t deadline_ms)
 	if (process->preloaded)
 		globals_stop(process->worker, "");
 	initialization_cancel(&process->initialization);
+	health_checks_cancel(&process->checks);
 	process->quiet_since = now;
 	process->stop_deadline = deadline;
 	uv_timer_start(&process->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
@@ -187,6 +190,7 @@ fail(struct process *process, const struct portico_error *err)
 }
 
 static void say_ready(struct process *process);
+static void on_health_failed(void *arg, const char *why);
 
 /* All pages were requested, or one that has to be there cannot be had. */
 static void
@@ -206,6 +210,8 @@ on_initialized(void *arg, const struct portico_error *err)
 	process->preloaded = true;
 	say_ready(process);
 	globals_tell(process->worker, PORTICO_GLOBAL_START, "", 0);
+	health_checks_begin(&process->checks, &process->uv, &process->mailbox,
+			    on_health_failed, process);
 }
 
 /* All modules are content, or one is not. */
@@ -242,6 +248,12 @@ on_report(void *arg, const char *reason, const char *module, const char *text)
 	if (process->control != NULL)
 		control_send(process->control, control_encode_replace(&message),
 			     NULL, 0);
+}
+
+static void
+on_health_failed(void *arg, const char *why)
+{
+	on_report(arg, "health", "", why);
 }
 
 /* Before any module is loaded. */
@@ -311,6 +323,8 @@ start(struct process *process, int *fds, size_t nfds, bool restarted,
 		initialization_collect(&process->initialization,
 				       process->worker, settings, pool,
 				       restarted);
+		health_checks_collect(&process->checks, process->worker,
+				      settings, pool);
 		status = worker_start_modules(process->worker, err);
 	}
 	settings_unref(&settings);
@@ -629,6 +643,8 @@ process_fini(struct process *process)
 		processes_kill();
 		_exit(process->exit_status);
 	}
+	initialization_cancel(&process->initialization);
+	health_checks_cancel(&process->checks);
 	main_loop_stop();
 	links_refuse(&process->links);
 	/* Loops first: they may still post to the mailbox. */
@@ -644,6 +660,7 @@ process_fini(struct process *process)
 	uv_walk(&process->uv, close_handle, NULL);
 	uv_run(&process->uv, UV_RUN_NOWAIT);
 	uv_loop_close(&process->uv);
+	health_checks_free(&process->checks);
 }
 
 int
@@ -666,6 +683,7 @@ process_run(int control_fd, const char *pool)
 	mailbox_init(&process.mailbox, &process.uv);
 	process.health.mailbox = &process.mailbox;
 	process.health.control = &process.control;
+	process.health.own = &process.checks.running;
 	main_loop_open(&process.uv, &process.mailbox);
 	process.control = control_connection_new(
 		&process.uv, control_fd, on_message, on_closed, &process);
