@@ -95,6 +95,7 @@ SYSTEM_TESTS += \
 	t/activation/pool-limits.t \
 	t/activation/polled-limits.t \
 	t/activation/cpu-limit.t \
+	t/activation/core-files.t \
 	t/activation/pool-returns.t \
 	t/activation/restart.t \
 	t/activation/scale.t \

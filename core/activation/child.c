@@ -103,6 +103,10 @@ confine(const struct process_options *options)
 	failed = confinement_limits(confinement);
 	if (failed != NULL)
 		give_up(PROCESS_EXIT_SETUP, "setting ", failed, errno);
+	/* Before a /tmp of its own may hide it. */
+	failed = confinement_cores(confinement, options->identity);
+	if (failed != NULL)
+		give_up(PROCESS_EXIT_SETUP, "making ", failed, errno);
 	failed = confinement_temporary(confinement, options->identity);
 	if (failed != NULL)
 		give_up(PROCESS_EXIT_SETUP, "making ", failed, errno);

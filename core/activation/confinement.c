@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/activation/cgroup.h"
+#include "core/activation/core_files.h"
 #include "core/activation/identity.h"
 #include "core/activation/metering.h"
 #include "core/activation/temporary.h"
@@ -38,7 +39,30 @@ add_limit(struct confinement *confinement, const char *name, int resource,
 {
 	if (value > 0)
 		confinement->limits[confinement->limit_count++] =
-			(struct confinement_limit){ name, resource, value };
+			(struct confinement_limit){ .name = name,
+						    .resource = resource,
+						    .value = value };
+}
+
+static void
+init_cores(struct confinement *confinement, const struct settings_pool *pool)
+{
+	const struct settings_failure *failure = &pool->failure;
+	uint64_t size = pool->limits.core;
+	char path[CORE_FILES_PATH_SIZE];
+
+	if (failure->core_dump == SETTINGS_CORE_NONE)
+		size = CORE_FILES_NO_BYTES;
+	else if (failure->core_dump == SETTINGS_CORE_FULL && size == 0)
+		size = RLIM_INFINITY;
+	add_limit(confinement, "limits.coreFile", RLIMIT_CORE, size);
+	if (size == RLIM_INFINITY)
+		confinement->limits[confinement->limit_count - 1].modest = true;
+	if (failure->core_dump == SETTINGS_CORE_NONE ||
+	    !core_files_prepare(pool, path))
+		return;
+	confinement->cores = mem_alloc(strlen(path) + TEMPORARY_PID_SIZE);
+	memcpy(confinement->cores, path, strlen(path) + 1);
 }
 
 static bool
@@ -154,8 +178,7 @@ confinement_init(struct confinement *confinement,
 		  pool->limits.processes);
 	add_limit(confinement, "limits.addressSpace", RLIMIT_AS,
 		  pool->limits.address_space);
-	add_limit(confinement, "limits.coreFile", RLIMIT_CORE,
-		  pool->limits.core);
+	init_cores(confinement, pool);
 	status = init_groups(confinement, settings, pool, err);
 	if (status != PORTICO_OK)
 		return status;
@@ -188,6 +211,7 @@ confinement_fini(struct confinement *confinement)
 {
 	landlock_fini(&confinement->landlock);
 	mem_free(confinement->groups);
+	mem_free(confinement->cores);
 }
 
 /* ---- said ---------------------------------------------------------------- */
@@ -286,7 +310,8 @@ confinement_to_json(const struct settings *settings,
 	enum settings_private_tmp tmp = pool->isolation.private_tmp;
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:s}", "identity",
+		"{s:o, s:o, s:o, s:o, s:o, s:s}", "core files",
+		core_files_describe(pool), "identity",
 		describe_identity(settings, pool), "limits",
 		describe_limits(pool, missing_groups), "file system",
 		describe_file_system(pool), "system calls",
@@ -310,10 +335,16 @@ confinement_limits(const struct confinement *confinement)
 {
 	for (unsigned i = 0; i < confinement->limit_count; i++) {
 		const struct confinement_limit *limit = &confinement->limits[i];
-		const struct rlimit value = { limit->value, limit->value };
+		struct rlimit value = { limit->value, limit->value };
+		int resource = limit->resource;
 
-		if (setrlimit((__rlimit_resource_t)limit->resource, &value) !=
-		    0)
+		if (setrlimit((__rlimit_resource_t)resource, &value) == 0)
+			continue;
+		if (!limit->modest ||
+		    getrlimit((__rlimit_resource_t)resource, &value) != 0)
+			return limit->name;
+		value.rlim_cur = value.rlim_max;
+		if (setrlimit((__rlimit_resource_t)resource, &value) != 0)
 			return limit->name;
 	}
 	if (confinement->groups != NULL) {
@@ -343,6 +374,23 @@ append_pid(char *text)
 	while (count > 0)
 		text[length++] = digits[--count];
 	text[length] = '\0';
+}
+
+const char *
+confinement_cores(const struct confinement *confinement,
+		  const struct identity *identity)
+{
+	char *path = confinement->cores;
+
+	if (path == NULL)
+		return NULL;
+	append_pid(path);
+	if ((mkdir(path, 0700) != 0 && errno != EEXIST) ||
+	    (identity->change &&
+	     chown(path, identity->uid, identity->gid) != 0) ||
+	    chdir(path) != 0)
+		return "its directory for cores";
+	return NULL;
 }
 
 const char *
@@ -381,7 +429,7 @@ confinement_paths(const struct confinement *confinement)
 	if (temporary != NULL)
 		temporary += sizeof TMPDIR_PREFIX - 1;
 	errno = landlock_apply(&confinement->landlock, temporary,
-			       confinement->mount);
+			       confinement->mount, confinement->cores != NULL);
 	return errno == 0 ? NULL : "the file system";
 }
 

@@ -26,6 +26,7 @@ struct confinement_limit {
 	const char *name; /* of the setting */
 	int resource; /* of setrlimit */
 	rlim_t value;
+	bool modest; /* as much as may be had of it will do */
 };
 
 #define CONFINEMENT_LIMITS 4
@@ -40,6 +41,9 @@ struct confinement {
 	 * process's number; the child writes it.  NULL: none.  Lies in the
 	 * environment. */
 	char *temporary;
+	/* As `temporary`, without a variable: where cores go, and the working
+	 * directory.  Ours. */
+	char *cores;
 	bool mount; /* over /tmp and /var/tmp */
 	struct landlock_rules landlock;
 	struct cgroup_places *groups; /* NULL: none */
@@ -69,6 +73,8 @@ json_t *confinement_to_json(const struct settings *settings,
 
 /* In the child.  Returns what could not be done, errno says why, or NULL. */
 const char *confinement_limits(const struct confinement *confinement);
+const char *confinement_cores(const struct confinement *confinement,
+			      const struct identity *identity);
 const char *confinement_temporary(const struct confinement *confinement,
 				  const struct identity *identity);
 /* After no_new_privs. */

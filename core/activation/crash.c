@@ -17,8 +17,8 @@
 #include "core/base/memory.h"
 
 #define CRASH_MAGIC 0x43525348u
-/* How long the listener may take to say what it finds. */
-#define REMAINS_WAIT_MS 300
+/* How long the listener may take to say what it finds, on a busy machine. */
+#define REMAINS_WAIT_MS 1000
 #define NAMED_MAX 3
 
 struct crash {
@@ -29,6 +29,7 @@ struct crash {
 	int pid;
 	char *pool;
 	char how[128];
+	char *core; /* where it is, or "" */
 	json_t *modules, *events; /* names by number, or NULL */
 	json_t *requests;
 };
@@ -50,6 +51,7 @@ on_timer_closed(uv_handle_t *handle)
 	json_decref(crash->requests);
 	crash->magic = 0;
 	mem_free(crash->pool);
+	mem_free(crash->core);
 	mem_free(crash);
 }
 
@@ -149,8 +151,8 @@ report(const struct crash *crash)
 	}
 	log_write(LOG_LEVEL_ERROR, EVENT_WORKER_CRASHED,
 		  culprit == NULL ? &worker : &request,
-		  "the worker (process %d) crashed: it %s; %s%s", crash->pid,
-		  crash->how, what, more);
+		  "the worker (process %d) crashed: it %s; %s%s%s", crash->pid,
+		  crash->how, what, more, crash->core);
 }
 
 static void
@@ -170,7 +172,7 @@ on_timer(uv_timer_t *timer)
 /* ---- what comes together ------------------------------------------------- */
 
 void
-crash_begin(struct worker_process *worker, const char *how)
+crash_begin(struct worker_process *worker, const char *how, const char *core)
 {
 	struct manager *manager = worker->pool->manager;
 	struct crash *crash = mem_zalloc(sizeof *crash);
@@ -179,6 +181,7 @@ crash_begin(struct worker_process *worker, const char *how)
 	crash->worker = worker->id;
 	crash->pid = (int)process_pid(worker->process);
 	crash->pool = mem_strdup(worker->pool->name);
+	crash->core = mem_strdup(core);
 	snprintf(crash->how, sizeof crash->how, "%s", how);
 	crash->modules = json_incref(worker->modules);
 	crash->events = json_incref(worker->events);

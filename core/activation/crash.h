@@ -23,8 +23,10 @@ struct crashes {
 void crashes_init(struct crashes *crashes);
 void crashes_fini(struct crashes *crashes);
 
-/* The worker ended unexpectedly; `how`: "was killed by signal ...". */
-void crash_begin(struct worker_process *worker, const char *how);
+/* The worker ended unexpectedly; `how`: "was killed by signal ..."; `core`:
+ * where its core is (core_files.h). */
+void crash_begin(struct worker_process *worker, const char *how,
+		 const char *core);
 
 /* From a listener: what that worker had begun. */
 void crash_remains(struct manager *manager, uint32_t worker, json_t *requests);

@@ -318,7 +318,7 @@ allow(int ruleset, int abi, const char *path, enum landlock_access access)
 
 int
 landlock_apply(const struct landlock_rules *rules, const char *temporary,
-	       bool tmp_is_own)
+	       bool tmp_is_own, bool here)
 {
 	const struct ruleset_attributes attributes = {
 		.file_system = handled(rules->abi),
@@ -342,6 +342,8 @@ landlock_apply(const struct landlock_rules *rules, const char *temporary,
 	if (os_error == 0 && tmp_is_own)
 		os_error =
 			allow(ruleset, rules->abi, "/var/tmp", LANDLOCK_WRITE);
+	if (os_error == 0 && here)
+		os_error = allow(ruleset, rules->abi, ".", LANDLOCK_WRITE);
 	if (os_error == 0 &&
 	    syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		os_error = errno;

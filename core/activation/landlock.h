@@ -41,8 +41,9 @@ void landlock_init(struct landlock_rules *rules,
 		   const struct settings_pool *pool, const char *program);
 void landlock_fini(struct landlock_rules *rules);
 
-/* In the child; `temporary` may be NULL.  0 or an errno. */
+/* In the child; `temporary` may be NULL; `here`: the working directory is its
+ * own.  0 or an errno. */
 int landlock_apply(const struct landlock_rules *rules, const char *temporary,
-		   bool tmp_is_own);
+		   bool tmp_is_own, bool here);
 
 #endif

@@ -20,6 +20,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/confinement.c \
 	core/activation/confinement.h \
 	core/activation/commands.h \
+	core/activation/core_files.c \
+	core/activation/core_files.h \
 	core/activation/crash.c \
 	core/activation/crash.h \
 	core/activation/environment.c \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/activation/action.h"
+#include "core/activation/core_files.h"
 #include "core/activation/events.h"
 #include "core/activation/limits.h"
 #include "core/activation/manager.h"
@@ -861,6 +862,7 @@ pool_to_json(const struct pool *pool)
 {
 	json_t *workers = json_array();
 	json_t *counted = metering_to_json(pool);
+	json_t *cores = core_files_to_json(pool->settings);
 
 	CHECK(pool, POOL_MAGIC);
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
@@ -868,13 +870,13 @@ pool_to_json(const struct pool *pool)
 	LIST_FOREACH(struct worker_process, link, worker, &pool->orphans)
 		json_array_append_new(workers, worker_process_to_json(worker));
 	return json_pack(
-		"{s:o, s:o*, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+		"{s:o, s:o*, s:o*, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
 		"s:I, s:I, s:o}",
 		"limits",
 		metering_limits(pool->settings, pool->metered.missing),
-		"cpuCounted", counted, "name", pool->name, "state",
-		pool_state_text(pool), "reason", pool->reason, "degraded",
-		find_degraded(pool), "startMode",
+		"cpuCounted", counted, "coreFiles", cores, "name", pool->name,
+		"state", pool_state_text(pool), "reason", pool->reason,
+		"degraded", find_degraded(pool), "startMode",
 		pool->settings->start_mode == SETTINGS_START_ALWAYS_RUNNING ?
 			"AlwaysRunning" :
 			"OnDemand",

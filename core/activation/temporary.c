@@ -76,8 +76,8 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 
 /* rm opens what it goes into by descriptor and follows no link, so it can be
  * trusted with what a worker has made, who may still have children there. */
-static void
-remove_tree(struct manager *manager, const char *path)
+void
+temporary_remove_tree(struct manager *manager, const char *path)
 {
 	static const struct identity stay = { .change = false };
 	static const char *const environment[] = { "PATH=/usr/bin:/bin", NULL };
@@ -110,7 +110,7 @@ temporary_remove(struct manager *manager, const char *pool, pid_t pid)
 	if (snprintf(path, sizeof path, "%s/" DIRECTORY "/%s.%d",
 		     manager->settings->runtime_directory, pool,
 		     (int)pid) < (int)sizeof path)
-		remove_tree(manager, path);
+		temporary_remove_tree(manager, path);
 }
 
 static bool
@@ -152,7 +152,7 @@ temporary_sweep(struct manager *manager)
 			continue;
 		if (snprintf(path, sizeof path, "%s/%s", directory,
 			     entry->d_name) < (int)sizeof path)
-			remove_tree(manager, path);
+			temporary_remove_tree(manager, path);
 	}
 	closedir(all);
 }

@@ -28,6 +28,9 @@ bool temporary_prepare(const struct settings *settings,
  * process; nothing waits for that. */
 void temporary_remove(struct manager *manager, const char *pool, pid_t pid);
 
+/* A directory that a worker may have filled; the same. */
+void temporary_remove_tree(struct manager *manager, const char *path);
+
 /* At the start: those whose workers do not live. */
 void temporary_sweep(struct manager *manager);
 

@@ -11,6 +11,7 @@
 
 #include "core/activation/cgroup.h"
 #include "core/activation/confinement.h"
+#include "core/activation/core_files.h"
 #include "core/activation/crash.h"
 #include "core/activation/environment.h"
 #include "core/activation/events.h"
@@ -505,10 +506,10 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	struct pool *pool = worker->pool;
 	bool expected = worker->state >= WORKER_PROCESS_DRAINING;
 	bool failed_start = !expected && !was_attached(worker);
-	char how[128];
+	char how[128], core[CORE_FILES_TEXT_SIZE];
 
-	(void)process;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
+	core_files_collect(pool, process_pid(process), result->core, core);
 	process_exit_text(result, how, sizeof how);
 	note_memory(worker, result);
 	if (result->status == PROCESS_EXIT_EXHAUSTED && !result->signalled &&
@@ -518,9 +519,12 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
 				  "portico-worker could not be executed");
 	report_end(worker, how, failed_start, expected);
-	/* Not one that was killed by us. */
-	if (!expected && !failed_start && worker->escalation < 2)
-		crash_begin(worker, how);
+	/* Not one that was killed by us.  That it was attached, and has got a
+	 * request already, the listener may have said, and we not yet read. */
+	if (!expected && worker->escalation < 2 &&
+	    (!failed_start ||
+	     (worker->state == WORKER_PROCESS_READY && result->signalled)))
+		crash_begin(worker, how, core);
 	list_remove(&worker->link);
 	if (worker->state == WORKER_PROCESS_ORPHANED) {
 		control_connection_free(&worker->control);

@@ -143,6 +143,9 @@ print_pools(const json_t *answer)
 			printf("\n%s is degraded: %s\n", text_of(pool, "name"),
 			       text_of(pool, "degraded"));
 		print_limits(pool);
+		if (json_object_get(pool, "coreFiles") != NULL)
+			printf("\n%s: core files: %s\n", text_of(pool, "name"),
+			       text_of(pool, "coreFiles"));
 	}
 }
 

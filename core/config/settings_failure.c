@@ -10,6 +10,8 @@
 
 static const char *const levels[] = { "HttpLevel", "TcpLevel", NULL };
 
+static const char *const core_dumps[] = { "inherit", "none", "full", NULL };
+
 static void
 check_program(const void *target, const struct config_value *value,
 	      struct config_problems *problems)
@@ -81,6 +83,27 @@ static const struct config_field failure_fields[] = {
 				"of the process."),
 	CONFIG_OBJECT(struct raw_failure, probe, "probe", &probe_table,
 		      .prose = "Whether it is tried again by itself."),
+	CONFIG_ENUM(struct raw_failure, core_dump, "coreDump",
+		    .fallback = "inherit", .words = core_dumps,
+		    .prose = "Core files of workers that crash. inherit: as "
+			     "porticod's own limit, or limits.coreFile, has "
+			     "it; none: none, also where kernel.core_pattern "
+			     "gives them to a program; full: the whole of it, "
+			     "or as much as limits.coreFile allows."),
+	CONFIG_STRING(struct raw_failure, core_directory, "coreDirectory",
+		      .min = 1, .max = 2048,
+		      .prose = "Where they are kept, as POOL.PROCESS.core, for "
+			       "porticod's user alone; it is made if it does "
+			       "not exist. Each worker has a directory in it "
+			       "as its working directory while it runs. Needs "
+			       "a kernel.core_pattern that is the name of a "
+			       "file: with a path or a program of its own the "
+			       "kernel puts them there. Event 1000 says where "
+			       "one is."),
+	CONFIG_INTEGER(struct raw_failure, core_files, "coreFiles",
+		       .fallback = "5", .min = 1, .max = 10000,
+		       .prose = "So many of a pool are kept in there, the "
+				"newest."),
 };
 const struct config_table settings_failure_table =
 	CONFIG_TABLE(struct raw_failure, failure_fields,
@@ -116,6 +139,13 @@ settings_resolve_failure(struct settings_resolver *resolver,
 		.probe_at_most = raw->probe.at_most > raw->probe.after ?
 					 raw->probe.at_most :
 					 raw->probe.after,
+		.core_dump = (enum settings_core_dump)raw->core_dump,
+		.core_directory =
+			raw->core_directory == NULL ?
+				NULL :
+				settings_absolute(resolver, resolver->directory,
+						  raw->core_directory),
+		.core_files = raw->core_files,
 	};
 }
 
@@ -148,5 +178,12 @@ settings_write_failure(const struct settings_failure *failure)
 	settings_put_duration(probe, "after", failure->probe_after);
 	settings_put_duration(probe, "atMost", failure->probe_at_most);
 	json_object_set_new(json, "probe", probe);
+	json_object_set_new(json, "coreDump",
+			    json_string(core_dumps[failure->core_dump]));
+	if (failure->core_directory != NULL)
+		json_object_set_new(json, "coreDirectory",
+				    json_string(failure->core_directory));
+	json_object_set_new(json, "coreFiles",
+			    json_integer(failure->core_files));
 	return json;
 }

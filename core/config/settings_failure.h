@@ -16,6 +16,13 @@ struct settings_action {
 	size_t count;
 };
 
+/* Core files of workers that crash. */
+enum settings_core_dump {
+	SETTINGS_CORE_INHERIT, /* as porticod, or limits.coreFile, allow */
+	SETTINGS_CORE_NONE,
+	SETTINGS_CORE_FULL, /* up to limits.coreFile */
+};
+
 struct settings_failure {
 	bool tcp_level; /* connections are reset, where 503 is the answer */
 	struct settings_action auto_shutdown; /* when it is disabled */
@@ -23,6 +30,9 @@ struct settings_failure {
 	struct settings_action orphan_action; /* when a worker is orphaned */
 	uint64_t probe_after; /* ns, of the first probe; 0 = none */
 	uint64_t probe_at_most; /* ns between two */
+	enum settings_core_dump core_dump;
+	const char *core_directory; /* absolute; NULL: none of ours */
+	uint32_t core_files; /* kept of the pool in there */
 };
 
 #endif

@@ -26,6 +26,9 @@ struct raw_failure {
 	const char *orphan_action_exe;
 	struct config_strings orphan_action_params;
 	struct raw_probe probe;
+	int core_dump;
+	const char *core_directory;
+	uint32_t core_files;
 };
 
 extern const struct config_table settings_failure_table;
