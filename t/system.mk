@@ -61,6 +61,14 @@ t_activation_other_version_SOURCES = \
 t_activation_other_version_LDADD = $(LISTENER_LIBS)
 t_activation_other_version_LDFLAGS = -Wl,--wrap=channel_create
 
+# A porticod that leaves a state of another version.
+check_PROGRAMS += t/activation/other-state
+t_activation_other_state_SOURCES = \
+	core/activation/main.c \
+	t/activation/other_state.c
+t_activation_other_state_LDADD = $(ACTIVATION_LIBS)
+t_activation_other_state_LDFLAGS = -Wl,--wrap=keeper_put
+
 # And one with a slow end.
 check_PROGRAMS += t/activation/slow-end
 t_activation_slow_end_SOURCES = \
@@ -109,6 +117,7 @@ SYSTEM_TESTS += \
 	t/activation/system-calls.t \
 	t/activation/under-load.t \
 	t/activation/upgrade.t \
+	t/activation/unknown-state.t \
 	t/activation/upgrade-failures.t \
 	t/activation/upgrade-manager.t \
 	t/command/command.t \

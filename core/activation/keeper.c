@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/config/settings.h"
@@ -35,6 +37,8 @@
 #define RESTART_MS 500
 /* Reading what it has. */
 #define READ_LIMIT_MS 10000
+/* One that is to end. */
+#define DISMISS_LIMIT_MS 5000
 
 struct keeper {
 	unsigned magic;
@@ -178,6 +182,22 @@ keeper_read(const char *directory, struct keeper_item **items_r,
 			 "the keeper in %s, which holds what another porticod "
 			 "has left behind, does not give it to us",
 			 directory);
+}
+
+void
+keeper_dismiss(struct keeper_connection *connection)
+{
+	static const char end[] = "{\"type\":\"end\"}";
+	struct pollfd ended = { .events = POLLIN };
+
+	if (connection->fd < 0)
+		return;
+	ended.fd = io_pidfd_open(connection->pid);
+	if (send(connection->fd, end, sizeof end - 1, MSG_NOSIGNAL) > 0 &&
+	    ended.fd >= 0)
+		(void)poll(&ended, 1, DISMISS_LIMIT_MS);
+	io_close(&ended.fd);
+	io_close(&connection->fd);
 }
 
 void

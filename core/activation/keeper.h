@@ -45,6 +45,9 @@ enum portico_status keeper_read(const char *directory,
 				struct keeper_item **items_r,
 				struct keeper_connection *connection_r,
 				struct portico_error *err);
+/* Nothing of it is wanted: it ends, and what it has, listening sockets too, is
+ * closed, which is waited for. */
+void keeper_dismiss(struct keeper_connection *connection);
 void keeper_items_free(struct keeper_item **items_p);
 struct keeper_item *keeper_items_find(struct keeper_item *items,
 				      const char *key);

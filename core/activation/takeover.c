@@ -134,7 +134,8 @@ is_child(const struct keeper_item *item)
 				  strncmp(item->key, "listener/", 9) == 0);
 }
 
-/* What nobody can go on with must not hold the ports. */
+/* What nobody can go on with must not hold the ports: neither do those who
+ * listen there, nor the keeper. */
 static void
 discard(struct takeover *takeover, const struct portico_error *why)
 {
@@ -154,6 +155,7 @@ discard(struct takeover *takeover, const struct portico_error *why)
 		if (is_child(item))
 			(void)poll(&end, 1, DISCARD_MS);
 	}
+	keeper_dismiss(&takeover->keeper);
 }
 
 static void
