@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,8 +142,14 @@ void
 service_take_sockets(struct sockets *sockets)
 {
 	uint64_t count = number_of("LISTEN_FDS");
+	bool is_ours = number_of("LISTEN_PID") == (uint64_t)getpid();
 
-	if (number_of("LISTEN_PID") != (uint64_t)getpid())
+	/* They are given once: the porticod that we may execute is the same
+	 * process, and gets them otherwise. */
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+	if (!is_ours)
 		return;
 	if (count > SERVICE_FDS_MAX)
 		count = SERVICE_FDS_MAX;

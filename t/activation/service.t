@@ -113,6 +113,27 @@ subtest 'other bindings' => sub {
 	told(qr/READY=1/) for 1 .. 3;
 };
 
+subtest 'another porticod' => sub {
+	my $pid = $server->pid;
+
+	is(($server->command('upgrade', 'manager'))[0], 0, 'by command')
+		or $server->show_log;
+	is($server->command_json('status')->{pid}, $pid,
+		'is the process that the service manager knows');
+	told(qr/READY=1/);
+	ok((told(qr/WATCHDOG=1/))[-1]{WATCHDOG}, 'and says that it lives');
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	1 while await_readable(0, $notify) && $notify->recv(my $text, 4096);
+	$server->launch;
+	ok($server->await_ready, 'after the end of the first');
+	is((told(qr/READY=1/))[-1]{READY}, 1, 'says that it is ready');
+	ok((told(qr/WATCHDOG=1/))[-1]{WATCHDOG}, 'and that it lives');
+	is($server->get('/count')->{status}, 200, 'and serves');
+	is($server->command_json('status')->{takeOvers}, 2,
+		'with what was there');
+};
+
 $server->stop;
 is((told(qr/STOPPING=1/))[-1]{STOPPING}, 1, 'that it stops');
 done_testing;
