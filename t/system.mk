@@ -118,6 +118,7 @@ SYSTEM_TESTS += \
 	t/activation/under-load.t \
 	t/activation/upgrade.t \
 	t/activation/unknown-state.t \
+	t/activation/unit-file.t \
 	t/activation/upgrade-failures.t \
 	t/activation/upgrade-manager.t \
 	t/command/command.t \

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/activation/events.h"
@@ -183,6 +184,37 @@ enable(const char *own, const char *name)
 			       write_to(own, "cgroup.subtree_control", text);
 }
 
+/* systemd marks the group of a unit with Delegate so. */
+static bool
+is_delegated(const char *directory)
+{
+	char value[2];
+
+	return getxattr(directory, "user.delegate", value, sizeof value) == 1 &&
+	       value[0] == '1';
+}
+
+/* Under systemd our groups lie beside our own, which is that of the unit's
+ * DelegateSubgroup: a group that has processes passes no controllers on, and
+ * one that passes some on gets no processes, not even porticod when it is
+ * started again.  False: there is no such subgroup. */
+static bool
+leave_subgroup(struct controller *controller)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	snprintf(parent, sizeof parent, "%s", controller->own);
+	slash = strrchr(parent, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	if (is_delegated(parent))
+		snprintf(controller->own, sizeof controller->own, "%s", parent);
+	else if (is_delegated(controller->own))
+		return false;
+	return true;
+}
+
 /* To count what is used version 2 needs no controller, but a group. */
 static void
 find_account(struct controller *controller)
@@ -191,6 +223,8 @@ find_account(struct controller *controller)
 		      locate("cgroup2", "", controller->own)		  ? 2 :
 									    0;
 
+	if (version == 2)
+		(void)leave_subgroup(controller);
 	if (version != 0 && access(controller->own, W_OK) == 0)
 		controller->version = version;
 	else
@@ -200,27 +234,41 @@ find_account(struct controller *controller)
 			 strerror(errno));
 }
 
+/* Whether version 2 has it, usable or not. */
+static bool
+find_second(struct controller *controller)
+{
+	char available[512];
+	bool placed;
+	int os_error;
+
+	if (!locate("cgroup2", "", controller->own))
+		return false;
+	placed = leave_subgroup(controller);
+	if (!read_from(controller->own, "cgroup.controllers", available,
+		       sizeof available) ||
+	    !has_word(available, controller->name))
+		return false;
+	os_error = placed ? enable(controller->own, controller->name) : 0;
+	if (!placed)
+		snprintf(controller->why, sizeof controller->why,
+			 "the unit has no DelegateSubgroup");
+	else if (os_error != 0)
+		snprintf(controller->why, sizeof controller->why,
+			 "it is not delegated to porticod: %s",
+			 strerror(os_error));
+	else
+		controller->version = 2;
+	return true;
+}
+
 static void
 find_controller(struct controller *controller)
 {
-	char available[512];
-	int os_error;
-
 	snprintf(controller->why, sizeof controller->why,
 		 "this machine has no controller \"%s\"", controller->name);
-	if (locate("cgroup2", "", controller->own) &&
-	    read_from(controller->own, "cgroup.controllers", available,
-		      sizeof available) &&
-	    has_word(available, controller->name)) {
-		os_error = enable(controller->own, controller->name);
-		if (os_error == 0)
-			controller->version = 2;
-		else
-			snprintf(controller->why, sizeof controller->why,
-				 "it is not delegated to porticod: %s",
-				 strerror(os_error));
+	if (find_second(controller))
 		return;
-	}
 	if (!locate("cgroup", controller->name, controller->own))
 		return;
 	if (access(controller->own, W_OK) == 0)
@@ -308,8 +356,9 @@ cgroup_missing(const struct settings_pool *pool, enum cgroup_controller which,
 {
 	return pool->limits.groups == SETTINGS_MEANS_OFF ?
 		       "limits.controlGroups" :
+	       find(which)->version == 0    ? find(which)->why :
 	       (missing & 1u << which) != 0 ? "the group could not be set" :
-					      find(which)->why;
+					      "";
 }
 
 /* 0: no limit. */
