@@ -489,12 +489,17 @@ metering_to_json(const struct pool *pool)
 {
 	const struct settings_cpu *cpu = &pool->settings->cpu;
 	const struct metered *metered = &pool->metered;
+	uint64_t used = metered->used_ns, now;
 
 	if (!cgroup_is_wanted(pool->settings, CGROUP_ACCOUNT))
 		return NULL;
+	/* The group says how much it is now, /proc said it at the last look. */
+	if (!is_polled(pool, CGROUP_ACCOUNT) && metered->based &&
+	    cgroup_used_ns(pool->snapshot, pool->name, &now) &&
+	    now > metered->counter_ns)
+		used += now - metered->counter_ns;
 	return json_pack("{s:I, s:I, s:I, s:I}", "usedMs",
-			 (json_int_t)(metered->used_ns / CLOCK_NS_PER_MS),
-			 "allowedMs",
+			 (json_int_t)(used / CLOCK_NS_PER_MS), "allowedMs",
 			 (json_int_t)(allowed_ns(cpu) / CLOCK_NS_PER_MS),
 			 "resetInMs",
 			 ms_until(metered->window_ns + cpu->reset_interval),

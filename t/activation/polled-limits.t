@@ -101,6 +101,8 @@ is($server->get('/tasks/threads?count=96')->{body}, "0\n", 'threads');
 $victim = qr/\(process $pid\), which has most, is killed .*P5258/;
 ok($server->await_log(qr/pool "tasks" has \d+ .*limits\.tasks .*$victim/),
 	'more than the limit: the same');
+ok($server->await_log(qr/process $pid\) terminated .*limits\.tasks .*P5009/),
+	'its end says why');
 isnt(self_of('tasks')->{pid}, $pid, 'another one serves');
 
 is_deeply(limits_of('slowed'), { cpu => 'polling' }, 'Throttle is polled');
