@@ -410,6 +410,11 @@ worker_channel_abort(struct listener_request *request, enum channel_abort why)
 void
 worker_channel_abort_all(struct worker_channel *channel)
 {
+	/* All that the listener knows of why the worker is to end. */
+	enum channel_abort why = channel->pool->state == CONTROL_POOL_STOPPED ?
+					 CHANNEL_ABORT_OPERATOR :
+					 CHANNEL_ABORT_SHUTDOWN;
+
 	CHECK(channel, WORKER_CHANNEL_MAGIC);
 	revoke_all(channel);
 	for (uint32_t i = 0; i < channel->slot_count; i++) {
@@ -417,7 +422,7 @@ worker_channel_abort_all(struct worker_channel *channel)
 
 		if (request == NULL || request->wire_done)
 			continue;
-		request_abort(request, CHANNEL_ABORT_SHUTDOWN);
+		request_abort(request, why);
 		request_fail(request, HTTP_REASON_APP_SHUTDOWN, 0,
 			     "ShutdownTimeLimit");
 	}

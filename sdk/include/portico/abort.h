@@ -24,9 +24,10 @@ enum portico_abort {
 	PORTICO_ABORT_IDLE, /* responseIdleTimeout: nothing was sent for long */
 	PORTICO_ABORT_SLOW, /* the client sends or takes too slowly */
 	PORTICO_ABORT_BODY, /* the request's body is malformed, or too large */
-	PORTICO_ABORT_OPERATOR, /* pool or site was stopped */
-	PORTICO_ABORT_SHUTDOWN, /* the worker or the server ends, and
+	PORTICO_ABORT_OPERATOR, /* the pool was stopped by command, and
 				   shutdownTimeLimit has passed */
+	PORTICO_ABORT_SHUTDOWN, /* the worker or the server ends for another
+				   reason, and shutdownTimeLimit has passed */
 	PORTICO_ABORT_LISTENER, /* the listener is gone, or has given up on
 				   this worker */
 	PORTICO_ABORT_PARENT, /* of a child: its parent has closed it */

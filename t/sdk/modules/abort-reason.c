@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * abort.h, as abort-reason.t drives it: waits for what does not come, and says
- * in the log why it was told to stop.
+ * in the log why it was told to stop.  What its path ends with:
+ *
+ *	/begun	its response has begun
+ *	/closes	makes a child that waits, then closes it
+ *	/parent	makes such a child and waits with it
  */
 #include <portico/portico.h>
 
@@ -10,7 +14,23 @@
 struct state {
 	struct portico_token token;
 	bool waits;
+	struct portico_child *child;
 };
+
+/* Of the request whose child is to wait.  Tests make one such at a time, and
+ * parent and child are on one loop. */
+static _Thread_local struct portico_token parent;
+
+static bool
+ends_with(struct portico_request *request, const char *end)
+{
+	struct portico_slice path =
+		portico_request_text(request, PORTICO_TEXT_PATH);
+	size_t length = strlen(end);
+
+	return path.length >= length &&
+	       memcmp(path.data + path.length - length, end, length) == 0;
+}
 
 static void
 on_abort(struct portico_request *request)
@@ -49,26 +69,68 @@ read_on(struct portico_request *request, void *arg)
 }
 
 static enum portico_verdict
-handle(struct portico_request *request)
+wait_on(struct portico_request *request)
 {
 	struct state *state = portico_request_state(request);
-	struct portico_slice path =
-		portico_request_text(request, PORTICO_TEXT_PATH);
+
+	if (portico_suspend(request, over, NULL, &state->token) != PORTICO_OK)
+		return PORTICO_ERROR;
+	state->waits = true;
+	return PORTICO_PENDING;
+}
+
+/* The child waits. */
+static enum portico_verdict
+with_child(struct portico_request *request, void *arg)
+{
+	struct state *state = portico_request_state(request);
+
+	(void)arg;
+	if (ends_with(request, "/parent")) {
+		portico_log(request, PORTICO_LOG_INFO, 0, "both wait");
+		return wait_on(request);
+	}
+	portico_child_close(state->child);
+	portico_response_set_status(request, 204, 0);
+	return PORTICO_DONE;
+}
+
+static enum portico_verdict
+make_child(struct portico_request *request)
+{
+	struct portico_child_options options = {
+		.method = PORTICO_SLICE("GET"),
+		.target = ends_with(request, "/parent") ?
+				  PORTICO_SLICE("/patient/child-of-parent") :
+				  PORTICO_SLICE("/patient/child"),
+	};
+	struct state *state = portico_request_state(request);
+
+	if (portico_child_start(request, &options, &state->child) !=
+		    PORTICO_OK ||
+	    portico_suspend(request, with_child, NULL, &parent) != PORTICO_OK)
+		return PORTICO_ERROR;
+	return PORTICO_PENDING;
+}
+
+static enum portico_verdict
+handle(struct portico_request *request)
+{
 	size_t written;
 
 	if (portico_request_abort_reason(request) != PORTICO_ABORT_NONE)
 		return PORTICO_ERROR;
 	if (portico_request_has_body(request))
 		return read_on(request, NULL);
-	if (path.length > 6 &&
-	    memcmp(path.data + path.length - 6, "/begun", 6) == 0) {
+	if (ends_with(request, "/closes") || ends_with(request, "/parent"))
+		return make_child(request);
+	if (portico_child_depth(request) > 0)
+		portico_complete(parent);
+	if (ends_with(request, "/begun")) {
 		portico_response_write(request, "begun", 5, &written);
 		portico_response_flush(request);
 	}
-	if (portico_suspend(request, over, NULL, &state->token) != PORTICO_OK)
-		return PORTICO_ERROR;
-	state->waits = true;
-	return PORTICO_PENDING;
+	return wait_on(request);
 }
 
 static const struct portico_handler handlers[] = { { .name = "abort-reason",
