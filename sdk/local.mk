@@ -171,6 +171,7 @@ EXTRA_DIST += \
 	sdk/examples/greeting-cpp/README.md \
 	sdk/examples/greeting-cpp/exports.map \
 	sdk/examples/greeting-cpp/greeting-cpp.cc \
+	sdk/examples/greeting-cpp/test.cc \
 	t/sdk/modules/wrapped-areas.cc \
 	t/sdk/modules/wrappers.cc
 
@@ -188,10 +189,12 @@ nobase_dist_example_DATA = \
 	sdk/examples/api-key/Makefile \
 	sdk/examples/api-key/README.md \
 	sdk/examples/api-key/api-key.c \
+	sdk/examples/api-key/test.c \
 	sdk/examples/chat/Makefile \
 	sdk/examples/chat/README.md \
 	sdk/examples/chat/chat.c \
 	sdk/examples/chat/test.c \
+	sdk/examples/chat/test_frames.c \
 	sdk/examples/chat/websocket.c \
 	sdk/examples/chat/websocket.h \
 	sdk/examples/echo/Makefile \
@@ -202,6 +205,7 @@ nobase_dist_example_DATA = \
 	sdk/examples/greeting-cpp/README.md \
 	sdk/examples/greeting-cpp/exports.map \
 	sdk/examples/greeting-cpp/greeting-cpp.cc \
+	sdk/examples/greeting-cpp/test.cc \
 	sdk/examples/hello/Makefile \
 	sdk/examples/hello/README.md \
 	sdk/examples/hello/hello.c \

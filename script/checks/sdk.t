@@ -71,4 +71,25 @@ my @unused = map { "$functions{$_}: $_" }
 	grep { $used !~ /\b$_\(/ } sort keys %functions;
 ok(!@unused, 'each function is used by a module of t/sdk or an example')
 	or diag(join "\n", @unused);
+
+# Of the C++ headers: what is declared in classes and functions, but for what
+# is inner (namespace detail, private) or reached through another (`::name`).
+my @untried;
+my $tried = join "\n", map { code_of(read_file($_)) }
+	source_files(qr/\.cc$/, qw(t/sdk/modules sdk/examples));
+my $declared = 0;
+for my $path (source_files(qr/\.hpp$/, 'sdk/include')) {
+	my $text = read_file($path);
+
+	$text =~ s{^namespace detail\n.*?^\} /\* namespace detail \*/}{}gms;
+	$text = code_of($text);
+	$text =~ s/^ +private:\n.*?^\};/};/gms;
+	for my $name ($text =~ /^\t?(\w+)\([^;{}]*\)[^;{}]*\n\t?\{/gm) {
+		$declared++;
+		push @untried, "$path: $name"
+			unless $tried =~ /\b$name\b/ || $text =~ /::$name;/;
+	}
+}
+cmp_ok($declared, '>', 100, 'methods of C++ were found');
+is(join("\n", @untried), '', '... and each is called by a module');
 done_testing();

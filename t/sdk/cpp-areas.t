@@ -76,7 +76,7 @@ is($trailed->{header}{trailer}, 'X-Later, X-One', '... announced');
 my $url = 'X-Url: ' . $upstream->url('/hello');
 is(get('call', $url), '200 0 200 POST sent body yes seen', 'a call');
 is(get('stream', $url), '200 POST - stream', '... streamed both ways');
-is(get('refused', $url), '200 -2 -2 told 8 2 8',
+is(get('refused', $url), '200 -2 -2 told 8 2 8 it was cancelled',
 	'... refused, cancelled, and a function that throws');
 is(get('resolve'), '200 127.0.0.1 80 127.0.0.2', 'look-ups');
 is(get('shared'), '200 6 1 9 0 -4 value 0 40 42 0 - watched 109',

@@ -37,7 +37,8 @@ sub run_ok
 
 my $root = "$directory/root";
 run_ok('headers and portico.pc install', "make -C '$build'"
-	. " install-porticoincludeHEADERS install-pkgconfigDATA DESTDIR='$root'");
+	. " install-porticoincludeHEADERS install-pkgconfigDATA"
+	. " install-testkitDATA DESTDIR='$root'");
 chomp(my $found = `find '$root' -name portico.pc`);
 $ENV{PKG_CONFIG_PATH} = dirname($found);
 $ENV{PKG_CONFIG_SYSROOT_DIR} = $root;
@@ -47,10 +48,17 @@ my $there = "$directory/greeting-cpp";
 mkdir $there or die $!;
 copy($_, $there) or die "$_: $!"
 	for map { "$source/sdk/examples/greeting-cpp/$_" }
-		qw(Makefile exports.map greeting-cpp.cc);
+		qw(Makefile exports.map greeting-cpp.cc test.cc);
 my $output = run_ok('the example builds with its own Makefile',
 	"make -C '$there' CXX='$compiler'");
 unlike($output, qr/warning/, '... without a warning');
+SKIP: {
+	skip 'no sanitizer may come on top of another', 2
+		if ($ENV{PORTICO_SANITIZED} // '') eq 'yes';
+	run_ok('so does its test', "make -C '$there' CXX='$compiler'"
+		. ' greeting-cpp-test');
+	run_ok('... and passes', "'$there/greeting-cpp-test'");
+}
 my $wrappers = "$directory/wrappers.so";
 run_ok('so does the module that tests all of portico.hpp', "$compiler"
 	. " -std=c++17 -g -O1 -Wall -Wextra -fPIC -shared -fvisibility=hidden"
@@ -117,7 +125,7 @@ is(get('/w?do=settings'), '200 1 3 1024 1000000000 green one none',
 is(get('/w?do=events'), '200 2', 'events, and the state of a request');
 is((get("/w?do=$_"))[0], 500, "$_ is 500")
 	for qw(throw throw-int throw-inside bad-field throw-begin
-		throw-suspended);
+		throw-check throw-suspended);
 is(get('/w?do=offload'), '200 worked elsewhere', 'work on another thread');
 is(get('/w?do=offload-throw'), '200 ', '... that throws is in the log alone');
 my ($status, $body) = get('/w?do=error');
@@ -156,8 +164,8 @@ ok(await_condition(10, sub { get('/w?do=alive') =~ /^200 2 0$/ }),
 	'a request waits');
 setsockopt $leaver, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
 close $leaver;
-ok($server->await_log(qr/on_abort: told of an abort/, 10, $mark),
-	'its module hears that the client has left');
+ok($server->await_log(qr/on_abort: told of an abort: 1\b/, 10, $mark),
+	'its module hears that the client has left, and why');
 ok(await_condition(10, sub { get('/w?do=alive') =~ /^200 1 \d+$/ }),
 	'... and all that hung on it is destroyed');
 unlike(substr($server->log, $mark), qr/4001|exception in a (?:resume|timer)/,

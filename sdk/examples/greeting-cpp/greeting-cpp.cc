@@ -4,7 +4,8 @@
  * time if it is asked to.
  *
  *	GET /?name=Ada             Hello, Ada.  You are number 1.
- *	GET /?name=Ada&wait=1      the same, 100 ms later
+ *	GET /?name=Ada&wait=1      the same, 100 ms later; who leaves meanwhile
+ *	                           is not counted, and is in the log
  *
  *	"greeting-cpp": { "greeting": "Good morning", "longest": 20 }
  */
@@ -71,6 +72,11 @@ struct visit {
 	}
 };
 
+/* Zeroed with each request. */
+struct waiting {
+	struct visit *visit;
+};
+
 portico_verdict
 greet(portico::request request)
 {
@@ -88,14 +94,30 @@ greet(portico::request request)
 	visit.name = name;
 	if (!request.query("wait"))
 		return visit.answer(request);
-	visit.token = request.suspend([&visit](portico::request resumed) {
-		return visit.answer(resumed);
-	});
+	/* Whatever may fail comes before suspend(): who has suspended must
+	 * not throw. */
 	visit.timer.start(request, std::chrono::milliseconds(100),
 			  [&visit](portico::request) {
 				  visit.token.complete();
 			  });
+	visit.token = request.suspend([&visit](portico::request resumed) {
+		return resumed.aborted() ? PORTICO_DONE : visit.answer(resumed);
+	});
+	request.state<waiting>().visit = &visit;
 	return PORTICO_PENDING;
+}
+
+/* Nobody waits any more, so neither do we. */
+void
+give_up(portico::request request)
+{
+	struct visit *visit = request.state<waiting>().visit;
+
+	if (visit == nullptr)
+		return;
+	portico_log(request, PORTICO_LOG_INFO, 0, "%s is gone: reason %d",
+		    visit->name.c_str(), request.abort_reason());
+	visit->token.complete();
 }
 
 constexpr portico_handler handlers[] = {
@@ -110,6 +132,8 @@ constexpr portico_module descriptor = [] {
 	one.directives = directives;
 	one.configuration_size = sizeof(settings);
 	one.handlers = handlers;
+	one.request_size = sizeof(waiting);
+	one.on_abort = portico::abort_event<give_up>;
 	portico::use_application<counter, settings>(one);
 	return one;
 }();

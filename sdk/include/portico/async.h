@@ -57,6 +57,8 @@ portico_offload(struct portico_request *request, portico_work_fn *work,
 /*
  * Call `fn` on the loop once after delay_ns nanoseconds, unless the request
  * ends before.  The timer is the host's and gone after `fn` or timer_stop.
+ * NULL: no memory, which the test kit makes so (KIT_FAULT_WAIT); a worker that
+ * has none ends.
  */
 static inline struct portico_timer *
 portico_timer_start(struct portico_request *request, uint64_t delay_ns,

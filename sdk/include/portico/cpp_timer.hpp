@@ -8,6 +8,7 @@
 #include <portico/cpp_request.hpp>
 
 #include <chrono>
+#include <new>
 #include <utility>
 
 namespace portico
@@ -19,7 +20,8 @@ namespace portico
  * A timer of a request, stopped when it is destroyed.  The host knows its
  * address, so it is neither copied nor moved: a member of what make() has
  * made is the place for it.  `function` is of the form
- * void(portico::request) and captures at most one pointer.
+ * void(portico::request) and captures at most one pointer.  start() throws
+ * bad_alloc when no timer can be had.
  */
 class timer
 {
@@ -39,13 +41,15 @@ class timer
 	{
 		stop();
 		room_ = detail::pack(function);
-		request_ = request;
 		timer_ = portico_timer_start(
 			request,
 			delay.count() < 0 ?
 				0 :
 				static_cast<uint64_t>(delay.count()),
 			fire<Function>, this);
+		if (timer_ == nullptr)
+			throw std::bad_alloc();
+		request_ = request;
 	}
 	void
 	stop() noexcept

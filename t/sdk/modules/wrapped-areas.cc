@@ -56,6 +56,8 @@ struct application {
 			throw std::runtime_error("from a timer");
 		});
 		often.start(1ms, 1h, [] { ticks++; });
+		if (!once.running() || !often.running())
+			throw std::runtime_error("a timer stands still");
 		portico::background(
 			[] {
 				worked++;
@@ -280,7 +282,8 @@ refused(portico::request request, work &work)
 	work.call.cancel();
 	work.token = request.suspend([&work](portico::request r) {
 		work.text += " " + std::to_string(work.call.result()) + " " +
-			     std::to_string(work.call.events());
+			     std::to_string(work.call.events()) + " " +
+			     work.call.message();
 		return work.answer(r);
 	});
 	return PORTICO_PENDING;

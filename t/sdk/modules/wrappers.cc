@@ -125,6 +125,8 @@ struct work {
 	tick(portico::request request)
 	{
 		text += std::to_string(++ticks);
+		if (timer.running())
+			text += " runs";
 		if (ticks == 3) {
 			if (token.complete() != PORTICO_OK ||
 			    token.complete() != PORTICO_STATE)
@@ -133,6 +135,8 @@ struct work {
 		}
 		timer.start(request, std::chrono::milliseconds(1),
 			    [this](portico::request r) { tick(r); });
+		if (!timer.running())
+			text += " stands";
 	}
 };
 
@@ -147,7 +151,8 @@ portico_verdict
 texts(portico::request request, work &work)
 {
 	work.text = std::string(request.method()) + " " +
-		    std::string(request.path()) + " " +
+		    std::string(portico::view(portico_request_text(
+			    request, PORTICO_TEXT_PATH))) + " " +
 		    std::string(request.path_in_application()) + " " +
 		    std::string(request.cookie("a").value_or("none")) + " " +
 		    std::string(request.field("X-None").value_or("none"));
@@ -156,6 +161,8 @@ texts(portico::request request, work &work)
 			work.text += " " + std::string(name) + "=" +
 				     std::string(value);
 	});
+	if (request.path().empty())
+		work.text += " no path";
 	request.authenticate("ada", "Test");
 	work.text += " " + std::string(request.user());
 	request.add("X-Two", "1");
@@ -274,6 +281,10 @@ handle(portico::request request)
 		work.token = portico::token();
 		return PORTICO_PENDING;
 	}
+	if (what == "throw-check") {
+		portico::check(PORTICO_AGAIN); /* no error, no exception */
+		portico::check(PORTICO_INVALID);
+	}
 	if (what == "throw-suspended") {
 		portico::token token = suspend(request, work);
 
@@ -328,7 +339,10 @@ on_abort(portico::request request)
 	aborts++;
 	if (request.state<bytes>().waiting != nullptr)
 		request.state<bytes>().waiting->token.complete();
-	throw std::runtime_error("told of an abort");
+	if (!request.aborted())
+		throw std::runtime_error("told of no abort");
+	throw std::runtime_error("told of an abort: " +
+				 std::to_string(request.abort_reason()));
 }
 
 portico_verdict
