@@ -230,6 +230,7 @@ dist_sdkdoc_DATA = \
 	docs/sdk/writing-a-module.md
 dist_cookbook_DATA = \
 	docs/sdk/cookbook/background-job.md \
+	docs/sdk/cookbook/body-filter.md \
 	docs/sdk/cookbook/child-process.md \
 	docs/sdk/cookbook/http-call.md \
 	docs/sdk/cookbook/kept-responses.md \

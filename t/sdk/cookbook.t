@@ -46,7 +46,7 @@ sub build
 	return "$directory/$name.so";
 }
 
-sub serve
+sub prepare
 {
 	my ($name, %options) = @_;
 	my $file = build($name) or return;
@@ -57,11 +57,19 @@ sub serve
 		modules => { $name => { file => $file } },
 		applications => { '/' => {
 			modules => [$name],
-			handlers => [{ path => '*', module => $name }],
+			handlers => [{ path => '*',
+				module => $options{handler} // $name }],
 			($options{settings} ? ($name => $options{settings}) : ()),
 		} },
 		allow => $options{allow} // [],
-	)->start;
+	);
+}
+
+sub serve
+{
+	my $server = prepare(@_) or return;
+
+	return $server->start;
 }
 
 my $upstream = Portico::Upstream->new(sub {
@@ -84,6 +92,25 @@ sub write_file
 	chmod 0755, "$path.new";
 	rename "$path.new", $path or die $!;
 }
+
+$server = prepare('body-filter', handler => 'static',
+	settings => { from => 'aab', to => '<>' });
+# Wherever the host cuts this into pieces, some are cut in two.
+my %pages = ('a.txt' => 'no b', 'b.txt' => 'aab', 'c.txt' => 'aaab aabaab aa',
+	'd.txt' => 'aabxaaaabaaabcaa' x 40_009, 'e.bin' => 'aab');
+write_file($server->root . "/$_", $pages{$_}) for keys %pages;
+$server->start;
+for my $page (sort keys %pages) {
+	my $wanted = $page =~ /bin/ ? 'aab' : $pages{$page} =~ s/aab/<>/gr;
+	my $got = $server->get("/$page");
+	ok($got->{status} == 200 && $got->{body} eq $wanted,
+		"body-filter: $page");
+	is(defined $got->{header}{etag} ? 'tag' : 'none',
+		$page =~ /bin/ ? 'tag' : 'none', '... and its tag');
+}
+is($server->connect->request('GET', '/d.txt',
+	fields => ['Range: bytes=0-2'])->{body}, 'aab', '... but no range');
+$server->stop;
 
 write_file("$directory/list", 'one');
 $server = serve('background-job',
