@@ -157,8 +157,11 @@ EXTRA_DIST += \
 	sdk/testkit/README.md \
 	sdk/abi/portico-1.abi \
 	t/sdk/golden/README.md \
+	t/sdk/golden/api-key-1.0.so \
+	t/sdk/golden/chat-1.0.so \
 	t/sdk/golden/echo-1.0.so \
 	t/sdk/golden/hello-1.0.so \
+	t/sdk/golden/html-snippet-1.0.so \
 	sdk/examples/api-key/Makefile \
 	sdk/examples/api-key/README.md \
 	sdk/examples/hello/Makefile \

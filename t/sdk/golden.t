@@ -6,13 +6,14 @@
 use strict;
 use warnings;
 use Portico::Server;
+use Portico::Upstream;
 use POSIX ();
 use Test::More;
 
 my $source = Portico::Server::source_directory();
 my %files;
 for my $file (glob "$source/t/sdk/golden/*.so") {
-	my ($name, $abi) = $file =~ m{/([a-z]+)-(\d+\.\d+)\.so$}
+	my ($name, $abi) = $file =~ m{/([a-z-]+)-(\d+\.\d+)\.so$}
 		or die "$file: no name of a golden binary\n";
 	$files{$abi}{$name} = $file;
 }
@@ -26,6 +27,10 @@ my ($major) = join('', <$header>) =~ /define PORTICO_ABI_MAJOR (\d+)/;
 my @abis = grep { /^\Q$major\E\./ } sort keys %files;
 ok(scalar @abis, "there are golden binaries of ABI $major");
 
+my $service = Portico::Upstream->new(sub {
+	return [($_[0]{fields}{'x-api-key'} // '') eq 'known' ? 200 : 401, [],
+		"zoe\n"] });
+
 for my $abi (@abis) {
 	my $server = Portico::Server->new(
 		pools => { main => { maxRequestBody => 0 } },
@@ -37,9 +42,20 @@ for my $abi (@abis) {
 				hello => { greeting => 'Still here' } },
 			'/echo' => { handlers =>
 					[{ path => '*', module => 'echo' }] },
+			'/keys' => { modules => ['api-key'], handlers =>
+					[{ path => '*', module => 'hello' }],
+				'api-key' => { url => $service->url('/') } },
+			'/pages' => { modules => ['html-snippet'], handlers =>
+					[{ path => '*', module => 'static' }],
+				'html-snippet' => { snippet => '<s>' } },
+			'/chat' => { handlers =>
+					[{ path => '*', module => 'chat' }] },
 		},
 	);
-	for my $name (qw(hello echo)) {
+	open my $page, '>', $server->root . '/a.html' or die $!;
+	print $page '<body>a</body>';
+	close $page or die $!;
+	for my $name (qw(hello echo api-key html-snippet chat)) {
 		my $target = $server->directory . "/modules/$name.so";
 		unlink $target;
 		ok($files{$abi}{$name}, "$name for ABI $abi");
@@ -64,6 +80,26 @@ for my $abi (@abis) {
 	$response = $connection->read_response;
 	ok($response->{status} == 200 && $response->{body} eq $body,
 		"echo of $abi streams");
+	is(join(' ', map { $server->connect->request('GET', '/keys/',
+			fields => ["X-API-Key: $_"])->{status} }
+		qw(known unknown known)), '200 401 200',
+		"api-key of $abi asks its service");
+	is($server->get('/pages/a.html')->{body}, '<body>a<s></body>',
+		"html-snippet of $abi puts it in");
+	my @people = map { $server->connect } 1 .. 2;
+	for my $person (@people) {
+		$person->send(join "\r\n", 'GET /chat HTTP/1.1', 'Host: a',
+			'Connection: Upgrade', 'Upgrade: websocket',
+			'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: '
+			. 'dGhlIHNhbXBsZSBub25jZQ==', '', '');
+		is($person->read_response->{status}, 101,
+			"chat of $abi lets one in");
+	}
+	$people[0]->send(pack 'CCNa2', 0x81, 0x82, 0, 'hi');
+	like($people[1]->take(4, time + $people[1]->{timeout}), qr/^\x81.*hi/s,
+		'... and others hear');
+	$_->close for @people;
 	$server->stop;
 }
+$service->stop;
 done_testing;
