@@ -150,6 +150,7 @@ SYSTEM_TESTS += \
 	t/listener/slowhttptest.t \
 	t/listener/http2-floods.t \
 	t/listener/http2-neighbour.t \
+	t/listener/http2-priorities.t \
 	t/listener/http2-rules.t \
 	t/listener/http2-tls.t \
 	t/listener/http2-tunnels.t \

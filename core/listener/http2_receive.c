@@ -308,6 +308,17 @@ on_invalid_frame(nghttp2_session *from, const nghttp2_frame *frame, int code,
 	return 0;
 }
 
+/* RFC 9218 section 7.1.  nghttp2 does all the rest of PRIORITY_UPDATE. */
+static void
+priority_received(nghttp2_session *from, const nghttp2_frame *frame)
+{
+	const nghttp2_ext_priority_update *update = frame->ext.payload;
+
+	if (update->stream_id == 0)
+		(void)nghttp2_session_terminate_session(from,
+							NGHTTP2_PROTOCOL_ERROR);
+}
+
 static int
 on_frame(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
 {
@@ -322,6 +333,8 @@ on_frame(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
 		headers_received(session, frame, stream);
 	else if (frame->hd.type == NGHTTP2_DATA)
 		data_received(frame, stream);
+	else if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE)
+		priority_received(from, frame);
 	return 0;
 }
 
