@@ -179,6 +179,21 @@ subtest 'uploads' => sub {
 };
 
 sub aborts { return $server->get_json('/count')->{aborts} }
+sub seen { return $server->get_json('/count')->{requests} }
+
+# The worker has begun so many requests since it had seen $before: one that it
+# has not, when the client leaves, never runs, and has nothing to abort.  Each
+# look is a request, too.
+sub await_begun
+{
+	my ($before, $count) = @_;
+	my $looks = 0;
+
+	return await_condition(seconds(5), sub {
+		$looks++;
+		return seen() == $before + $looks + $count;
+	});
+}
 
 subtest 'a body that nobody reads' => sub {
 	my $before = aborts();
@@ -191,9 +206,11 @@ subtest 'a body that nobody reads' => sub {
 	is($client->stream($id)->{reset}, 'NO_ERROR',
 		'then the rest is not wanted');
 	is($client->request({})->{status}, 200, 'others go on');
+	my $seen = seen();
 	$id = $client->begin({ path => '/hold', method => 'POST', end => 0 });
 	$client->data($id, 'x' x 16384) for 1 .. 4;
 	ok($client->ping, 'a body waits');
+	ok(await_begun($seen, 1), 'for a request that runs');
 	ok($client->stream($id)->{opened} == 0,
 		'and its window is not opened');
 	$client->close;
@@ -229,17 +246,18 @@ subtest 'downloads' => sub {
 };
 
 subtest 'who leaves is forgotten' => sub {
-	my $before = aborts();
+	my ($before, $seen) = (aborts(), seen());
 	my $client = Portico::Http2->connect($port);
 	my $id = $client->begin({ path => '/hold' });
 	my $other = $client->begin({ path => '/sleep?ms=100' });
-	ok($client->ping, 'two requests run');
+	ok(await_begun($seen, 2), 'two requests run');
 	$client->frame('RST_STREAM', 0, $id, pack 'N', 8);
 	is($client->response($other)->{status}, 200, 'one goes on');
 	ok(await_condition(seconds(5), sub { aborts() == $before + 1 }),
 		'the worker of the other is told');
+	$seen = seen();
 	$client->begin({ path => '/hold' }) for 1 .. 3;
-	ok($client->ping, 'three more run');
+	ok(await_begun($seen, 3), 'three more run');
 	$client->close;
 	ok(await_condition(seconds(5), sub { aborts() == $before + 4 }),
 		'the end of the connection ends them');
