@@ -149,6 +149,7 @@ SYSTEM_TESTS += \
 	t/listener/site-logs.t \
 	t/listener/slowhttptest.t \
 	t/listener/http2-floods.t \
+	t/listener/http2-log.t \
 	t/listener/http2-neighbour.t \
 	t/listener/http2-priorities.t \
 	t/listener/http2-rules.t \

@@ -192,7 +192,9 @@ close_now(struct listener_connection *connection, enum http_reason reason,
 	if (request != NULL && state == CONNECTION_REQUEST)
 		request_client_gone(request, reason);
 	else {
-		if (reason != HTTP_REASON_NONE)
+		if (reason != HTTP_REASON_NONE && state == CONNECTION_HTTP2)
+			error_log_stream(connection, 0, reason, NULL);
+		else if (reason != HTTP_REASON_NONE)
 			error_log_connection(connection, reason);
 		if (request != NULL)
 			request_drop(request);

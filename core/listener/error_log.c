@@ -17,6 +17,8 @@
 /* HTTP.sys: bytes of cs-method and of cs-uri. */
 #define METHOD_MAX 255
 #define URI_MAX 4096
+/* Of HTTP/1; 0 is the connection of HTTP/2 as a whole. */
+#define NO_STREAM (-1)
 
 static void
 add_address(struct log_text *text, const struct http_address *address)
@@ -97,6 +99,23 @@ add_head(struct log_text *text, const struct listener_request *request)
 		 URI_MAX);
 }
 
+static int64_t
+stream_of(const struct listener_request *request)
+{
+	return request->stream_id == 0 ? NO_STREAM :
+					 (int64_t)request->stream_id;
+}
+
+static void
+add_stream(struct log_text *text, int64_t stream)
+{
+	if (stream == NO_STREAM)
+		log_text_raw(text, "-", 1);
+	else
+		log_text_number(text, (uint64_t)stream);
+	log_text_blank(text);
+}
+
 void
 error_log_request(const struct listener_request *request)
 {
@@ -108,6 +127,7 @@ error_log_request(const struct listener_request *request)
 		return;
 	line = begin_line(loop, &text, &request->client, &request->server);
 	add_head(&text, request);
+	add_stream(&text, stream_of(request));
 	if (request->status != 0)
 		log_text_number(&text, request->status);
 	else
@@ -133,8 +153,8 @@ error_log_request(const struct listener_request *request)
 
 static void
 log_client(struct listener_loop *loop, const struct http_address *client,
-	   const struct http_address *server, enum http_reason reason,
-	   const char *detail)
+	   const struct http_address *server, int64_t stream,
+	   enum http_reason reason, const char *detail)
 {
 	struct log_text text;
 	char *line;
@@ -142,7 +162,9 @@ log_client(struct listener_loop *loop, const struct http_address *client,
 	if (!loop->snapshot->shared->settings->listener.error_log.enabled)
 		return;
 	line = begin_line(loop, &text, client, server);
-	log_text_raw(&text, "- - - - - ", 10);
+	log_text_raw(&text, "- - - ", 6);
+	add_stream(&text, stream);
+	log_text_raw(&text, "- - ", 4);
 	add_text(&text, slice_from(http_reason_name(reason)), 64);
 	log_text_raw(&text, "- ", 2);
 	log_text_value(&text, slice_from(detail), 255);
@@ -153,7 +175,7 @@ void
 error_log_client(struct listener_loop *loop, const struct http_address *client,
 		 const struct http_address *server, enum http_reason reason)
 {
-	log_client(loop, client, server, reason, NULL);
+	log_client(loop, client, server, NO_STREAM, reason, NULL);
 }
 
 void
@@ -161,13 +183,21 @@ error_log_detail(const struct listener_connection *connection,
 		 enum http_reason reason, const char *detail)
 {
 	log_client(connection->loop, &connection->client, &connection->server,
-		   reason, detail);
+		   NO_STREAM, reason, detail);
 }
 
 void
 error_log_connection(const struct listener_connection *connection,
 		     enum http_reason reason)
 {
-	error_log_client(connection->loop, &connection->client,
-			 &connection->server, reason);
+	log_client(connection->loop, &connection->client, &connection->server,
+		   connection->http2 != NULL ? 0 : NO_STREAM, reason, NULL);
+}
+
+void
+error_log_stream(const struct listener_connection *connection, uint32_t stream,
+		 enum http_reason reason, const char *detail)
+{
+	log_client(connection->loop, &connection->client, &connection->server,
+		   stream, reason, detail);
 }

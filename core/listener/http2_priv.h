@@ -36,6 +36,7 @@ struct http2_session {
 	uint8_t fault; /* enum http_reason: it has to end */
 	struct listener_connection *connection;
 	nghttp2_session *session;
+	uint32_t frame_stream; /* of the frame that is coming; else 0 */
 	struct list streams;
 	struct http2_stream *incoming; /* whose head is coming; NULL: none */
 	struct list touched; /* streams whose output moved */
@@ -84,6 +85,10 @@ void http2_schedule(struct http2_session *session);
 void http2_receive_init(nghttp2_session_callbacks *callbacks);
 
 /* ---- http2_send.c ----------------------------------------------------------- */
+
+/* Why the session ends, with the stream of the frame that is coming; once.
+ * `code`: of RFC 9113. */
+void http2_log_end(struct http2_session *session, uint32_t code);
 
 void http2_send_init(nghttp2_session_callbacks *callbacks);
 

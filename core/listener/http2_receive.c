@@ -286,6 +286,7 @@ on_begin_frame(nghttp2_session *from, const nghttp2_frame_hd *hd, void *arg)
 	struct http2_session *session = arg;
 
 	CHECK(session, HTTP2_SESSION_MAGIC);
+	session->frame_stream = (uint32_t)hd->stream_id;
 	/* RFC 9113 section 6.3; without its priorities nghttp2 does not look. */
 	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
 		(void)nghttp2_session_terminate_session(from,
@@ -335,6 +336,7 @@ on_frame(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
 		data_received(frame, stream);
 	else if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE)
 		priority_received(from, frame);
+	session->frame_stream = 0;
 	return 0;
 }
 

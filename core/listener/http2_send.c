@@ -380,16 +380,42 @@ http2_send(struct http2_stream *stream)
 	http2_schedule(stream->session);
 }
 
-static void
-log_goaway(struct http2_session *session)
+void
+http2_log_end(struct http2_session *session, uint32_t code)
 {
 	if (session->logged)
 		return;
 	session->logged = true;
-	error_log_connection(session->connection,
-			     session->fault != HTTP_REASON_NONE ?
-				     (enum http_reason)session->fault :
-				     HTTP_REASON_HTTP2_PROTOCOL);
+	error_log_stream(session->connection, session->frame_stream,
+			 session->fault != HTTP_REASON_NONE ?
+				 (enum http_reason)session->fault :
+				 HTTP_REASON_HTTP2_PROTOCOL,
+			 nghttp2_http2_strerror(code));
+}
+
+/* The client has broken its stream, which may not have a request (yet). */
+static void
+stream_broken(struct http2_session *session, const struct http2_stream *stream,
+	      const nghttp2_frame *frame)
+{
+	uint32_t code = frame->rst_stream.error_code;
+	const char *detail = nghttp2_http2_strerror(code);
+
+	(void)http2_guard_count(session, HTTP2_FLOOD_RESETS);
+	/* Ours: a body that cannot be sent. */
+	if (code == NGHTTP2_INTERNAL_ERROR)
+		return;
+	if (stream != NULL && stream->connection.state == CONNECTION_REQUEST) {
+		struct listener_request *request = stream->connection.request;
+
+		if (request->reason != HTTP_REASON_NONE)
+			return;
+		request->reason = HTTP_REASON_HTTP2_PROTOCOL;
+		request->detail = detail;
+		return;
+	}
+	error_log_stream(session->connection, (uint32_t)frame->hd.stream_id,
+			 HTTP_REASON_HTTP2_PROTOCOL, detail);
 }
 
 static int
@@ -404,11 +430,11 @@ on_frame_sent(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
 	CHECK(session, HTTP2_SESSION_MAGIC);
 	if (frame->hd.type == NGHTTP2_GOAWAY &&
 	    frame->goaway.error_code != NGHTTP2_NO_ERROR)
-		log_goaway(session);
-	/* Not one that we wanted: the client has broken its stream. */
+		http2_log_end(session, frame->goaway.error_code);
+	/* Not one that we wanted. */
 	if (frame->hd.type == NGHTTP2_RST_STREAM &&
 	    (stream == NULL || !stream->reset))
-		(void)http2_guard_count(session, HTTP2_FLOOD_RESETS);
+		stream_broken(session, stream, frame);
 	if (stream == NULL || (frame->hd.type != NGHTTP2_HEADERS &&
 			       frame->hd.type != NGHTTP2_DATA))
 		return 0;

@@ -268,10 +268,7 @@ end_for_fault(struct http2_session *session)
 						NGHTTP2_ENHANCE_YOUR_CALM);
 	if (session->pending != NULL || !write_frames(session) ||
 	    session->pending != NULL) {
-		if (!session->logged)
-			error_log_connection(connection,
-					     (enum http_reason)session->fault);
-		session->logged = true;
+		http2_log_end(session, NGHTTP2_ENHANCE_YOUR_CALM);
 		connection_reset(connection, HTTP_REASON_NONE);
 		return;
 	}

@@ -148,7 +148,7 @@ sub is_answered
 
 	is($response && $response->{status}, $status, "the answer is $status");
 	ok($server->await_error_log(
-		qr{id=$request->{id}\b\S* $status \d+ $reason }),
+		qr{id=$request->{id}\b\S* - $status \d+ $reason }),
 		"$reason in the error log") if $reason;
 	cmp_ok($took, '>=', $at, sprintf 'after %.2f s', $took);
 	cmp_ok($took, '<', $at + seconds($late // 1.5), "not long after $at s");

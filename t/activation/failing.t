@@ -123,7 +123,7 @@ subtest 'a pool that crashes at its start' => sub {
 	is($now->{state}, 'disabled', 'it is disabled');
 	is($now->{starts}, 5, '... after five starts');
 	is($now->{failures}, 5, '... all of which failed');
-	ok($server->await_error_log(qr{/bad/count 503 .* AppOffline bad}),
+	ok($server->await_error_log(qr{/bad/count - 503 .* AppOffline bad}),
 		'... AppOffline in the error log');
 	is($server->get('/bad/count')->{status}, 503, 'the next gets it, too');
 	is(starts('bad'), 5, '... without a start');

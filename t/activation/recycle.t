@@ -105,7 +105,7 @@ subtest 'a module that heeds the abort' => sub {
 	is($response->{status}, 503, 'its request gets 503');
 	cmp_ok($took, '>', 0.9, 'after shutdownTimeLimit');
 	ok($server->await_error_log(
-		qr{/obeys/hold 503 .* AppShutdown obeys ShutdownTimeLimit$}),
+		qr{/obeys/hold - 503 .* AppShutdown obeys ShutdownTimeLimit$}),
 		'AppShutdown in the error log');
 	ok(await_exit($old, seconds(5)), 'the worker ends');
 	my $rest = 0;

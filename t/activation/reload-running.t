@@ -114,7 +114,7 @@ subtest 'a binding and a pool are removed' => sub {
 	my $response = $affected->request('GET', '/count');
 	is($response && $response->{status}, 400,
 		'the next request on such a connection gets 400');
-	ok($server->await_error_log(qr{ /count 400 - Hostname }),
+	ok($server->await_error_log(qr{ /count - 400 - Hostname }),
 		'Hostname in the error log');
 	reload($original);
 	is(Portico::Http->connect($port)->request('GET', '/count')->{status},

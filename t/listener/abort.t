@@ -240,7 +240,7 @@ subtest 'the queue' => sub {
 				? 'once' : 'never'));
 	}
 	like($server->await_error_log(qr/Client_Reset/) // '',
-		qr{ POST /narrow/run\?name=q\d+ - \S+ Client_Reset narrow\b},
+		qr{ POST /narrow/run\?name=q\d+ - - \S+ Client_Reset narrow\b},
 		'and the error log says who left');
 };
 

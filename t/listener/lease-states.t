@@ -151,7 +151,7 @@ my %outcomes = (
 		my $response = $client->read_response;
 		is($response && $response->{status}, 502, 'it gets 502');
 		ok($server->await_error_log(
-			qr{id=$id\b\S* 502 \d+ \S+ \w+ WorkerCrashed$}),
+			qr{id=$id\b\S* - 502 \d+ \S+ \w+ WorkerCrashed$}),
 			'WorkerCrashed in the error log');
 	},
 	cut => sub {
@@ -165,7 +165,7 @@ my %outcomes = (
 		is($response->{body}, substr($pattern, 0,
 			length $response->{body}), 'what came is right');
 		ok($server->await_error_log(
-			qr{id=$id\b\S* 200 \d+ \S+ \w+ WorkerCrashed$}),
+			qr{id=$id\b\S* - 200 \d+ \S+ \w+ WorkerCrashed$}),
 			'WorkerCrashed in the error log');
 	},
 );
@@ -313,7 +313,7 @@ subtest 'it keeps its deadline' => sub {
 	my $response = $client->read_response;
 	my $took = time - $began;
 	is($response && $response->{status}, 503, 'it gets 503');
-	ok($server->await_error_log(qr{id=$id\b\S* 503 \d+ Timer_ReqQueue}),
+	ok($server->await_error_log(qr{id=$id\b\S* - 503 \d+ Timer_ReqQueue}),
 		'Timer_ReqQueue in the error log');
 	cmp_ok($took, '>=', 1.9, sprintf 'after %.2f s', $took);
 	cmp_ok($took, '<', 1.3 + 2, 'which is less than anew');
@@ -332,7 +332,7 @@ subtest 'the reason is logged while the worker still has the request' => sub {
 	ok($stops->await('start'), 'taken');
 	my $response = $client->read_response;
 	is($response && $response->{status}, 504, 'it gets 504');
-	ok($server->await_error_log(qr{id=$id\b\S* 504 \d+ Timer_Response}),
+	ok($server->await_error_log(qr{id=$id\b\S* - 504 \d+ Timer_Response}),
 		'Timer_Response in the error log');
 	is(pool('short')->{active}, 1, 'the slot is the worker\'s');
 	ok($stops->go, 'it goes on');

@@ -167,7 +167,7 @@ for my $case (@cases) {
 # One line per request, found by the client's port: fields as HTTPERR has
 # them.
 my @names = qw(date time c-ip c-port s-ip s-port cs-version cs-method cs-uri
-	sc-status s-siteid s-reason s-queuename);
+	streamid sc-status s-siteid s-reason s-queuename);
 my %lines;
 await_file($server->error_log, seconds(5), sub {
 	%lines = ();

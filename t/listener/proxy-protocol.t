@@ -102,7 +102,7 @@ sub reason
 	my ($client) = @_;
 	my $port = $client->socket->sockport;
 	return (split / /, $server->await_error_log(qr{ 127\.0\.0\.1 $port })
-		// '')[11] // 'none';
+		// '')[12] // 'none';
 }
 
 subtest 'what is refused' => sub {

@@ -50,7 +50,7 @@ is($refused->{status}, 503, 'the next one gets 503');
 ok(time - $start < seconds(1), 'at once');
 like($refused->{header}{'retry-after'} // '', qr/^\d+$/, 'with Retry-After');
 like($server->await_error_log(qr/QueueFull/) // '',
-	qr{ GET /fields\?n=11 503 \S+ QueueFull main\b},
+	qr{ GET /fields\?n=11 - 503 \S+ QueueFull main\b},
 	'and a line in the error log that names the pool');
 is($client->request('GET', '/fields?n=12')->{status}, 503,
 	'the connection goes on');

@@ -70,7 +70,7 @@ sub verdict
 	if ($response->{status} >= 400 && $host eq 'strict.example') {
 		my $from = $client->socket->sockport;
 		$reason = (split / /, $server->await_error_log(
-			qr{^\S+ \S+ 127\.0\.0\.1 $from }) // '')[11] // 'none';
+			qr{^\S+ \S+ 127\.0\.0\.1 $from }) // '')[12] // 'none';
 		ok($client->at_end, 'and the connection ends');
 	}
 	return "$response->{status} $reason";

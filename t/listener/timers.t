@@ -27,7 +27,7 @@ sub reason
 	my $line = $server->await_error_log(
 		qr{^\S+ \S+ 127\.0\.0\.1 $port .*$request})
 		or return 'no line';
-	return (split / /, $line)[11];
+	return (split / /, $line)[12];
 }
 
 subtest 'a head that does not end' => sub {
