@@ -196,9 +196,9 @@ listener_process_drain_worker(struct listener_process *listener,
 
 void
 listener_process_pause_worker(struct listener_process *listener,
-			      uint32_t worker, bool pause)
+			      const struct worker_process *worker, bool pause)
 {
-	struct member *member = find_member(listener, worker);
+	struct member *member = find_member(listener, worker->id);
 
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	if (member == NULL || member->state == LISTENER_MEMBER_LOST)
@@ -207,7 +207,10 @@ listener_process_pause_worker(struct listener_process *listener,
 		member->state = LISTENER_MEMBER_ATTACHED;
 	tell(listener,
 	     control_encode_worker_drain(&(struct control_worker_drain){
-		     .worker = worker, .pause = pause, .resume = !pause }));
+		     .worker = worker->id,
+		     .pause = pause,
+		     .resume = !pause,
+		     .round = worker->suspended.round }));
 }
 
 void
@@ -395,6 +398,22 @@ on_demand(struct listener_process *listener, const json_t *json)
 		pool_demand(pool);
 }
 
+/* Whether it is about a time of pausing that is over: the worker was woken, and
+ * may have requests again. */
+static bool
+is_stale(const struct listener_process *listener, const json_t *json)
+{
+	struct control_worker_drained message;
+	const struct worker_process *worker;
+
+	if (control_decode_worker_drained(json, &message, NULL) != PORTICO_OK ||
+	    message.round == 0)
+		return false;
+	worker = manager_find_worker(listener->manager, message.worker);
+	return worker == NULL || worker->state != WORKER_PROCESS_SUSPENDED ||
+	       worker->suspended.round != message.round;
+}
+
 /* From one that is about to end it means nothing. */
 static void
 on_worker(struct listener_process *listener, enum control_type type,
@@ -415,6 +434,8 @@ on_worker(struct listener_process *listener, enum control_type type,
 			member->state = LISTENER_MEMBER_ATTACHED;
 		listeners_on_attached(listener, message.worker);
 	} else if (type == CONTROL_TYPE_worker_drained) {
+		if (is_stale(listener, json))
+			return;
 		member->state = LISTENER_MEMBER_DRAINED;
 		listeners_on_worker_drained(listener, message.worker);
 	} else {

@@ -113,7 +113,8 @@ listener_process_add_worker(struct listener_process *listener,
 /* `abort`: what it still has, too. */
 /* No more requests for it, or again. */
 void listener_process_pause_worker(struct listener_process *listener,
-				   uint32_t worker, bool pause);
+				   const struct worker_process *worker,
+				   bool pause);
 void listener_process_drain_worker(struct listener_process *listener,
 				   uint32_t worker, bool abort);
 void listener_process_worker_gone(struct listener_process *listener,

@@ -329,7 +329,7 @@ listeners_pause_worker(struct listeners *listeners,
 		       struct worker_process *worker, bool pause)
 {
 	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
-		listener_process_pause_worker(listener, worker->id, pause);
+		listener_process_pause_worker(listener, worker, pause);
 	if (pause)
 		release_worker(listeners, worker);
 }

@@ -96,13 +96,15 @@ suspend_on_paused(struct worker_process *worker)
 	if (worker->suspended.step != SUSPENSION_PAUSING)
 		return;
 	worker->suspended.step = SUSPENSION_PAGING;
-	if (worker->suspended.wanted) {
-		suspend_wake(worker, "somebody who came meanwhile");
-		recycle_next(worker->pool);
-		return;
-	}
 	worker_queries_ask(worker->pool->manager, WORKER_QUERY_PAGE_OUT, worker,
 			   on_paged, worker);
+}
+
+/* Never the one before, whichever porticod that was of; not 0. */
+static uint32_t
+next_round(void)
+{
+	return (uint32_t)(clock_monotonic_ns() / CLOCK_NS_PER_MS) | 1;
 }
 
 void
@@ -120,8 +122,10 @@ suspend_pool(struct pool *pool, const char *why)
 		    worker->escalation > 0)
 			continue;
 		worker->state = WORKER_PROCESS_SUSPENDED;
-		worker->suspended =
-			(struct suspended){ .step = SUSPENSION_PAUSING };
+		worker->suspended = (struct suspended){
+			.step = SUSPENSION_PAUSING,
+			.round = next_round(),
+		};
 		listeners_pause_worker(&pool->manager->listeners, worker, true);
 	}
 }
@@ -138,11 +142,6 @@ suspend_wake(struct worker_process *worker, const char *why)
 
 	if (worker->state != WORKER_PROCESS_SUSPENDED)
 		return;
-	/* What the listeners say of pausing is about this time, then. */
-	if (step == SUSPENSION_PAUSING) {
-		worker->suspended.wanted = true;
-		return;
-	}
 	if (step == SUSPENSION_PAGING)
 		worker_queries_forget(worker->pool->manager, worker);
 	if (step == SUSPENSION_FROZEN) {

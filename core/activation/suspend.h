@@ -30,7 +30,7 @@ enum suspension {
 /* Of a worker; zeroed at its start. */
 struct suspended {
 	enum suspension step;
-	bool wanted; /* it is to be woken when the listeners have paused it */
+	uint32_t round; /* of pausing: the listeners' answers name it */
 	uint64_t since_ns; /* frozen; monotonic */
 };
 
@@ -40,8 +40,7 @@ void suspend_pool(struct pool *pool, const char *why);
 /* The listeners have nothing on it. */
 void suspend_on_paused(struct worker_process *worker);
 
-/* Wakes one, if it is suspended; it is ATTACHED then, but for one that still
- * pauses and comes back when it has.  `why`: for the log. */
+/* Wakes one, if it is suspended; it is ATTACHED then.  `why`: for the log. */
 void suspend_wake(struct worker_process *worker, const char *why);
 
 /* True: the pool had suspended workers, and they come back. */

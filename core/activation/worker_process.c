@@ -906,18 +906,6 @@ worker_process_tell(struct worker_process *worker, const char *what,
 
 /* ---- stopping ------------------------------------------------------------ */
 
-/* It has to hear that it shall end. */
-static void
-wake(struct worker_process *worker)
-{
-	if (worker->state != WORKER_PROCESS_SUSPENDED)
-		return;
-	/* What listeners still say of pausing it does no harm: it drains. */
-	if (worker->suspended.step == SUSPENSION_PAUSING)
-		worker->suspended.step = SUSPENSION_PAGING;
-	suspend_wake(worker, pool_drain_reason(worker->pool, worker));
-}
-
 void
 worker_process_end(struct worker_process *worker, const char *why)
 {
@@ -935,7 +923,8 @@ worker_process_drain(struct worker_process *worker)
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->state >= WORKER_PROCESS_DRAINING || worker->escalation > 0)
 		return;
-	wake(worker);
+	/* It has to hear that it shall end. */
+	suspend_wake(worker, pool_drain_reason(worker->pool, worker));
 	if (worker->state != WORKER_PROCESS_ATTACHED) {
 		/* Nobody has given it anything. */
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
@@ -975,7 +964,8 @@ worker_process_stop(struct worker_process *worker, uint64_t limit_ms)
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->escalation > 0)
 		return;
-	wake(worker);
+	/* It has to hear that it shall end. */
+	suspend_wake(worker, pool_drain_reason(worker->pool, worker));
 	worker->state = WORKER_PROCESS_STOPPING;
 	limit(worker, limit_ms);
 	if (worker->control == NULL ||

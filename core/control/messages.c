@@ -79,10 +79,13 @@ static const struct member members_worker_drain[] = {
 	M(struct control_worker_drain, "worker", U32, worker),
 	O(struct control_worker_drain, "abort", BOOL, abort),
 	O(struct control_worker_drain, "pause", BOOL, pause),
-	O(struct control_worker_drain, "resume", BOOL, resume), END
+	O(struct control_worker_drain, "resume", BOOL, resume),
+	O(struct control_worker_drain, "round", U32, round),
+	END
 };
 static const struct member members_worker_drained[] = {
-	M(struct control_worker_drained, "worker", U32, worker), END
+	M(struct control_worker_drained, "worker", U32, worker),
+	O(struct control_worker_drained, "round", U32, round), END
 };
 static const struct member members_worker_gone[] = {
 	M(struct control_worker_gone, "worker", U32, worker),

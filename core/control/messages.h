@@ -73,11 +73,12 @@ struct control_worker_drain {
 	uint32_t worker;
 	bool abort; /* and what it still has is aborted */
 	bool pause, resume; /* instead of draining: for a while; no more */
+	uint32_t round; /* of pausing, which the answer names */
 };
 
 /* listener -> manager: a draining worker has no request left. */
 struct control_worker_drained {
-	uint32_t worker;
+	uint32_t worker, round;
 };
 
 /* manager -> listener: its process has ended; what is left is lost. */

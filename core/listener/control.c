@@ -324,7 +324,7 @@ on_worker_drain(struct listener *listener, json_t *json,
 	if (worker == NULL)
 		return PORTICO_OK;
 	if (message.pause || message.resume)
-		worker_link_pause(worker, message.pause);
+		worker_link_pause(worker, message.pause, message.round);
 	else
 		worker_link_drain(worker, message.abort);
 	return PORTICO_OK;

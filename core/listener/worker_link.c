@@ -42,6 +42,7 @@ struct worker_link {
 	uint32_t attached; /* ever; the loops have them */
 	uint32_t lost, drained; /* of these */
 	uint32_t round; /* of draining or pausing, which `drained` is about */
+	uint32_t pause; /* the manager's number of it */
 	bool told_attached, draining, paused, told_drained, ended;
 	bool counted; /* in pool.workers: it takes requests */
 	bool exhausted; /* refused: we lack what its channels need */
@@ -571,13 +572,14 @@ begin_round(struct worker_link *worker)
 }
 
 void
-worker_link_pause(struct worker_link *worker, bool pause)
+worker_link_pause(struct worker_link *worker, bool pause, uint32_t round)
 {
 	CHECK(worker, WORKER_LINK_MAGIC);
 	if (worker->ended || worker->draining || worker->paused == pause)
 		return;
 	worker->paused = pause;
 	if (pause) {
+		worker->pause = round;
 		begin_round(worker);
 		post_all(worker, run_pause, NULL);
 		return;
@@ -605,20 +607,30 @@ worker_link_drain(struct worker_link *worker, bool abort)
 		post_all(worker, run_abort, NULL);
 }
 
+static struct control_worker_drained
+drained_of(const struct worker_link *worker)
+{
+	return (struct control_worker_drained){
+		.worker = worker->id,
+		.round = worker->draining ? 0 : worker->pause,
+	};
+}
+
 void
 worker_link_channel_drained(struct worker_link *worker, uint32_t round)
 {
 	struct control_worker_drained message;
 
 	CHECK(worker, WORKER_LINK_MAGIC);
-	if (round != worker->round)
+	/* It may have been woken since. */
+	if (round != worker->round || (!worker->paused && !worker->draining))
 		return;
 	worker->drained++;
 	if (worker->drained < worker->count || worker->told_drained ||
 	    worker->ended)
 		return;
 	worker->told_drained = true;
-	message = (struct control_worker_drained){ .worker = worker->id };
+	message = drained_of(worker);
 	if (worker->listener->control != NULL)
 		control_send(worker->listener->control,
 			     control_encode_worker_drained(&message), NULL, 0);
@@ -628,7 +640,7 @@ bool
 worker_link_tell_again(const struct worker_link *worker)
 {
 	const struct control_worker_attached attached = { worker->id };
-	const struct control_worker_drained drained = { worker->id };
+	const struct control_worker_drained drained = drained_of(worker);
 	struct control_connection *control = worker->listener->control;
 
 	CHECK(worker, WORKER_LINK_MAGIC);

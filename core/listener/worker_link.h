@@ -27,8 +27,9 @@ struct worker_link *worker_link_find(struct listener *listener, uint32_t id);
 /* Nothing new for it; `abort`: and what it still has comes to an end. */
 void worker_link_drain(struct worker_link *worker, bool abort);
 
-/* Nothing for it for a while, which is said as of one that drains; or again. */
-void worker_link_pause(struct worker_link *worker, bool pause);
+/* Nothing for it for a while, which is said as of one that drains, with the
+ * round; or again. */
+void worker_link_pause(struct worker_link *worker, bool pause, uint32_t round);
 
 /* It has ended, or has to: loops use what it had handed over, then lose it. */
 void worker_link_end(struct worker_link *worker, const char *reason, bool lied);

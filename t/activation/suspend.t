@@ -8,18 +8,22 @@ use warnings;
 use Portico::Server;
 use Portico::Wait qw(await_condition await_exit seconds);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my @probe = (modules => ['probe'],
 	handlers => [ { path => '*', module => 'probe' } ]);
 my %sleepy = (pingInterval => '50ms', idleTimeout => '200ms',
 	idleTimeoutAction => 'Suspend', threads => 2);
+# Seconds between pings, idleTimeout is a little more.
+use constant LATE_PING => 0.5;
 my $server = Portico::Server->new(
 	listener => { threads => 2 },
 	pools => { main => { %sleepy, workers => 2 }, one => { %sleepy },
-		busy => { %sleepy } },
+		busy => { %sleepy }, late => { %sleepy, idleTimeout => '600ms',
+			pingInterval => LATE_PING * 1000 . 'ms' } },
 	applications => { '/' => { @probe }, '/one' => { pool => 'one', @probe },
-		'/busy' => { pool => 'busy', @probe } },
+		'/busy' => { pool => 'busy', @probe },
+		'/late' => { pool => 'late', @probe } },
 	allow => [qr/listener|P5009/],
 )->start;
 
@@ -97,6 +101,31 @@ subtest 'who has a request' => sub {
 	is((workers('busy'))[0]{state}, 'running', 'is not stopped');
 	$busy->close;
 	ok(asleep('busy'), '... until that is over');
+};
+
+# The last answer to a ping decides: the request was not there yet, and holds
+# up that the worker is stopped, but nobody else.
+subtest 'a request comes when it is to sleep' => sub {
+	my ($slow, $caught);
+	for my $try (1 .. 5) {
+		$server->get('/late/count');
+		# Between the last ping before its end and that.
+		sleep 3.5 * LATE_PING;
+		$slow = $server->connect;
+		$slow->send("GET /late/hold HTTP/1.1\r\nHost: a\r\n\r\n");
+		$caught = await_condition(LATE_PING, sub {
+			(workers('late'))[0]{state} eq 'suspended' }) and last;
+		$slow->close;
+	}
+	plan skip_all => 'the machine is too busy to hit that moment'
+		unless $caught;
+	is(letter((workers('late'))[0]{pid}), 'S', 'it is not stopped');
+	my $response = eval { $server->get('/late/count') };
+	is($response && $response->{status}, 200, 'others are answered');
+	is((workers('late'))[0]{state}, 'running', '... by the same worker');
+	$slow->close;
+	ok(asleep('late'), 'and it sleeps when all is over');
+	is(eval { $server->get('/late/count')->{status} }, 200, '... and wakes');
 };
 
 subtest 'what is done to it asleep' => sub {

@@ -282,6 +282,8 @@ test_numbers(void **state)
 	ONE_NUMBER(sockets_done, control_sockets_done, count, 3);
 	ONE_NUMBER(worker_drain, control_worker_drain, worker, 4);
 	ONE_NUMBER(worker_drained, control_worker_drained, worker, 5);
+	ONE_NUMBER(worker_drain, control_worker_drain, round, 4000000001u);
+	ONE_NUMBER(worker_drained, control_worker_drained, round, 4000000001u);
 	ONE_NUMBER(drain, control_drain, deadline_ms, 90000);
 	ONE_NUMBER(drain, control_drain, idle_ms, 10000);
 	ONE_NUMBER(ready, control_ready, generation, 4000000000u);
