@@ -61,6 +61,7 @@ t_activation_other_version_SOURCES = \
 t_activation_other_version_LDADD = $(LISTENER_LIBS)
 t_activation_other_version_LDFLAGS = -Wl,--wrap=channel_create
 
+<<<<<<< HEAD
 # A porticod that leaves a state of another version.
 check_PROGRAMS += t/activation/other-state
 t_activation_other_state_SOURCES = \
@@ -68,6 +69,12 @@ t_activation_other_state_SOURCES = \
 	t/activation/other_state.c
 t_activation_other_state_LDADD = $(ACTIVATION_LIBS)
 t_activation_other_state_LDFLAGS = -Wl,--wrap=keeper_put
+=======
+# And one that lies.
+check_PROGRAMS += t/activation/lying-listener
+t_activation_lying_listener_SOURCES = t/activation/lying_listener.c
+t_activation_lying_listener_LDADD = $(BASE_LIBS)
+>>>>>>> 0208a59c (activation: a listener is heard once about the workers that it has)
 
 # And one with a slow end.
 check_PROGRAMS += t/activation/slow-end
@@ -100,6 +107,7 @@ SYSTEM_TESTS += \
 	t/activation/confinement.t \
 	t/activation/identity.t \
 	t/activation/isolation.t \
+	t/activation/lying-listener.t \
 	t/activation/pool-limits.t \
 	t/activation/polled-limits.t \
 	t/activation/cpu-limit.t \

@@ -531,10 +531,19 @@ on_reply(struct listener_process *listener, const json_t *json)
 
 	if (control_decode_reply(json, &reply, NULL) != PORTICO_OK)
 		return;
-	if (reply.id == TAKEOVER_QUERY)
-		check_members(listener, reply.body);
-	else
+	if (reply.id != TAKEOVER_QUERY) {
 		figures_on_reply(listener, reply.id, reply.body);
+		return;
+	}
+	if (!listener->asked_again)
+		return;
+	listener->asked_again = false;
+	if (json_array_size(json_object_get(reply.body, "workers")) >
+	    TAKEOVER_WORKERS_MAX)
+		listener_process_kill(listener, "it names workers that cannot "
+						"be");
+	else
+		check_members(listener, reply.body);
 }
 
 static void
@@ -912,6 +921,7 @@ listener_process_adopt(struct manager *manager,
 	}
 	listener->control = control_connection_new(
 		&manager->loop, control, on_message, on_closed, listener);
+	listener->asked_again = true;
 	tell(listener, control_encode_query(&again));
 	return listener;
 }

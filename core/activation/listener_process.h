@@ -54,6 +54,7 @@ struct listener_process {
 	uint64_t drain_until_ns; /* monotonic */
 	uint32_t confirmed; /* generation of the settings that it has */
 	struct list members; /* of struct member */
+	bool asked_again; /* TAKEOVER_QUERY, and it has not answered yet */
 	unsigned aborted; /* requests that it cut when it had drained */
 	char failure[256]; /* why we ended it; "" */
 	char complaint[256]; /* the first line it wrote that is none of a log:

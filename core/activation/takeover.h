@@ -20,6 +20,8 @@ struct takeover;
 /* Number of the query "again", which asks a child to say again what it has
  * said; other queries count from 1. */
 #define TAKEOVER_QUERY 0
+/* More workers than a listener can have: one that names them lies. */
+#define TAKEOVER_WORKERS_MAX 20000
 
 /* "FD DIRECTORY": the lock and the runtime directory of the program that has
  * replaced itself. */

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A listener that was taken over says to porticod what it likes: it can neither
+# hold it up nor take its memory.
+
+use strict;
+use warnings;
+use Portico::Control;
+use Portico::Server;
+use Portico::Wait qw(await_condition seconds);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+# A server whose listener tells this lie.
+sub server
+{
+	my ($lie) = @_;
+	my $server = Portico::Server->new(
+		listener => { startupTimeLimit => '60s' },
+		pools => { main => { startMode => 'AlwaysRunning' } },
+		environment => { PORTICO_LIE => $lie },
+	)->own_programs;
+
+	$server->install('portico-listener', Portico::Server::test_program(
+		't/activation/lying-listener'));
+	$server->launch;
+	ok(await_condition(seconds(20), sub {
+		$server->pump;
+		$server->{log} =~ /starting a worker/ }), "$lie: porticod runs");
+	return $server;
+}
+
+# Seconds until the control socket has answered.
+sub asking_takes
+{
+	my ($server) = @_;
+	my $before = time;
+	my ($answer) = Portico::Control::ask($server->socket_path, 'pool-show',
+		pool => 'main');
+
+	return $answer && $answer->{ok} ? time - $before : undef;
+}
+
+# The control socket answers all the while.
+sub answers
+{
+	my ($server, $what) = @_;
+	my $longest = 0;
+
+	for (1 .. 4) {
+		my $took = asking_takes($server);
+		return ok(0, $what) unless defined $took;
+		$longest = $took if $took > $longest;
+		sleep 0.1;
+	}
+	return ok(1, sprintf '%s, within %.2f s', $what, $longest);
+}
+
+# porticod has read what the listener said last.
+sub is_told
+{
+	my ($server) = @_;
+
+	return await_condition(seconds(20), sub {
+		$server->pump;
+		$server->{log} =~ /all has been told/ });
+}
+
+subtest 'an answer that nobody has asked for' => sub {
+	my $server = server('strangers');
+
+	ok(is_told($server), 'the listener has lied');
+	answers($server, 'porticod does not go through half a million workers');
+	$server->kill_all;
+};
+
+done_testing;
