@@ -663,6 +663,15 @@ on_start_limit(uv_timer_t *timer)
 	listeners_on_failed(listener, &err);
 }
 
+static void
+talk(struct listener_process *listener, int control)
+{
+	listener->control = control_connection_new(&listener->manager->loop,
+						   control, on_message,
+						   on_closed, listener);
+	control_connection_suspect(listener->control);
+}
+
 static enum portico_status
 spawn(struct listener_process *listener, struct portico_error *err)
 {
@@ -700,9 +709,7 @@ spawn(struct listener_process *listener, struct portico_error *err)
 	mem_free(path);
 	io_close(&ends[1]);
 	if (status == PORTICO_OK)
-		listener->control = control_connection_new(&manager->loop,
-							   ends[0], on_message,
-							   on_closed, listener);
+		talk(listener, ends[0]);
 	else
 		io_close(&ends[0]);
 	return status;
@@ -919,8 +926,7 @@ listener_process_adopt(struct manager *manager,
 			       0);
 		return listener;
 	}
-	listener->control = control_connection_new(
-		&manager->loop, control, on_message, on_closed, listener);
+	talk(listener, control);
 	listener->asked_again = true;
 	tell(listener, control_encode_query(&again));
 	return listener;

@@ -53,6 +53,8 @@ struct control_connection {
 	bool freed; /* by the owner */
 	bool reported; /* on_closed was called */
 	bool distrusted; /* the peer is a worker */
+	bool suspected; /* ... or a listener */
+	bool took_large; /* others get their turn */
 	control_message_fn *on_message;
 	control_closed_fn *on_closed;
 	void *arg;
@@ -159,6 +161,13 @@ control_connection_distrust(struct control_connection *connection)
 {
 	CHECK(connection, CONNECTION_MAGIC);
 	connection->distrusted = true;
+}
+
+void
+control_connection_suspect(struct control_connection *connection)
+{
+	CHECK(connection, CONNECTION_MAGIC);
+	connection->suspected = true;
 }
 
 void
@@ -401,18 +410,32 @@ control_send(struct control_connection *connection, json_t *message,
 
 /* ---- receiving ----------------------------------------------------------- */
 
+/* At least as many as there are in the text. */
+static size_t
+count_values(const char *text, size_t length)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < length; i++)
+		count += text[i] == ',' || text[i] == '[' || text[i] == '{';
+	return count;
+}
+
 /* The message that a stub stands for, or NULL. */
 static json_t *
-load_large(int *fds, size_t *nfds)
+load_large(struct control_connection *connection, int *fds, size_t *nfds)
 {
 	json_t *message = NULL;
 	struct buffer text;
 
 	if (*nfds == 0)
 		return NULL;
+	connection->took_large = true;
 	buffer_init(&text, CONTROL_LARGE_MAX);
 	if (io_memfd_read(fds[*nfds - 1], CONTROL_LARGE_MAX, &text, NULL) ==
-	    PORTICO_OK)
+		    PORTICO_OK &&
+	    (!connection->suspected ||
+	     count_values(text.data, text.length) <= CONTROL_VALUES_MAX))
 		message = json_loadb(text.data, text.length,
 				     JSON_REJECT_DUPLICATES, NULL);
 	buffer_fini(&text);
@@ -435,7 +458,7 @@ dispatch(struct control_connection *connection, size_t length, int *fds,
 	type = json_string_value(json_object_get(message, "type"));
 	if (type != NULL && strcmp(type, LARGE_TYPE) == 0 &&
 	    !connection->distrusted) {
-		json_t *large = load_large(fds, &nfds);
+		json_t *large = load_large(connection, fds, &nfds);
 
 		json_decref(message);
 		message = large;
@@ -471,7 +494,8 @@ receive_failed(struct control_connection *connection, ssize_t got)
 static void
 receive(struct control_connection *connection)
 {
-	for (int i = 0; i < READ_BATCH; i++) {
+	connection->took_large = false;
+	for (int i = 0; i < READ_BATCH && !connection->took_large; i++) {
 		int fds[IO_MESSAGE_FDS_MAX];
 		size_t nfds = IO_MESSAGE_FDS_MAX;
 		const char *fault;

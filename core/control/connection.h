@@ -57,6 +57,10 @@ control_connection_new(uv_loop_t *loop, int fd, control_message_fn *on_message,
  */
 void control_connection_distrust(struct control_connection *connection);
 
+/* The peer says what is large, but may have been taken over: a message that
+ * would become very many values ends the connection before they are made. */
+void control_connection_suspect(struct control_connection *connection);
+
 /* Closes at once what can be; messages still queued are lost.  Memory goes
  * with the next loop turn.  *connection_p becomes NULL; accepts NULL in it. */
 void control_connection_free(struct control_connection **connection_p);
@@ -80,6 +84,7 @@ int control_connection_fd(const struct control_connection *connection);
 
 #define CONTROL_MESSAGE_MAX 65536 /* bytes in a packet; above: memfd */
 #define CONTROL_LARGE_MAX (64u << 20) /* bytes in a memfd */
+#define CONTROL_VALUES_MAX 2000000 /* in a message of a suspect */
 #define CONTROL_QUEUE_MAX 4096 /* messages waiting */
 
 #endif

@@ -26,8 +26,17 @@ sub server
 	$server->launch;
 	ok(await_condition(seconds(20), sub {
 		$server->pump;
-		$server->{log} =~ /starting a worker/ }), "$lie: porticod runs");
+		$server->{log} =~ /about to lie/ }), "$lie: the listener runs");
+	# The next one is honest.
+	$server->install('portico-listener');
 	return $server;
+}
+
+# MiB that it had at most.
+sub peak
+{
+	open my $file, '<', "/proc/$_[0]/status" or die $!;
+	return join('', <$file>) =~ /VmHWM:\s+(\d+)/ ? $1 / 1024 : 0;
 }
 
 # Seconds until the control socket has answered.
@@ -71,6 +80,21 @@ subtest 'an answer that nobody has asked for' => sub {
 
 	ok(is_told($server), 'the listener has lied');
 	answers($server, 'porticod does not go through half a million workers');
+	$server->kill_all;
+};
+
+subtest 'messages as large as they may be' => sub {
+	my $server = server('large');
+	my $refused = qr/control connection of the listener ended/;
+
+	answers($server, 'porticod does not make millions of values of them');
+	ok(await_condition(seconds(20), sub {
+		$server->pump;
+		$server->{log} =~ $refused }), '... but hangs up');
+	ok($server->await_ready, '... and the next listener serves');
+	my $memory = peak($server->pid);
+	cmp_ok($memory, '<', 600, sprintf 'it took %.0f MiB of memory', $memory)
+		unless ($ENV{PORTICO_SANITIZED} // '') eq 'yes';
 	$server->kill_all;
 };
 

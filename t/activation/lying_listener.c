@@ -96,6 +96,8 @@ main(void)
 	const char *lie = getenv("PORTICO_LIE");
 
 	io_set_nonblock(CONTROL_FD, false);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	puts("about to lie");
 	if (strcmp(lie, "strangers") == 0)
 		tell_of_strangers();
 	else if (strcmp(lie, "remains") == 0)
@@ -103,7 +105,6 @@ main(void)
 	else if (strcmp(lie, "large") == 0)
 		tell_much();
 	puts("all has been told");
-	fflush(stdout);
 	for (;;)
 		pause();
 }

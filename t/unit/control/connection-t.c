@@ -515,6 +515,41 @@ test_distrust(void **state)
 	assert_int_equal(lingering_count_fds(), before);
 }
 
+/* What few bytes become must not be all memory there is. */
+static void
+test_suspect(void **state)
+{
+	static const char stub[] = "{\"type\":\"large\"}";
+	const size_t most = CONTROL_VALUES_MAX;
+	char *text = malloc(most * 3 + 64);
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		size_t used =
+			(size_t)sprintf(text, "{\"type\":\"test\",\"n\":[1");
+		struct pair pair;
+		int memory, fd = setup(&pair, true);
+
+		/* "{", "[" and one comma are there. */
+		for (size_t i = 3; i < most + (size_t)more; i++)
+			used += (size_t)sprintf(text + used, ",1");
+		used += (size_t)sprintf(text + used, "]}");
+		memory = io_memfd_from("test", text, used, NULL);
+		control_connection_suspect(pair.a.connection);
+		assert_int_equal(io_send_message(fd, stub, sizeof stub - 1,
+						 &memory, 1),
+				 PORTICO_OK);
+		turn_until(&pair, more ? &pair.a.ends : &pair.a.messages, 1);
+		assert_int_equal(pair.a.messages, !more);
+		if (more)
+			assert_int_equal(pair.a.end, PORTICO_PROTOCOL);
+		io_close(&memory);
+		io_close(&fd);
+		teardown(&pair);
+	}
+	free(text);
+}
+
 /* A peer that never reads costs a bounded queue, then its connection. */
 static void
 test_does_not_read(void **state)
@@ -553,6 +588,7 @@ main(void)
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_large_unsealed),
 		cmocka_unit_test(test_distrust),
+		cmocka_unit_test(test_suspect),
 		cmocka_unit_test(test_does_not_read),
 	};
 
