@@ -61,7 +61,11 @@ t_activation_other_version_SOURCES = \
 t_activation_other_version_LDADD = $(LISTENER_LIBS)
 t_activation_other_version_LDFLAGS = -Wl,--wrap=channel_create
 
-<<<<<<< HEAD
+# And one that lies.
+check_PROGRAMS += t/activation/lying-listener
+t_activation_lying_listener_SOURCES = t/activation/lying_listener.c
+t_activation_lying_listener_LDADD = $(BASE_LIBS)
+
 # A porticod that leaves a state of another version.
 check_PROGRAMS += t/activation/other-state
 t_activation_other_state_SOURCES = \
@@ -69,12 +73,6 @@ t_activation_other_state_SOURCES = \
 	t/activation/other_state.c
 t_activation_other_state_LDADD = $(ACTIVATION_LIBS)
 t_activation_other_state_LDFLAGS = -Wl,--wrap=keeper_put
-=======
-# And one that lies.
-check_PROGRAMS += t/activation/lying-listener
-t_activation_lying_listener_SOURCES = t/activation/lying_listener.c
-t_activation_lying_listener_LDADD = $(BASE_LIBS)
->>>>>>> 0208a59c (activation: a listener is heard once about the workers that it has)
 
 # And one with a slow end.
 check_PROGRAMS += t/activation/slow-end

@@ -20,6 +20,10 @@
 /* How long the listener may take to say what it finds, on a busy machine. */
 #define REMAINS_WAIT_MS 1000
 #define NAMED_MAX 3
+/* Requests of a worker that are kept, and the length of a text in one; the
+ * listener says fewer, and shorter ones (listener/worker_remains.c). */
+#define REQUESTS_MAX 1024
+#define TEXT_MAX 256
 
 struct crash {
 	unsigned magic;
@@ -194,6 +198,39 @@ crash_begin(struct worker_process *worker, const char *how, const char *core)
 	uv_timer_start(&crash->timer, on_timer, REMAINS_WAIT_MS, 0);
 }
 
+/* What is used of it, and no more than is usual. */
+static json_t *
+excerpt(const json_t *request)
+{
+	static const char *const names[] = { "request", "method", "target",
+					     "event",	"module", "crashed" };
+	json_t *kept = json_object();
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		json_t *value = json_object_get(request, names[i]);
+
+		if (json_is_integer(value) || json_is_boolean(value) ||
+		    (json_is_string(value) &&
+		     json_string_length(value) <= TEXT_MAX))
+			json_object_set(kept, names[i], value);
+	}
+	return kept;
+}
+
+static void
+add_requests(json_t *all, const json_t *requests)
+{
+	size_t i;
+	json_t *request;
+
+	json_array_foreach(requests, i, request)
+	{
+		if (json_array_size(all) >= REQUESTS_MAX)
+			return;
+		json_array_append_new(all, excerpt(request));
+	}
+}
+
 void
 crash_remains(struct manager *manager, uint32_t id, json_t *requests)
 {
@@ -201,12 +238,12 @@ crash_remains(struct manager *manager, uint32_t id, json_t *requests)
 
 	LIST_FOREACH(struct crash, link, crash, &manager->crashes.recent)
 		if (crash->worker == id)
-			json_array_extend(crash->requests, requests);
+			add_requests(crash->requests, requests);
 	if (worker == NULL)
 		return;
 	if (worker->remains == NULL)
 		worker->remains = json_array();
-	json_array_extend(worker->remains, requests);
+	add_requests(worker->remains, requests);
 }
 
 void

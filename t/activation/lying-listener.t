@@ -98,4 +98,15 @@ subtest 'messages as large as they may be' => sub {
 	$server->kill_all;
 };
 
+# 4,000 times 60,000 bytes.
+subtest 'what workers have left without end' => sub {
+	my $server = server('remains');
+
+	ok(is_told($server), 'the listener has lied');
+	my $memory = peak($server->pid);
+	cmp_ok($memory, '<', 120, sprintf 'porticod took %.0f MiB of memory',
+		$memory) unless ($ENV{PORTICO_SANITIZED} // '') eq 'yes';
+	$server->kill_all;
+};
+
 done_testing;
