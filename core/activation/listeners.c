@@ -21,6 +21,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/config/settings.h"
+#include "core/control/connection.h"
 
 /* A listener that never served is given up after so many tries. */
 #define FIRST_TRIES_MAX 3
@@ -341,6 +342,13 @@ listeners_worker_gone(struct listeners *listeners, uint32_t worker,
 	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
 		listener_process_worker_gone(listener, worker, reason);
 	upgrade_go_on(listeners);
+}
+
+void
+listeners_hear(struct listeners *listeners)
+{
+	if (listeners->serving != NULL && listeners->serving->control != NULL)
+		control_connection_read(listeners->serving->control);
 }
 
 /* ---- from a listener ------------------------------------------------------- */

@@ -55,6 +55,9 @@ int listeners_serving_pid(const struct listeners *listeners); /* 0: none */
 /* The manager has other settings and sockets; `memory` is of the settings
  * (listener_process_configure). */
 void listeners_configure(struct listeners *listeners, int memory);
+/* What the one that serves has said and nobody has read yet. */
+void listeners_hear(struct listeners *listeners);
+
 /* It gets no more requests, or again; suspend_on_paused() follows. */
 void listeners_pause_worker(struct listeners *listeners,
 			    struct worker_process *worker, bool pause);

@@ -504,12 +504,17 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 {
 	struct worker_process *worker = arg;
 	struct pool *pool = worker->pool;
-	bool expected = worker->state >= WORKER_PROCESS_DRAINING;
-	bool failed_start = !expected && !was_attached(worker);
+	bool expected, failed_start;
 	char how[128], core[CORE_FILES_TEXT_SIZE];
 
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	core_files_collect(pool, process_pid(process), result->core, core);
+	/* That it is attached may wait beside that it has ended, and then it
+	 * has started, and may have died of its first request. */
+	if (worker->state == WORKER_PROCESS_READY)
+		listeners_hear(listeners_of(worker));
+	expected = worker->state >= WORKER_PROCESS_DRAINING;
+	failed_start = !expected && !was_attached(worker);
 	process_exit_text(result, how, sizeof how);
 	note_memory(worker, result);
 	if (result->status == PROCESS_EXIT_EXHAUSTED && !result->signalled &&

@@ -528,6 +528,14 @@ receive(struct control_connection *connection)
 	}
 }
 
+void
+control_connection_read(struct control_connection *connection)
+{
+	CHECK(connection, CONNECTION_MAGIC);
+	if (connection->watched && !connection->starved)
+		receive(connection);
+}
+
 static void
 on_retry(uv_timer_t *timer)
 {

@@ -61,6 +61,10 @@ void control_connection_distrust(struct control_connection *connection);
  * would become very many values ends the connection before they are made. */
 void control_connection_suspect(struct control_connection *connection);
 
+/* Reads what waits now, without a turn of the loop; the callbacks are called,
+ * and may free it. */
+void control_connection_read(struct control_connection *connection);
+
 /* Closes at once what can be; messages still queued are lost.  Memory goes
  * with the next loop turn.  *connection_p becomes NULL; accepts NULL in it. */
 void control_connection_free(struct control_connection **connection_p);
