@@ -106,6 +106,7 @@ SYSTEM_TESTS += \
 	t/activation/identity.t \
 	t/activation/isolation.t \
 	t/activation/lying-listener.t \
+	t/activation/lying-worker.t \
 	t/activation/pool-limits.t \
 	t/activation/polled-limits.t \
 	t/activation/cpu-limit.t \

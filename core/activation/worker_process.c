@@ -32,6 +32,8 @@
 
 #define WORKER_PROCESS_MAGIC 0x30c4e125u
 #define NS_PER_MS 1000000ull
+/* Between two times that it may say that it is unwell. */
+#define COMPLAINTS_NS 1000000000ull
 
 struct context {
 	char id[16];
@@ -273,7 +275,10 @@ on_failed(struct worker_process *worker, const json_t *json)
 	struct context context;
 	char text[1024];
 
-	if (control_decode_failed(json, &message, &err) != PORTICO_OK)
+	/* Once: who lies must not fill the log, and push out of the events
+	 * what is said about it. */
+	if (worker->told_why ||
+	    control_decode_failed(json, &message, &err) != PORTICO_OK)
 		return;
 	control_failed_to_error(&message, &err);
 	error_format(&err, text, sizeof text);
@@ -291,6 +296,19 @@ on_failed(struct worker_process *worker, const json_t *json)
 	expect_exit(worker, text);
 }
 
+/* It may not be replaced, for want of something, and say so again. */
+static bool
+may_complain(struct worker_process *worker)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	if (worker->complained_ns != 0 &&
+	    now - worker->complained_ns < COMPLAINTS_NS)
+		return false;
+	worker->complained_ns = now;
+	return true;
+}
+
 static void
 on_replace(struct worker_process *worker, const json_t *json)
 {
@@ -298,8 +316,11 @@ on_replace(struct worker_process *worker, const json_t *json)
 	struct context context;
 	char why[sizeof worker->why_marked];
 
+	/* Nobody needs to hear it twice. */
 	if (worker->state != WORKER_PROCESS_ATTACHED ||
-	    worker->escalation > 0 ||
+	    worker->escalation > 0 || worker->marked != RECYCLE_NONE ||
+	    worker->pool->state != CONTROL_POOL_STARTED ||
+	    !may_complain(worker) ||
 	    control_decode_replace(json, &message, NULL) != PORTICO_OK)
 		return;
 	if (strcmp(message.reason, "error") == 0) {

@@ -18,6 +18,9 @@
  *	/memory?mib=N    takes so much memory and uses it
  *	/spin?ms=N       uses a core for so long
  *	/threads?count=N starts threads that do nothing
+ *	/tell?what=W&times=N  says to porticod, in the host's name, that it is
+ *			 "unhealthy", or has "failed"; errno of the last time
+ *	/print?text=T    writes a line to stderr; + is a space there
  */
 #include <portico/portico.h>
 
@@ -25,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -220,6 +224,39 @@ start_threads(uint64_t count)
 	return 0;
 }
 
+/* The worker's control socket is 3. */
+static int
+tell(const char *what, uint64_t times)
+{
+	static const char unhealthy[] =
+		"{\"type\":\"replace\",\"reason\":\"unhealthy\","
+		"\"module\":\"confined\",\"text\":\"it lies\"}";
+	static const char failed[] =
+		"{\"type\":\"failed\",\"status\":1,\"message\":\"it lies\"}";
+	const char *text = strcmp(what, "failed") == 0 ? failed : unhealthy;
+
+	for (uint64_t i = 0; i < times; i++) {
+		struct pollfd room = { .fd = 3, .events = POLLOUT };
+
+		while (send(3, text, strlen(text), MSG_NOSIGNAL) < 0) {
+			if (errno != EAGAIN)
+				return errno;
+			poll(&room, 1, -1);
+		}
+	}
+	return 0;
+}
+
+static int
+print(char *text)
+{
+	for (char *c = text; *c != '\0'; c++)
+		if (*c == '+')
+			*c = ' ';
+	fprintf(stderr, "%s\n", text);
+	return 0;
+}
+
 static int
 attempt(struct portico_request *request, const char *what, const char *path)
 {
@@ -261,6 +298,7 @@ handle(struct portico_request *request)
 		portico_request_text(request, PORTICO_TEXT_PATH_IN_APPLICATION);
 	struct portico_slice named = argument(request, "path");
 	char what[64], file[512], text[32];
+	int result;
 
 	snprintf(what, sizeof what, "%.*s", (int)path.length, path.data);
 	snprintf(file, sizeof file, "%.*s", (int)named.length, named.data);
@@ -274,7 +312,20 @@ handle(struct portico_request *request)
 		snprintf(text, sizeof text, "%d\n", keep(file));
 		return answer(request, text);
 	}
-	snprintf(text, sizeof text, "%d\n", attempt(request, what, file));
+	if (strcmp(what, "/tell") == 0) {
+		named = argument(request, "what");
+		snprintf(file, sizeof file, "%.*s", (int)named.length,
+			 named.data);
+		result = tell(file, number(request, "times", 1));
+	} else if (strcmp(what, "/print") == 0) {
+		named = argument(request, "text");
+		snprintf(file, sizeof file, "%.*s", (int)named.length,
+			 named.data);
+		result = print(file);
+	} else {
+		result = attempt(request, what, file);
+	}
+	snprintf(text, sizeof text, "%d\n", result);
 	return answer(request, text);
 }
 
