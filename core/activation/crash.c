@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "core/activation/events.h"
+#include "core/activation/listeners.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
 #include "core/activation/worker_process.h"
@@ -17,8 +18,10 @@
 #include "core/base/memory.h"
 
 #define CRASH_MAGIC 0x43525348u
-/* How long the listener may take to say what it finds, on a busy machine. */
+/* How long the listener may take to say what it finds; and so many times as
+ * long on a busy machine, when it has found nothing yet. */
 #define REMAINS_WAIT_MS 1000
+#define REMAINS_WAITS 3
 #define NAMED_MAX 3
 /* Requests of a worker that are kept, and the length of a text in one; the
  * listener says fewer, and shorter ones (listener/worker_remains.c). */
@@ -28,7 +31,9 @@
 struct crash {
 	unsigned magic;
 	struct list link;
+	struct manager *manager;
 	uv_timer_t timer;
+	unsigned waits; /* so far */
 	uint32_t worker;
 	int pid;
 	char *pool;
@@ -170,7 +175,16 @@ finish(struct crash *crash)
 static void
 on_timer(uv_timer_t *timer)
 {
-	finish(CONTAINER_OF(timer, struct crash, timer));
+	struct crash *crash = CONTAINER_OF(timer, struct crash, timer);
+
+	CHECK(crash, CRASH_MAGIC);
+	/* We may be what is late. */
+	listeners_hear(&crash->manager->listeners);
+	if (json_array_size(crash->requests) > 0 ||
+	    ++crash->waits == REMAINS_WAITS)
+		finish(crash);
+	else
+		uv_timer_start(timer, on_timer, REMAINS_WAIT_MS, 0);
 }
 
 /* ---- what comes together ------------------------------------------------- */
@@ -182,6 +196,7 @@ crash_begin(struct worker_process *worker, const char *how, const char *core)
 	struct crash *crash = mem_zalloc(sizeof *crash);
 
 	crash->magic = CRASH_MAGIC;
+	crash->manager = manager;
 	crash->worker = worker->id;
 	crash->pid = (int)process_pid(worker->process);
 	crash->pool = mem_strdup(worker->pool->name);
@@ -194,6 +209,7 @@ crash_begin(struct worker_process *worker, const char *how, const char *core)
 				  json_incref(worker->remains);
 	list_init(&crash->link);
 	list_add_tail(&manager->crashes.recent, &crash->link);
+	uv_update_time(&manager->loop);
 	uv_timer_init(&manager->loop, &crash->timer);
 	uv_timer_start(&crash->timer, on_timer, REMAINS_WAIT_MS, 0);
 }

@@ -101,10 +101,14 @@ like($maps, qr/\Q$_\E/, "$_ is in the process that was started")
 	for qw(single-listener.so single-worker.so hello.so);
 my $http = Portico::Http->connect($port);
 $http->request('GET', '/'); # until it is accepted it has no inode
-my ($inode) = map { (split)[9] } grep { (split)[1] =~ /:\Q${\ sprintf '%04X', $port}\E$/
-	&& (split)[3] eq '01' } split /\n/, slurp('/proc/net/tcp');
-ok(await_condition(10, sub { grep { (readlink($_) // '') eq "socket:[$inode]" }
-	glob "/proc/$pid/fd/*" }), 'and so is the connection');
+# The table is not read at once: it may miss one while others come and go.
+ok(await_condition(seconds(10), sub {
+	my %inodes = map { ("socket:[$_->[9]]" => 1) }
+		grep { $_->[1] =~ /:\Q${\ sprintf '%04X', $port}\E$/
+			&& $_->[3] eq '01' }
+		map { [split] } split /\n/, slurp('/proc/net/tcp');
+	return grep { $inodes{ readlink($_) // '' } } glob "/proc/$pid/fd/*";
+}), 'and so is the connection');
 kill 'INT', $pid;
 waitpid $pid, 0;
 is($?, 0, 'Ctrl-C: exit status 0') or diag(slurp("$errors"));
