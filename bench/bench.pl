@@ -19,9 +19,11 @@ use Getopt::Long qw(GetOptions);
 use JSON::PP;
 use List::Util qw(min);
 use POSIX ();
-use Bench::Process qw(family cpu_microseconds memory_kilobytes);
+use Bench::Process qw(family cpu_microseconds memory_kilobytes
+	made_kilobytes);
 use Bench::Servers;
 use Portico::Http;
+use Portico::Tls;
 use Time::HiRes qw(sleep time);
 
 my %case = (
@@ -42,6 +44,7 @@ my %case = (
 my @case_order = qw(pipeline hello 1KiB kept h2 100KiB 10MiB idle);
 # Connections that are idle, and the servers that keep them.
 my @idle_servers = qw(portico nginx h2o);
+my @idle_tls_servers = qw(portico nginx);
 
 # What must be reached at 64 connections: Portico's CPU per request over
 # nginx's; and over h2o's.
@@ -289,10 +292,10 @@ sub build_program
 # for a few, since nginx takes memory for all at the start.
 sub measure_idle
 {
-	my ($name, $program) = @_;
+	my ($name, $program, @tls) = @_;
 	$servers->stop_all;
 	$servers->{connections} = 64;
-	my ($before) = memory_kilobytes(family($servers->start($name)->{pid}));
+	my $before = made_kilobytes(family($servers->start($name)->{pid}));
 	$servers->stop_all;
 	$servers->{connections} = $option{idle} + 100;
 	my $server = $servers->start($name);
@@ -306,39 +309,53 @@ sub measure_idle
 		open STDIN, '<&', $stay;
 		open STDOUT, '>&', $writer;
 		exec 'taskset', '-c', $option{'load-core'}, $program,
-			$server->{port}, $option{idle}, '/kept/1k.bin'
+			$server->{port}, $option{idle}, '/kept/1k.bin', @tls
 			or POSIX::_exit(127);
 	}
 	close $writer;
 	close $stay;
 	my $ready = (<$reader> // '') eq "ready\n";
 	sleep 1; # what servers put away when nothing happens
-	my ($after) = memory_kilobytes(@pids);
+	my $after = made_kilobytes(@pids);
 	close $go;
 	waitpid $pid, 0;
 	die "bench: $option{idle} connections to $name failed\n" unless $ready;
 	return ($after - $before) * 1024 / $option{idle};
 }
 
+sub print_idle
+{
+	my ($what, $names, $result) = @_;
+
+	printf "idle, %d connections%s, memory of the server\n", $option{idle},
+		$what;
+	printf "  %-10s %8.0f bytes each%s\n", $_, $result->{$_},
+		$result->{nginx} ? sprintf('  %.2f x nginx',
+			$result->{$_} / $result->{nginx}) : '' for @$names;
+	printf "  target: at most 1.00 x nginx: %s\n\n",
+		$result->{portico} <= $result->{nginx} ? 'met' : 'NOT met'
+		if $result->{portico} && $result->{nginx};
+}
+
 sub run_idle
 {
 	my $program = build_program('idle_clients');
-	my @names = grep { my $one = $_; !@{ $option{server} }
-		|| grep { $_ eq $one } @{ $option{server} } } @idle_servers;
-	my %result;
+	my $chosen = sub { grep { my $one = $_; !@{ $option{server} }
+		|| grep { $_ eq $one } @{ $option{server} } } @_ };
+	my @names = $chosen->(@idle_servers);
+	my @tls_names = $chosen->(@idle_tls_servers);
+	my (%result, %tls);
 
+	$servers->{pair} = Portico::Tls->new("$directory/tls")
+		->issue('server', names => ['localhost']);
 	$result{$_} = measure_idle($_, $program) for @names;
+	$tls{$_} = measure_idle("${_}_tls", $program, 'tls') for @tls_names;
 	$servers->stop_all;
 	delete $servers->{connections};
-	return \%result if $option{json};
-	printf "idle, %d connections, memory of the server\n", $option{idle};
-	printf "  %-10s %8.0f bytes each%s\n", $_, $result{$_},
-		$result{nginx} ? sprintf('  %.2f x nginx',
-			$result{$_} / $result{nginx}) : '' for @names;
-	printf "  target: at most 1.00 x nginx: %s\n\n",
-		$result{portico} <= $result{nginx} ? 'met' : 'NOT met'
-		if $result{portico} && $result{nginx};
-	return \%result;
+	return { %result, tls => \%tls } if $option{json};
+	print_idle('', \@names, \%result);
+	print_idle(' of TLS 1.3', \@tls_names, \%tls);
+	return { %result, tls => \%tls };
 }
 
 sub run_case

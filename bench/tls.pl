@@ -17,7 +17,6 @@ use JSON::PP;
 use POSIX ();
 use Bench::Process qw(family cpu_microseconds);
 use Bench::Servers;
-use Portico::Server;
 use Portico::Tls;
 
 # `target`: Portico's CPU over nginx's.
@@ -77,72 +76,9 @@ for ([qw(kept/1k.bin 1)], [qw(1k.bin 1)], [qw(16k.bin 16)], [qw(1m.bin 1024)]) {
 my $tls = Portico::Tls->new("$directory/tls");
 my $pair = $tls->issue('server', names => ['localhost'], key => $option{key});
 my $servers = Bench::Servers->new(directory => "$directory", root => $root,
-	core => $option{core}, logs => 0);
+	core => $option{core}, logs => 0, pair => $pair);
 $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 END { my $status = $?; $servers->stop_all if $servers; $? = $status }
-
-sub Bench::Servers::start_portico_tls
-{
-	my $port = Portico::Server::free_port();
-	my $server = Portico::Server->new(
-		wrapper => ['taskset', '-c', $option{core}],
-		listener => { threads => 1,
-			accessLog => { enabled => JSON::PP::false } },
-		pools => { main => { threads => 1, offloadThreads => 1 } },
-		bindings => [{ url => "https://*:$port", certificate => 'c' }],
-		applications => {
-			'/' => { root => $root, static =>
-				{ listenerCache => JSON::PP::false } },
-			'/kept' => { root => "$root/kept" },
-		},
-		top => { certificates => { c => $pair } },
-	)->start;
-
-	return { name => 'portico', port => $port, pid => $server->pid,
-		portico => $server };
-}
-
-# Sessions in tickets, as here: no cache that processes share.
-sub Bench::Servers::start_nginx_tls
-{
-	my ($self) = @_;
-	my $port = Portico::Server::free_port();
-	my $user = $> == 0 ? 'user www-data;' : '';
-	my $path = $self->write_file('nginx.conf', <<"END");
-daemon off;
-$user
-worker_processes 1;
-pid $directory/nginx.pid;
-error_log $directory/nginx-error.log warn;
-events { worker_connections 4096; }
-http {
-	types { application/octet-stream bin; }
-	access_log off;
-	sendfile on;
-	tcp_nopush on;
-	tcp_nodelay on;
-	keepalive_timeout 300s;
-	keepalive_requests 1000000000;
-	open_file_cache max=1000 inactive=60s;
-	open_file_cache_valid 60s;
-	client_body_temp_path $directory/nginx-body;
-	proxy_temp_path $directory/nginx-proxy;
-	fastcgi_temp_path $directory/nginx-fastcgi;
-	uwsgi_temp_path $directory/nginx-uwsgi;
-	scgi_temp_path $directory/nginx-scgi;
-	ssl_protocols TLSv1.2 TLSv1.3;
-	ssl_session_tickets on;
-	server {
-		listen 127.0.0.1:$port ssl backlog=511;
-		ssl_certificate $pair->{certificate};
-		ssl_certificate_key $pair->{key};
-		root $root;
-	}
-}
-END
-	return $self->run('nginx', $port, 'nginx', '-p', $directory, '-c',
-		$path);
-}
 
 # Both give what was done, of a command that prints a line RESULT.
 sub result_of

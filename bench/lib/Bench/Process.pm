@@ -8,7 +8,8 @@ use strict;
 use warnings;
 use Exporter 'import';
 
-our @EXPORT_OK = qw(family cpu_microseconds memory_kilobytes);
+our @EXPORT_OK = qw(family cpu_microseconds memory_kilobytes
+	made_kilobytes);
 
 # A process and all that descend from it.
 sub family
@@ -68,6 +69,22 @@ sub memory_kilobytes
 		}
 	}
 	return ($pss, $private);
+}
+
+# What they have made themselves, shared among them or not: without the pages of
+# programs and libraries, of which others have a changing part.
+sub made_kilobytes
+{
+	my (@pids) = @_;
+	my $sum = 0;
+
+	for my $pid (@pids) {
+		open my $file, '<', "/proc/$pid/smaps_rollup" or next;
+		while (my $line = <$file>) {
+			$sum += $1 if $line =~ /^Pss_(?:Anon|Shmem):\s+(\d+)/;
+		}
+	}
+	return $sum;
 }
 
 1;

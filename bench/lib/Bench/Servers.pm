@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 
 # Options: directory (for configurations and logs), root (the files), core
 # (the servers' processor), logs (true: access logs on), body (the tiny
-# answer's bytes), connections (of nginx: 4096).
+# answer's bytes), connections (of nginx: 4096), pair (certificate and key).
 sub new
 {
 	my ($class, %options) = @_;
@@ -207,6 +207,75 @@ sub start_portico
 
 	return { name => 'portico', port => $server->port,
 		pid => $server->pid, portico => $server };
+}
+
+# ---- by TLS: the same, on a port for https with the certificate `pair` --------
+
+sub start_portico_tls
+{
+	my ($self) = @_;
+	my $port = Portico::Server::free_port();
+	my $server = Portico::Server->new(
+		wrapper => ['taskset', '-c', $self->{core}],
+		listener => { threads => 1,
+			accessLog => { enabled => JSON::PP::false } },
+		pools => { main => { threads => 1, offloadThreads => 1 } },
+		bindings => [{ url => "https://*:$port", certificate => 'c' }],
+		applications => {
+			'/' => { root => $self->{root}, static =>
+				{ listenerCache => JSON::PP::false } },
+			'/kept' => { root => "$self->{root}/kept" },
+		},
+		top => { certificates => { c => $self->{pair} } },
+	)->start;
+
+	return { name => 'portico', port => $port, pid => $server->pid,
+		portico => $server };
+}
+
+# Sessions in tickets, as here: no cache that processes share.
+sub start_nginx_tls
+{
+	my ($self) = @_;
+	my $port = Portico::Server::free_port();
+	# Their memory is taken at the start.
+	my $connections = $self->{connections} // 4096;
+	my $user = $> == 0 ? 'user www-data;' : '';
+	my $path = $self->write_file('nginx.conf', <<"END");
+daemon off;
+$user
+worker_processes 1;
+worker_rlimit_nofile 16384;
+pid $self->{directory}/nginx.pid;
+error_log $self->{directory}/nginx-error.log warn;
+events { worker_connections $connections; }
+http {
+	types { application/octet-stream bin; }
+	access_log off;
+	sendfile on;
+	tcp_nopush on;
+	tcp_nodelay on;
+	keepalive_timeout 300s;
+	keepalive_requests 1000000000;
+	open_file_cache max=1000 inactive=60s;
+	open_file_cache_valid 60s;
+	client_body_temp_path $self->{directory}/nginx-body;
+	proxy_temp_path $self->{directory}/nginx-proxy;
+	fastcgi_temp_path $self->{directory}/nginx-fastcgi;
+	uwsgi_temp_path $self->{directory}/nginx-uwsgi;
+	scgi_temp_path $self->{directory}/nginx-scgi;
+	ssl_protocols TLSv1.2 TLSv1.3;
+	ssl_session_tickets on;
+	server {
+		listen 127.0.0.1:$port ssl backlog=511;
+		ssl_certificate $self->{pair}{certificate};
+		ssl_certificate_key $self->{pair}{key};
+		root $self->{root};
+	}
+}
+END
+	return $self->run('nginx', $port, 'nginx', '-p', $self->{directory}, '-c',
+		$path);
 }
 
 1;
