@@ -273,9 +273,8 @@ on_line(struct process *process, const char *line, void *arg)
 	const struct log_context context = { .name = "process",
 					     .value = "keeper" };
 
-	(void)process;
 	(void)arg;
-	process_relay(&context, line);
+	process_relay(process, &context, line);
 }
 
 static void

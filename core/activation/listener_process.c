@@ -625,12 +625,11 @@ on_line(struct process *process, const char *line, void *arg)
 	const struct log_context ctx = { .name = "process",
 					 .value = "listener" };
 
-	(void)process;
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	if (listener->complaint[0] == '\0' && !process_is_log_line(line))
 		snprintf(listener->complaint, sizeof listener->complaint, "%s",
 			 line);
-	process_relay(&ctx, line);
+	process_relay(process, &ctx, line);
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/base/slice.h"
 
 #define PROCESS_MAGIC 0x9f0ce55au
 
@@ -421,13 +422,31 @@ process_is_log_line(const char *line)
 	return true;
 }
 
+/* "TIME LEVEL PROGRAM[PID]: ", with the number of that process: a line says
+ * whose it is, and what a child writes must not seem to be another's. */
+static bool
+is_log_line_of(const struct process *process, const char *line)
+{
+	char word[8] = "", program[32];
+	enum log_level level;
+	int pid = 0, end = 0;
+
+	return process_is_log_line(line) &&
+	       sscanf(line, "%*[^ ] %7[a-z] %31[a-z-][%d]: %n", word, program,
+		      &pid, &end) == 3 &&
+	       end > 0 && pid == (int)process->pid &&
+	       log_level_parse(slice_from(word), &level);
+}
+
 void
-process_relay(const struct log_context *context, const char *line)
+process_relay(const struct process *process, const struct log_context *context,
+	      const char *line)
 {
 	char text[CHILD_LINE_BYTES + 2];
 	int length;
 
-	if (!process_is_log_line(line)) {
+	CHECK(process, PROCESS_MAGIC);
+	if (!is_log_line_of(process, line)) {
 		log_info(context, "%s", line);
 		return;
 	}

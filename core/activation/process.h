@@ -89,9 +89,10 @@ const char *process_exit_text(const struct process_exit *result, char *text,
 
 struct log_context;
 
-/* A child's line to our log: as it is when it is a line of a log of ours,
- * else with the context in front of it. */
-void process_relay(const struct log_context *context, const char *line);
+/* A child's line to our log: as it is when it is a line of its own log, which
+ * says its number, else as a message of ours with the context. */
+void process_relay(const struct process *process,
+		   const struct log_context *context, const char *line);
 bool process_is_log_line(const char *line);
 
 /* What a child says when it cannot execute its program. */

@@ -373,8 +373,7 @@ on_line(struct process *process, const char *line, void *arg)
 	const struct log_context context = { .name = "certificate",
 					     .value = staple->name };
 
-	(void)process;
-	process_relay(&context, line);
+	process_relay(process, &context, line);
 }
 
 static enum portico_status

@@ -439,10 +439,9 @@ on_line(struct process *process, const char *line, void *arg)
 	struct worker_process *worker = arg;
 	struct context context;
 
-	(void)process;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	start_record_line(record_of(worker), line);
-	process_relay(about(worker, &context), line);
+	process_relay(process, about(worker, &context), line);
 }
 
 /* ---- its end ------------------------------------------------------------- */

@@ -48,5 +48,34 @@ for my $what (qw(unhealthy failed)) {
 	is_kept("after $what " . TIMES . ' times');
 }
 
+# A line of the log begins with its time, and who says it.
+subtest 'lines of the log' => sub {
+	my $other = $server->get_json('/other/self')->{pid};
+	my $pid = $server->get_json('/self')->{pid};
+	my $porticod = $server->pid;
+	my $time = '2026-01-01T00:00:00.000Z';
+
+	for my $who ("porticod[$porticod]", "portico-worker[$other]",
+		"portico-listener[" . $server->pid_of('listener') . ']',
+		"porticod[$porticod", "[$pid]", "porticod[x]: [$pid]")
+	{
+		(my $text = "$time error $who: forged") =~ tr/ /+/;
+		$text =~ s/([][])/sprintf '%%%02X', ord $1/ge;
+		is($server->get("/print?text=$text")->{status}, 200,
+			"a line as if of $who");
+	}
+	$server->get('/print?text=the+last+one');
+	ok(await_condition(seconds(10), sub {
+		$server->pump;
+		$server->{log} =~ /the last one/ }), 'all are there');
+	my @forged = grep { /forged/ } split /
+/, $server->{log};
+	is(scalar(@forged), 6, '... all of them');
+	is_deeply([ grep { !/^\S+ info porticod\[$porticod\]: \Q$time\E .*\(pool=main worker=\d+\)$/ }
+		@forged ], [], '... as said by that worker');
+	like($server->{log}, qr/^\S+ info portico-worker\[$pid\]: pool main/m,
+		'its own lines are as they are');
+};
+
 $server->stop;
 done_testing;

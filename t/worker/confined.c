@@ -20,7 +20,7 @@
  *	/threads?count=N starts threads that do nothing
  *	/tell?what=W&times=N  says to porticod, in the host's name, that it is
  *			 "unhealthy", or has "failed"; errno of the last time
- *	/print?text=T    writes a line to stderr; + is a space there
+ *	/print?text=T    writes a line to stderr, after decoding + and %
  */
 #include <portico/portico.h>
 
@@ -250,9 +250,16 @@ tell(const char *what, uint64_t times)
 static int
 print(char *text)
 {
-	for (char *c = text; *c != '\0'; c++)
+	for (char *c = text; *c != '\0'; c++) {
+		unsigned byte;
+
 		if (*c == '+')
 			*c = ' ';
+		if (*c != '%' || sscanf(c + 1, "%2x", &byte) != 1)
+			continue;
+		*c = (char)byte;
+		memmove(c + 1, c + 3, strlen(c + 3) + 1);
+	}
 	fprintf(stderr, "%s\n", text);
 	return 0;
 }
