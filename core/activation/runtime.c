@@ -73,12 +73,27 @@ prepare_logs(const struct settings *settings, struct portico_error *err)
 	return status;
 }
 
+/* Whether the file that is open is still the one of that name: its owner
+ * removes it when it ends. */
+static bool
+is_removed(const struct runtime *runtime)
+{
+	struct stat here, there;
+
+	return fstat(runtime->fd, &here) == 0 &&
+	       (stat(runtime->path, &there) != 0 ||
+		here.st_dev != there.st_dev || here.st_ino != there.st_ino);
+}
+
+/* Who has locked one that was removed has locked nothing, for the next one
+ * makes another. */
 static enum portico_status
 lock_pid_file(struct runtime *runtime, int inherited, struct portico_error *err)
 {
 	char text[32];
 	int length;
 
+again:
 	runtime->fd = inherited >= 0 ? inherited :
 				       open(runtime->path,
 					    O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -93,6 +108,10 @@ lock_pid_file(struct runtime *runtime, int inherited, struct portico_error *err)
 		return error_set(err, PORTICO_EXISTS,
 				 "another porticod (process %s) runs with %s",
 				 text, runtime->path);
+	}
+	if (inherited < 0 && is_removed(runtime)) {
+		io_close(&runtime->fd);
+		goto again;
 	}
 	length = snprintf(text, sizeof text, "%d\n", (int)getpid());
 	if (ftruncate(runtime->fd, 0) != 0 ||
