@@ -53,17 +53,13 @@ fail(struct worker_process *worker, double seconds)
 	const char *why = health->late[0] == '\0' ?
 				  "its main thread does not answer" :
 				  health->late;
-	char number[16], text[sizeof health->late + 64];
-	const struct log_context pool = { .name = "pool",
-					  .value = worker->pool->name };
-	const struct log_context context = { .parent = &pool,
-					     .name = "worker",
-					     .value = number };
+	char text[sizeof health->late + 64];
+	struct worker_context context;
 
-	snprintf(number, sizeof number, "%u", worker->id);
 	snprintf(text, sizeof text, "no answer to a ping for %.1f s: %s",
 		 seconds, why);
-	log_warn(EVENT_PING_FAILED, &context, "the worker (process %d) gave %s",
+	log_warn(EVENT_PING_FAILED, worker_process_about(worker, &context),
+		 "the worker (process %d) gave %s",
 		 (int)process_pid(worker->process), text);
 	if (worker->pool->settings->failure.orphan_worker_process)
 		orphan_worker(worker, text);

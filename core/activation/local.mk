@@ -17,6 +17,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/child.c \
 	core/activation/child.h \
 	core/activation/commands.c \
+	core/activation/complaint.c \
+	core/activation/complaint.h \
 	core/activation/confinement.c \
 	core/activation/confinement.h \
 	core/activation/commands.h \

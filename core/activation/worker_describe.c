@@ -1,14 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a worker is, for people who ask: as JSON, with names for numbers.
+ * What a worker is, for people who ask: as JSON, with names for numbers; and for
+ * the log.
  */
 #include <jansson.h>
+#include <stdio.h>
 
 #include "core/activation/pool.h"
 #include "core/activation/worker_process.h"
 #include "core/base/clock.h"
 
 #define NS_PER_MS 1000000ull
+
+const struct log_context *
+worker_process_about(const struct worker_process *worker,
+		     struct worker_context *context)
+{
+	snprintf(context->id, sizeof context->id, "%u", worker->id);
+	context->pool = (struct log_context){ .name = "pool",
+					      .value = worker->pool->name };
+	context->worker = (struct log_context){ .parent = &context->pool,
+						.name = "worker",
+						.value = context->id };
+	return &context->worker;
+}
 
 /* A member that is a number becomes the element of that number; without one
  * (0xffff is the worker itself) it becomes "". */

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "core/activation/cgroup.h"
+#include "core/activation/complaint.h"
 #include "core/activation/confinement.h"
 #include "core/activation/core_files.h"
 #include "core/activation/crash.h"
@@ -32,13 +33,6 @@
 
 #define WORKER_PROCESS_MAGIC 0x30c4e125u
 #define NS_PER_MS 1000000ull
-/* Between two times that it may say that it is unwell. */
-#define COMPLAINTS_NS 1000000000ull
-
-struct context {
-	char id[16];
-	struct log_context pool, worker;
-};
 
 static const char *const state_names[] = {
 	[WORKER_PROCESS_STARTING] = "starting",
@@ -55,19 +49,6 @@ worker_process_state_name(enum worker_process_state state)
 {
 	ASSERT((unsigned)state < sizeof state_names / sizeof *state_names);
 	return state_names[state];
-}
-
-/* Fills a context that says which worker of which pool. */
-static const struct log_context *
-about(const struct worker_process *worker, struct context *context)
-{
-	snprintf(context->id, sizeof context->id, "%u", worker->id);
-	context->pool = (struct log_context){ .name = "pool",
-					      .value = worker->pool->name };
-	context->worker = (struct log_context){ .parent = &context->pool,
-						.name = "worker",
-						.value = context->id };
-	return &context->worker;
 }
 
 static struct start_record *
@@ -118,7 +99,7 @@ limit(struct worker_process *worker, uint64_t ms)
 static void
 escalate(struct worker_process *worker)
 {
-	struct context context;
+	struct worker_context context;
 
 	worker->escalation++;
 	if (worker->escalation == 1) {
@@ -128,7 +109,8 @@ escalate(struct worker_process *worker)
 		return;
 	}
 	if (worker->escalation == 2)
-		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+		log_warn(EVENT_STOP_LIMIT,
+			 worker_process_about(worker, &context),
 			 "the worker (process %d) did not %s and gets SIGKILL",
 			 (int)process_pid(worker->process),
 			 worker->terminated ? "heed SIGTERM" :
@@ -163,11 +145,12 @@ static void
 on_drain_limit(struct worker_process *worker)
 {
 	const struct settings_pool *settings = worker->pool->settings;
-	struct context context;
+	struct worker_context context;
 
 	if (!worker->aborted) {
 		worker->aborted = true;
-		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+		log_warn(EVENT_STOP_LIMIT,
+			 worker_process_about(worker, &context),
 			 "the worker (process %d) did not finish its requests "
 			 "within shutdownTimeLimit (%.1f s); they are aborted",
 			 (int)process_pid(worker->process),
@@ -176,7 +159,7 @@ on_drain_limit(struct worker_process *worker)
 		listeners_drain_worker(listeners_of(worker), worker, true);
 		return;
 	}
-	log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+	log_warn(EVENT_STOP_LIMIT, worker_process_about(worker, &context),
 		 "the worker (process %d) did not end aborted requests and "
 		 "gets SIGTERM",
 		 (int)process_pid(worker->process));
@@ -188,7 +171,7 @@ static void
 on_timer(uv_timer_t *timer)
 {
 	struct worker_process *worker = timer->data;
-	struct context context;
+	struct worker_context context;
 	const struct settings_pool *settings = worker->pool->settings;
 	char text[128];
 
@@ -211,7 +194,8 @@ on_timer(uv_timer_t *timer)
 			 worker->state == WORKER_PROCESS_READY ? "attached" :
 								 "ready",
 			 (double)settings->startup_time_limit / 1e9);
-		log_warn(EVENT_START_LIMIT, about(worker, &context),
+		log_warn(EVENT_START_LIMIT,
+			 worker_process_about(worker, &context),
 			 "the worker (process %d) exceeded the time limit of "
 			 "its start: %s",
 			 (int)process_pid(worker->process), text);
@@ -223,7 +207,8 @@ on_timer(uv_timer_t *timer)
 		on_drain_limit(worker);
 		return;
 	case WORKER_PROCESS_STOPPING:
-		log_warn(EVENT_STOP_LIMIT, about(worker, &context),
+		log_warn(EVENT_STOP_LIMIT,
+			 worker_process_about(worker, &context),
 			 "the worker (process %d) did not stop in time and "
 			 "gets SIGTERM",
 			 (int)process_pid(worker->process));
@@ -272,7 +257,7 @@ on_failed(struct worker_process *worker, const json_t *json)
 {
 	struct control_failed message;
 	struct portico_error err;
-	struct context context;
+	struct worker_context context;
 	char text[1024];
 
 	/* Once: who lies must not fill the log, and push out of the events
@@ -291,62 +276,9 @@ on_failed(struct worker_process *worker, const json_t *json)
 	error_prefix(&err, "the worker (process %d) cannot start",
 		     (int)process_pid(worker->process));
 	log_write_error(LOG_LEVEL_WARNING, EVENT_START_FAILED,
-			about(worker, &context), &err);
+			worker_process_about(worker, &context), &err);
 	worker->told_why = true;
 	expect_exit(worker, text);
-}
-
-/* It may not be replaced, for want of something, and say so again. */
-static bool
-may_complain(struct worker_process *worker)
-{
-	uint64_t now = clock_monotonic_ns();
-
-	if (worker->complained_ns != 0 &&
-	    now - worker->complained_ns < COMPLAINTS_NS)
-		return false;
-	worker->complained_ns = now;
-	return true;
-}
-
-static void
-on_replace(struct worker_process *worker, const json_t *json)
-{
-	struct control_replace message;
-	struct context context;
-	char why[sizeof worker->why_marked];
-
-	/* Nobody needs to hear it twice. */
-	if (worker->state != WORKER_PROCESS_ATTACHED ||
-	    worker->escalation > 0 || worker->marked != RECYCLE_NONE ||
-	    worker->pool->state != CONTROL_POOL_STARTED ||
-	    !may_complain(worker) ||
-	    control_decode_replace(json, &message, NULL) != PORTICO_OK)
-		return;
-	if (strcmp(message.reason, "error") == 0) {
-		snprintf(why, sizeof why, "module \"%.64s\" failed",
-			 message.module);
-		pool_worker_unwell(worker->pool, worker, why, false);
-		return;
-	}
-	if (strcmp(message.reason, "health") == 0) {
-		log_warn(EVENT_HEALTH_CHECK_FAILED, about(worker, &context),
-			 "the worker (process %d) is unhealthy: %.256s",
-			 (int)process_pid(worker->process), message.text);
-		snprintf(why, sizeof why, "%.250s", message.text);
-		pool_worker_unwell(worker->pool, worker, why, true);
-		return;
-	}
-	if (strcmp(message.reason, "unhealthy") != 0)
-		return; /* of a newer worker */
-	log_warn(EVENT_WORKER_UNHEALTHY, about(worker, &context),
-		 "the worker (process %d) is unhealthy, says module %.64s: "
-		 "%.256s",
-		 (int)process_pid(worker->process), message.module,
-		 message.text);
-	snprintf(why, sizeof why, "unhealthy, says module \"%.64s\": %.200s",
-		 message.module, message.text);
-	pool_worker_unwell(worker->pool, worker, why, true);
 }
 
 static void
@@ -377,7 +309,7 @@ on_message(struct control_connection *connection, const char *type,
 			worker_queries_on_reply(worker, reply.id, reply.body);
 		return;
 	case CONTROL_TYPE_replace:
-		on_replace(worker, message);
+		complaint_hear(worker, message);
 		return;
 	case CONTROL_TYPE_pong:
 		health_on_pong(worker, message);
@@ -400,13 +332,14 @@ on_closed(struct control_connection *connection, enum portico_status status,
 	  const char *why, void *arg)
 {
 	struct worker_process *worker = arg;
-	struct context context;
+	struct worker_context context;
 
 	(void)connection;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	control_connection_free(&worker->control);
 	if (status != PORTICO_CLOSED) {
-		log_warn(EVENT_WORKER_CONTROL_LOST, about(worker, &context),
+		log_warn(EVENT_WORKER_CONTROL_LOST,
+			 worker_process_about(worker, &context),
 			 "the worker (process %d) suffered a communication "
 			 "error: %s",
 			 (int)process_pid(worker->process), why);
@@ -437,11 +370,11 @@ static void
 on_line(struct process *process, const char *line, void *arg)
 {
 	struct worker_process *worker = arg;
-	struct context context;
+	struct worker_context context;
 
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	start_record_line(record_of(worker), line);
-	process_relay(process, about(worker, &context), line);
+	process_relay(process, worker_process_about(worker, &context), line);
 }
 
 /* ---- its end ------------------------------------------------------------- */
@@ -469,8 +402,8 @@ static void
 report_end(struct worker_process *worker, const char *how, bool failed_start,
 	   bool expected)
 {
-	struct context context;
-	const struct log_context *ctx = about(worker, &context);
+	struct worker_context context;
+	const struct log_context *ctx = worker_process_about(worker, &context);
 	int pid = (int)process_pid(worker->process);
 
 	if (failed_start && worker->state < WORKER_PROCESS_ATTACHED) {
@@ -714,7 +647,7 @@ worker_process_start(struct pool *pool, uint32_t replaces,
 		start_history_begin(&pool->starts, worker->id,
 				    worker->started_ns, clock_realtime_ns());
 	struct identity identity;
-	struct context context;
+	struct worker_context context;
 	int ends[2] = { -1, -1 };
 	enum portico_status status;
 
@@ -741,7 +674,8 @@ worker_process_start(struct pool *pool, uint32_t replaces,
 	worker->control = control_connection_new(&pool->manager->loop, ends[0],
 						 on_message, on_closed, worker);
 	control_connection_distrust(worker->control);
-	log_info(about(worker, &context), "starting a worker, process %d",
+	log_info(worker_process_about(worker, &context),
+		 "starting a worker, process %d",
 		 (int)process_pid(worker->process));
 	limit(worker, pool->settings->startup_time_limit / NS_PER_MS);
 	worker->configured = configure(worker, err) == PORTICO_OK;
@@ -854,7 +788,7 @@ worker_process_join(struct worker_process *worker,
 void
 worker_process_attached(struct worker_process *worker)
 {
-	struct context context;
+	struct worker_context context;
 
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (worker->state != WORKER_PROCESS_READY) {
@@ -870,7 +804,7 @@ worker_process_attached(struct worker_process *worker)
 	start_record_step(record_of(worker), START_STEP_ATTACHED,
 			  clock_monotonic_ns());
 	start_record_succeed(record_of(worker), clock_monotonic_ns());
-	log_info(about(worker, &context),
+	log_info(worker_process_about(worker, &context),
 		 "the worker (process %d) is ready after %.0f ms",
 		 (int)process_pid(worker->process),
 		 (double)(clock_monotonic_ns() - worker->started_ns) / 1e6);
@@ -882,19 +816,20 @@ void
 worker_process_lost(struct worker_process *worker, const char *reason,
 		    bool lied)
 {
-	struct context context;
+	struct worker_context context;
 
 	CHECK(worker, WORKER_PROCESS_MAGIC);
 	if (lied) {
-		log_warn(EVENT_WORKER_LIED, about(worker, &context),
+		log_warn(EVENT_WORKER_LIED,
+			 worker_process_about(worker, &context),
 			 "the worker (process %d) is no longer trusted, it "
 			 "broke the protocol: %s",
 			 (int)process_pid(worker->process), reason);
 		worker_process_kill(worker, reason);
 		return;
 	}
-	log_debug(about(worker, &context), "the listener lost the worker: %s",
-		  reason);
+	log_debug(worker_process_about(worker, &context),
+		  "the listener lost the worker: %s", reason);
 	/* If it lives on it is of no use without link. */
 	if (worker->state != WORKER_PROCESS_STOPPING)
 		expect_exit(worker, reason);

@@ -21,6 +21,7 @@
 #include "core/activation/recycle.h"
 #include "core/activation/suspend.h"
 #include "core/base/list.h"
+#include "core/base/log.h"
 
 struct control_connection;
 struct listener_process;
@@ -129,6 +130,17 @@ void worker_process_stop(struct worker_process *worker, uint64_t limit_ms);
 void worker_process_kill(struct worker_process *worker, const char *why);
 /* The same, and it is no failure. */
 void worker_process_end(struct worker_process *worker, const char *why);
+
+/* Memory for what it is called in the log. */
+struct worker_context {
+	char id[16];
+	struct log_context pool, worker;
+};
+
+/* Says which worker of which pool, as long as `context` lives. */
+const struct log_context *
+worker_process_about(const struct worker_process *worker,
+		     struct worker_context *context);
 
 const char *worker_process_state_name(enum worker_process_state state);
 

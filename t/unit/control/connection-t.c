@@ -521,19 +521,21 @@ test_suspect(void **state)
 {
 	static const char stub[] = "{\"type\":\"large\"}";
 	const size_t most = CONTROL_VALUES_MAX;
-	char *text = malloc(most * 3 + 64);
+	const size_t size = most * 3 + 64;
+	char *text = malloc(size);
 
 	(void)state;
 	for (int more = 0; more < 2; more++) {
-		size_t used =
-			(size_t)sprintf(text, "{\"type\":\"test\",\"n\":[1");
+		size_t used = (size_t)snprintf(text, size,
+					       "{\"type\":\"test\",\"n\":[1");
 		struct pair pair;
 		int memory, fd = setup(&pair, true);
 
 		/* "{", "[" and one comma are there. */
 		for (size_t i = 3; i < most + (size_t)more; i++)
-			used += (size_t)sprintf(text + used, ",1");
-		used += (size_t)sprintf(text + used, "]}");
+			used += (size_t)snprintf(text + used, size - used,
+						 ",1");
+		used += (size_t)snprintf(text + used, size - used, "]}");
 		memory = io_memfd_from("test", text, used, NULL);
 		control_connection_suspect(pair.a.connection);
 		assert_int_equal(io_send_message(fd, stub, sizeof stub - 1,
