@@ -348,7 +348,7 @@ subtest 'what does not end is cut' => sub {
 	like($server->await_log(qr/listener .*has stopped/) // '',
 		qr/exited with status 0/, 'it was given the time to end');
 	open my $log, '<', $server->error_log or die $!;
-	is(scalar(grep { m{/hold\S* 503 \S+ AppShutdown} } <$log>), $count,
+	is(scalar(grep { m{/hold\S* \S+ 503 \S+ AppShutdown} } <$log>), $count,
 		'so the error log says why');
 	is($server->get_json('/count')->{pid}, $worker,
 		'the worker has not noticed');
