@@ -17,6 +17,7 @@
 #include "core/base/list.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/base/slice.h"
 #include "core/config/settings.h"
 #include "core/control/connection.h"
 
@@ -48,8 +49,7 @@ clean_text(const char *text)
 	char *copy = mem_strdup(text);
 
 	for (char *c = copy; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+		memset(c, '?', slice_control(c));
 	json = json_string(copy);
 	for (char *c = copy; json == NULL && *c != '\0'; c++)
 		if ((unsigned char)*c >= 0x80)

@@ -57,9 +57,12 @@ deliver_line(struct process *process)
 	if (process->line_length == 0)
 		return;
 	line[process->line_length] = '\0';
-	for (size_t i = 0; i < process->line_length; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = line[i] == '\t' ? ' ' : '?';
+	for (size_t i = 0; i < process->line_length; i++) {
+		size_t control = line[i] == '\0' ? 1 : slice_control(line + i);
+
+		if (control > 0)
+			memset(line + i, line[i] == '\t' ? ' ' : '?', control);
+	}
 	process->line_length = 0;
 	if (!process->freed)
 		process->on_line(process, line, process->arg);

@@ -119,11 +119,16 @@ put_escaped(struct line *line, const char *text)
 {
 	static const char hex[] = "0123456789abcdef";
 
+	size_t control = 0; /* so many bytes are of one */
+
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 		char one[5] = { (char)c };
 
-		if (c < 0x20 || c == 0x7f) {
+		if (control == 0)
+			control = slice_control(text);
+		if (control > 0) {
+			control--;
 			one[0] = '\\';
 			one[1] = 'x';
 			one[2] = hex[c >> 4];

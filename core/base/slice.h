@@ -109,6 +109,21 @@ ptrdiff_t slice_find(struct portico_slice slice, struct portico_slice needle);
 struct portico_slice slice_split(struct portico_slice *rest, char separator);
 
 /*
+ * Bytes of the control character that a C string begins with, 0: it is none.
+ * That are 0x01 to 0x1f, 0x7f, and in UTF-8 U+0080 to U+009F, which terminals
+ * obey as they do sequences of Escape.
+ */
+static inline size_t
+slice_control(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	if ((c[0] != 0 && c[0] < 0x20) || c[0] == 0x7f)
+		return 1;
+	return c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+}
+
+/*
  * Strict numbers: digits only, at least one, no sign, no blank, no overflow.
  * False leaves *value_r alone.
  */

@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/base/slice.h"
 #include "core/control/connection.h"
 
 static int
@@ -132,14 +133,16 @@ static void
 clean_string(json_t *string)
 {
 	size_t length = json_string_length(string);
-	char *copy = mem_dup(json_string_value(string), length);
+	/* A JSON text holds no NUL. */
+	char *copy = mem_strdup(json_string_value(string));
 	bool dirty = false;
 
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7f) {
-			copy[i] = '?';
-			dirty = true;
-		}
+	for (size_t i = 0; i < length; i++) {
+		size_t control = slice_control(copy + i);
+
+		memset(copy + i, '?', control);
+		dirty = dirty || control > 0;
+	}
 	if (dirty)
 		json_string_setn(string, copy, length);
 	mem_free(copy);

@@ -18,7 +18,7 @@ my $server = Portico::Server->new(
 	pools => { main => {}, other => {} },
 	applications => { '/' => {@confined},
 		'/other' => { @confined, pool => 'other' } },
-	allow => [qr/lies|SIGKILL|forged/],
+	allow => [qr/lies|it drives|SIGKILL|forged/],
 )->start;
 
 sub events
@@ -75,6 +75,28 @@ subtest 'lines of the log' => sub {
 		@forged ], [], '... as said by that worker');
 	like($server->{log}, qr/^\S+ info portico-worker\[$pid\]: pool main/m,
 		'its own lines are as they are');
+};
+
+# CSI, as one character.
+subtest 'what drives a terminal' => sub {
+	my ($said, $csi) = (0, "\xc2\x9b");
+
+	$server->get('/print?text=%C2%9B2J+is+printed+%C3%A4');
+	ok(await_condition(seconds(10), sub {
+		$server->pump;
+		$server->{log} =~ /is printed/ }), 'a line with some of it');
+	unlike($server->{log}, qr/$csi/, '... has none in the log');
+	like($server->{log}, qr/2J is printed \xc3\xa4/, '... but all else');
+	$server->get('/tell?what=terminal');
+	ok(await_condition(seconds(10), sub {
+		($server->command('events'))[1] =~ /it drives/ }),
+		'an event with some of it');
+	unlike(($server->command('events'))[1], qr/$csi|\x1b/,
+		'... is shown without');
+	unlike(($server->command('--json', 'events'))[1], qr/$csi|\\u001[bB]/,
+		'... as data, too');
+	$server->pump;
+	unlike($server->{log}, qr/$csi|\x1b/, '... and logged so');
 };
 
 $server->stop;

@@ -19,7 +19,8 @@
  *	/spin?ms=N       uses a core for so long
  *	/threads?count=N starts threads that do nothing
  *	/tell?what=W&times=N  says to porticod, in the host's name, that it is
- *			 "unhealthy", or has "failed"; errno of the last time
+ *			 "unhealthy", or has "failed", or what drives a
+ *			 "terminal"; errno of the last time
  *	/print?text=T    writes a line to stderr, after decoding + and %
  */
 #include <portico/portico.h>
@@ -233,7 +234,13 @@ tell(const char *what, uint64_t times)
 		"\"module\":\"confined\",\"text\":\"it lies\"}";
 	static const char failed[] =
 		"{\"type\":\"failed\",\"status\":1,\"message\":\"it lies\"}";
-	const char *text = strcmp(what, "failed") == 0 ? failed : unhealthy;
+	static const char terminal[] =
+		"{\"type\":\"replace\",\"reason\":\"unhealthy\","
+		"\"module\":\"confined\",\"text\":"
+		"\"it drives \\u001b[2J\\u009b2J\"}";
+	const char *text = strcmp(what, "failed") == 0	 ? failed :
+			   strcmp(what, "terminal") == 0 ? terminal :
+							   unhealthy;
 
 	for (uint64_t i = 0; i < times; i++) {
 		struct pollfd room = { .fd = 3, .events = POLLOUT };

@@ -106,9 +106,13 @@ control_bytes_cannot_forge_a_line(void **state)
 					  .value = "a\r\nb\x7f" };
 
 	(void)state;
-	log_error(1, &host, "%s", "x\ny\x1b[2J\tz \xc3\xa4");
+	log_error(1, &host, "%s",
+		  "x\ny\x1b[2J\tz \xc3\xa4 \xc2\x9b"
+		  "2J\xc2\xa0\xc2");
 	assert_string_equal(tail_of(logged()),
 			    "x\\x0ay\\x1b[2J\\x09z \xc3\xa4 "
+			    "\\xc2\\x9b"
+			    "2J\xc2\xa0\xc2 "
 			    "(host=a\\x0d\\x0ab\\x7f) [P0001]\n");
 }
 
