@@ -120,6 +120,7 @@ SYSTEM_TESTS += \
 	t/activation/pool-restart.t \
 	t/activation/health-check.t \
 	t/activation/recycle-load.t \
+	t/activation/affinity-survives.t \
 	t/activation/suspend.t \
 	t/activation/takeover.t \
 	t/activation/system-calls.t \

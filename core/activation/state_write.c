@@ -328,6 +328,7 @@ write_pool(const void *object, struct state_record *record)
 	put_flag(json, "demand", pool->demand);
 	put_flag(json, "wanted", pool->wanted);
 	put_flag(json, "restarting", pool->restarting);
+	put_number(json, "grown", pool->grown);
 	put_number(json, "generation", pool->generation);
 	put_number(json, "starts", pool->start_count);
 	put_number(json, "crashes", pool->crash_count);
@@ -366,6 +367,7 @@ pool_fingerprint(const struct pool *pool)
 	mix_text(&now, pool->degraded);
 	mix(&now, (uint64_t)pool->restarting << 2 |
 			  (uint64_t)pool->demand << 1 | pool->wanted);
+	mix(&now, pool->grown);
 	mix(&now, pool->generation);
 	mix(&now, pool->start_count);
 	mix(&now, pool->crash_count);
@@ -422,6 +424,7 @@ write_worker(const void *object, struct state_record *record)
 
 	put_number(json, "id", worker->id);
 	put_text(json, "pool", worker->pool->name);
+	put_text(json, "affinity", worker->affinity);
 	put_flag(json, "removed", worker->pool->removed);
 	put_number(json, "poolGeneration", worker->pool->generation);
 	put_number(json, "generation", worker->generation);

@@ -122,7 +122,7 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 {
 	json_int_t state, generation, starts, crashes, recycles, unhealthy,
 		failures, in_a_row, bytes, probe_interval, probe_due,
-		probe_worker, half_open, held = 0, missing = 0;
+		probe_worker, half_open, held = 0, missing = 0, grown = 0;
 	int removed, demand, wanted, all, restarting = 0;
 	struct kept_pool kept = { .name = NULL };
 
@@ -142,8 +142,9 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	       &kept.failure_times, "startRecords", &kept.start_records,
 	       "sharedBytes", &bytes);
 	/* An older porticod has none of it. */
-	UNPACK(record, "a pool", err, "{s?I, s?I, s?b}", "cpuHeldNs", &held,
-	       "missingGroups", &missing, "restarting", &restarting);
+	UNPACK(record, "a pool", err, "{s?I, s?I, s?b, s?I}", "cpuHeldNs",
+	       &held, "missingGroups", &missing, "restarting", &restarting,
+	       "grown", &grown);
 	if (!is_in(state, CONTROL_POOL_STARTED, CONTROL_POOL_DISABLED))
 		return refuse(err, "a pool", "there is no such state");
 	kept.removed = removed;
@@ -151,6 +152,7 @@ takeover_read_pool(const json_t *record, struct kept_pool *kept_r,
 	kept.wanted = wanted;
 	kept.recycle_all = all;
 	kept.restarting = restarting;
+	kept.grown = is_in(grown, 0, UINT16_MAX) ? (unsigned)grown : 0;
 	kept.state = (int)state;
 	kept.generation = (uint32_t)generation;
 	kept.starts = (uint64_t)starts;
@@ -201,6 +203,7 @@ takeover_set_pool(struct pool *pool, const struct kept_pool *kept)
 	pool->demand = kept->demand;
 	pool->wanted = kept->wanted;
 	pool->restarting = kept->restarting;
+	pool->grown = kept->grown;
 	pool->generation = kept->generation;
 	pool->start_count = kept->starts;
 	pool->crash_count = kept->crashes;
@@ -301,6 +304,8 @@ takeover_set_worker(struct worker_process *worker,
 	worker->told_why = flag_of(record, "toldWhy");
 	worker->aborted = flag_of(record, "aborted");
 	worker->exhausted = flag_of(record, "exhausted");
+	copy_text(worker->affinity, sizeof worker->affinity, record,
+		  "affinity");
 	copy_text(worker->why_marked, sizeof worker->why_marked, record,
 		  "whyMarked");
 	copy_text(worker->end_reason, sizeof worker->end_reason, record,

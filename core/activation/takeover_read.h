@@ -37,6 +37,7 @@ struct kept_pool {
 	uint64_t starts, crashes, recycles, unhealthy_ns, failures,
 		shared_bytes, held_ns;
 	unsigned missing_groups; /* metering.h */
+	unsigned grown;
 	uint64_t probe_interval_ns, probe_due_ns, half_open_ns;
 	uint32_t probe_worker;
 	unsigned in_a_row;
