@@ -142,6 +142,10 @@ t_unit_activation_figures_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/activation/process-t
 t_unit_activation_process_t_SOURCES = t/unit/activation/process-t.c
 t_unit_activation_process_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/activation/usage-t
+t_unit_activation_usage_t_SOURCES = t/unit/activation/usage-t.c
+t_unit_activation_usage_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += t/unit/activation/schedule-t
 t_unit_activation_schedule_t_SOURCES = t/unit/activation/schedule-t.c
 t_unit_activation_schedule_t_LDADD = $(ACTIVATION_LIBS) $(CMOCKA_LIBS)
