@@ -23,6 +23,7 @@
 #include "core/base/check.h"
 #include "core/base/memory.h"
 #include "core/base/slice.h"
+#include "core/http/limits.h"
 #include "core/listener/address.h"
 #include "core/listener/connection.h"
 #include "core/listener/limits.h"
@@ -48,7 +49,7 @@ struct tls_stream {
 	uint64_t policy; /* of the entry */
 	struct buffer held; /* encrypted bytes that go first */
 	struct buffer details; /* for request heads, made with the first */
-	char name[256]; /* that the client asked for; "" */
+	char *name; /* owned: that the client asked for; NULL: none */
 };
 
 static struct tls_stream *
@@ -443,6 +444,7 @@ tls_close(struct transport *transport, bool orderly)
 	SSL_free(stream->ssl);
 	buffer_fini(&stream->held);
 	buffer_fini(&stream->details);
+	MEM_FREE(stream->name);
 	stream->magic = 0;
 	mem_free(stream);
 }
@@ -587,6 +589,19 @@ target_of(const struct listener_connection *connection, char *address,
 	};
 }
 
+/* In lower case.  Again, if the client was asked for another hello. */
+static void
+keep_name(struct tls_stream *stream, struct portico_slice name)
+{
+	MEM_FREE(stream->name);
+	if (name.length == 0)
+		return;
+	stream->name = mem_alloc(name.length + 1);
+	for (size_t i = 0; i < name.length; i++)
+		stream->name[i] = slice_lower(name.data[i]);
+	stream->name[name.length] = '\0';
+}
+
 const struct tls_entry *
 tls_connection_choose(struct listener_connection *connection,
 		      struct portico_slice name)
@@ -600,16 +615,15 @@ tls_connection_choose(struct listener_connection *connection,
 	/* A client may write a final dot, or what is no name at all. */
 	if (name.length > 0 && name.data[name.length - 1] == '.')
 		name.length--;
-	if (name.length >= sizeof(stream->name) ||
-	    memchr(name.data, '\0', name.length) != NULL)
+	if (name.length > HTTP_HOST_LENGTH_MAX ||
+	    (name.length > 0 && memchr(name.data, '\0', name.length) != NULL))
 		name.length = 0;
-	for (size_t i = 0; i < name.length; i++)
-		stream->name[i] = slice_lower(name.data[i]);
-	stream->name[name.length] = '\0';
+	keep_name(stream, name);
 	if (store == NULL)
 		return NULL;
 	target = target_of(connection, address,
-			   slice_make(stream->name, name.length));
+			   slice_make(stream->name != NULL ? stream->name : "",
+				      name.length));
 	entry = tls_store_find(store, &target);
 	if (entry != NULL)
 		stream->policy = entry->policy;
@@ -694,7 +708,8 @@ make_details(struct tls_stream *stream)
 	(void)buffer_append(details, "", 1);
 	(void)buffer_append_text(details, cipher != NULL ? cipher : "");
 	(void)buffer_append(details, "", 1);
-	for (const char *at = stream->name; *at != '\0'; at++)
+	for (const char *at = stream->name != NULL ? stream->name : "";
+	     *at != '\0'; at++)
 		(void)buffer_append(details, *at > ' ' && *at < 0x7f ? at : "?",
 				    1);
 	if (x509 == NULL || SSL_get_verify_result(stream->ssl) != X509_V_OK)
