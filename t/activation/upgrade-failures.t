@@ -307,9 +307,12 @@ subtest 'the old one is of another version' => sub {
 		$server->command_json('status')->{counters}{connections}
 			{active} }), 'it has a client');
 	my $old = $server->command_json('status')->{listener}{pid};
+	ok($server->listens($old), 'it takes connections');
 	$server->install('portico-listener');
 	is(($server->command('upgrade', 'listener'))[0], 0,
 		'as long as there is no worker it can be replaced');
+	ok(await_condition(seconds(10), sub { !$server->listens($old) }),
+		'it takes no connections any more');
 	# What it says of the worker shall come last.
 	kill 'STOP', $old;
 	my $worker = $server->get_json('/count')->{pid};

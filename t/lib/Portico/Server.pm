@@ -484,6 +484,23 @@ sub memory
 	return;
 }
 
+# Whether this process would take connections to the server's port.
+sub listens
+{
+	my ($self, $pid) = @_;
+	my $port = sprintf '%04X', $self->port;
+
+	my %sockets;
+	for my $table (qw(/proc/net/tcp /proc/net/tcp6)) {
+		open my $file, '<', $table or next;
+		$sockets{"socket:[$_->[9]]"} = 1
+			for grep { $_->[1] =~ /:$port$/ && $_->[3] eq '0A' }
+			map { [split] } <$file>;
+	}
+	return scalar grep { $sockets{ readlink($_) // '' } }
+		glob "/proc/$pid/fd/*";
+}
+
 sub descriptor_count
 {
 	my ($pid) = @_;
