@@ -588,8 +588,13 @@ pool_worker_ended(struct pool *pool, const struct worker_process *worker,
 	}
 	/* The next request asks again; a web garden is kept complete. */
 	if (pool_count_live(pool) == 0 && !pool->demand && !pool->restarting &&
-	    !is_replaced_alone(pool, worker))
+	    !is_replaced_alone(pool, worker)) {
 		pool->wanted = false;
+		/* It has asked already, if this one slept and died before it
+		 * could be woken. */
+		if (pool->state == CONTROL_POOL_STARTED && !pool->removed)
+			listeners_pool_state(&pool->manager->listeners, pool);
+	}
 	recycle_next(pool);
 	end_if_removed(pool);
 }

@@ -163,6 +163,21 @@ subtest 'what is done to it asleep' => sub {
 	ok(asleep('one'), 'asleep again');
 };
 
+# porticod hears of the request first, and wakes a worker that is dead.
+subtest 'killed when it is asked' => sub {
+	my $pid = $server->get_json('/one/count')->{pid};
+	ok(asleep('one'), 'asleep');
+	kill 'STOP', $server->pid;
+	my $client = $server->connect;
+	$client->send("GET /one/count HTTP/1.1\r\nHost: a\r\n\r\n");
+	sleep 0.3;
+	kill 'KILL', $pid;
+	sleep 0.2;
+	kill 'CONT', $server->pid;
+	my $response = eval { $client->read_response };
+	is($response && $response->{status}, 200, 'another one answers');
+};
+
 subtest 'another porticod' => sub {
 	my $pid = $server->get_json('/one/count')->{pid};
 	ok(asleep('one'), 'asleep');
