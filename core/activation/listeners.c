@@ -123,7 +123,8 @@ listeners_give_pools(struct listener_process *listener)
 		if (!pool->removed && pool->state != CONTROL_POOL_STARTED)
 			listener_process_pool_state(listener, pool);
 		/* One that is stopped could not attach. */
-		(void)suspend_wake_pool(pool, "a new listener");
+		if (suspend_wake_pool(pool, "a new listener"))
+			recycle_next(pool);
 		LIST_FOREACH(struct worker_process, link, worker,
 			     &pool->workers)
 			if (worker->state == WORKER_PROCESS_READY ||

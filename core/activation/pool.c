@@ -385,8 +385,11 @@ pool_demand(struct pool *pool)
 		listeners_pool_state(&pool->manager->listeners, pool);
 		return;
 	}
-	if (suspend_wake_pool(pool, "a request"))
+	if (suspend_wake_pool(pool, "a request")) {
+		/* Its time may have come while it slept. */
+		recycle_next(pool);
 		return;
+	}
 	pool->demand = true;
 	pool_ensure(pool);
 }

@@ -16,15 +16,22 @@ my %sleepy = (pingInterval => '50ms', idleTimeout => '200ms',
 	idleTimeoutAction => 'Suspend', threads => 2);
 # Seconds between pings, idleTimeout is a little more.
 use constant LATE_PING => 0.5;
+# Seconds between workers that are unwell.
+use constant UNHEALTHY => 3;
 my $server = Portico::Server->new(
 	listener => { threads => 2 },
 	pools => { main => { %sleepy, workers => 2 }, one => { %sleepy },
-		busy => { %sleepy }, late => { %sleepy, idleTimeout => '600ms',
+		busy => { %sleepy },
+		unwell => { %sleepy, recycling => {
+			unhealthyInterval => UNHEALTHY . 's' } },
+		late => { %sleepy, idleTimeout => '600ms',
 			pingInterval => LATE_PING * 1000 . 'ms' } },
 	applications => { '/' => { @probe }, '/one' => { pool => 'one', @probe },
 		'/busy' => { pool => 'busy', @probe },
+		'/unwell' => { pool => 'unwell', modules => ['confined'],
+			handlers => [ { path => '*', module => 'confined' } ] },
 		'/late' => { pool => 'late', @probe } },
-	allow => [qr/listener|P5009/],
+	allow => [qr/listener|P5009|P5232/],
 )->start;
 
 sub workers { return @{ $server->command_json('pool', 'show', $_[0])->{pool}{workers} } }
@@ -126,6 +133,26 @@ subtest 'a request comes when it is to sleep' => sub {
 	$slow->close;
 	ok(asleep('late'), 'and it sleeps when all is over');
 	is(eval { $server->get('/late/count')->{status} }, 200, '... and wakes');
+};
+
+# It is to be replaced, but not so soon after another one.
+subtest 'one that is unwell' => sub {
+	my $first = $server->get_json('/unwell/self')->{pid};
+	my $second = $first;
+	$server->get('/unwell/tell?what=unhealthy');
+	ok(await_condition(seconds(10), sub {
+		$second = $server->get_json('/unwell/self')->{pid};
+		return $second != $first }), 'is replaced');
+	$server->get('/unwell/tell?what=unhealthy');
+	ok(asleep('unwell'), 'the next one has to wait, and sleeps');
+	return diag('too slow: it was replaced before it slept')
+		if (workers('unwell'))[0]{pid} != $second;
+	# Over that time.
+	sleep 1.1 * UNHEALTHY;
+	is((workers('unwell'))[0]{state}, 'suspended', '... for long enough');
+	ok(await_condition(seconds(10), sub {
+		$server->get_json('/unwell/self')->{pid} != $second }),
+		'... and then it is not forgotten');
 };
 
 subtest 'what is done to it asleep' => sub {
