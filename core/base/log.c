@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -53,9 +54,12 @@ static atomic_int log_pid;
 static log_observe_fn *observe;
 static void *observe_arg;
 
-/* One writer at a time, who does not wait for anything. */
+/* One writer at a time, who does not wait for anything.  It may have lost its
+ * processor, though: after the tries, the others sleep, 20 ms in all. */
 static atomic_flag writing = ATOMIC_FLAG_INIT;
 #define WRITING_TRIES 1000
+#define WRITING_SLEEPS 200
+#define WRITING_SLEEP_NS 100000
 
 static atomic_uint_fast64_t lost; /* lines, ever */
 static uint64_t lost_told; /* of these; the writer's */
@@ -273,20 +277,34 @@ tell_lost(void)
 	return true;
 }
 
+/* False when it has not become free: its owner may have died in the middle of
+ * it, as in the child of a fork. */
+static bool
+become_writer(void)
+{
+	const struct timespec moment = { .tv_nsec = WRITING_SLEEP_NS };
+
+	for (int tries = 0; tries < WRITING_TRIES + WRITING_SLEEPS; tries++) {
+		if (!atomic_flag_test_and_set_explicit(&writing,
+						       memory_order_acquire))
+			return true;
+		if (tries < WRITING_TRIES)
+			sched_yield();
+		else
+			nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
 void
 log_put_line(const char *text, size_t length)
 {
-	int saved = errno, tries = 0;
+	int saved = errno;
 
-	while (atomic_flag_test_and_set_explicit(&writing,
-						 memory_order_acquire)) {
-		/* Its owner may have died in the middle of it. */
-		if (++tries == WRITING_TRIES) {
-			atomic_fetch_add(&lost, 1);
-			errno = saved;
-			return;
-		}
-		sched_yield();
+	if (!become_writer()) {
+		atomic_fetch_add(&lost, 1);
+		errno = saved;
+		return;
 	}
 	if (!tell_lost() || !try_write(text, length))
 		atomic_fetch_add(&lost, 1);

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <regex.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -265,6 +266,7 @@ a_full_pipe_holds_up_nobody(void **state)
 }
 
 static bool pretend_room;
+static sem_t *slow_writer; /* posted when one is in the middle of its line */
 
 int __real_poll(struct pollfd *pollfds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *pollfds, nfds_t count, int timeout);
@@ -273,10 +275,50 @@ int __wrap_poll(struct pollfd *pollfds, nfds_t count, int timeout);
 int
 __wrap_poll(struct pollfd *pollfds, nfds_t count, int timeout)
 {
+	if (slow_writer != NULL) {
+		sem_t *begun = slow_writer;
+		const struct timespec a_while = { .tv_nsec = 5000000 };
+
+		slow_writer = NULL;
+		sem_post(begun);
+		nanosleep(&a_while, NULL);
+	}
 	if (!pretend_room)
 		return __real_poll(pollfds, count, timeout);
 	pollfds->revents = pollfds->events;
 	return 1;
+}
+
+static void *
+say_once(void *arg)
+{
+	log_info(NULL, "%s", (const char *)arg);
+	return NULL;
+}
+
+/* A thread loses its processor in the middle of its line. */
+static void
+a_line_waits_for_a_slow_one(void **state)
+{
+	static char slow[] = "slow";
+	uint64_t before = log_lost_lines();
+	pthread_t thread;
+	const char *text;
+	sem_t begun;
+
+	(void)state;
+	sem_init(&begun, 0, 0);
+	slow_writer = &begun;
+	pthread_create(&thread, NULL, say_once, slow);
+	while (sem_wait(&begun) != 0)
+		;
+	log_info(NULL, "second");
+	pthread_join(thread, NULL);
+	sem_destroy(&begun);
+	assert_int_equal(log_lost_lines(), before);
+	text = logged();
+	assert_non_null(strstr(text, "slow\n"));
+	assert_non_null(strstr(text, "second\n"));
 }
 
 /* Another process fills the pipe between the question and the write. */
@@ -363,6 +405,7 @@ static const struct CMUnitTest tests[] = {
 	LOG_TEST(an_error_record_is_one_line),
 	LOG_TEST(lines_of_threads_do_not_mix),
 	LOG_TEST(a_full_pipe_holds_up_nobody),
+	LOG_TEST(a_line_waits_for_a_slow_one),
 	LOG_TEST(a_pipe_that_fills_up_at_once_holds_up_nobody),
 	LOG_TEST(a_pipe_without_reader_ends_nobody),
 	LOG_TEST(a_full_disk_is_counted),
