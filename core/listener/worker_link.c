@@ -410,10 +410,12 @@ attached(struct worker_link *worker, uint32_t index)
 	task->channel = worker->channels[index];
 	worker->channels[index] = NULL;
 	worker->attached++;
-	loop_post(listener->loops[index % listener->loop_count], &task->task,
-		  run_add);
+	/* Before its loop has it: should the worker die of its first request,
+	 * porticod knows that it had started. */
 	if (worker->attached == worker->count)
 		tell_attached(worker);
+	loop_post(listener->loops[index % listener->loop_count], &task->task,
+		  run_add);
 	if (worker->draining)
 		post_all(worker, run_drain, NULL);
 	else if (worker->paused)
