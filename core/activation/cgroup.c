@@ -4,6 +4,7 @@
  */
 #include "core/activation/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,6 +24,10 @@
 /* Of a pool that is to give way: the smallest that the kernel has. */
 #define WEIGHT_LEAST "1" /* v2 */
 #define SHARES_LEAST "2" /* v1 */
+
+/* Of our own in ours, where systemd knows no DelegateSubgroup. */
+#define OWN_SUBGROUP "porticod"
+#define BASE_PREFIX "portico-"
 
 #define PATH(path, ...)                                                        \
 	(snprintf(path, sizeof path, __VA_ARGS__) < (int)sizeof path)
@@ -175,7 +180,7 @@ enable(const char *own, const char *name)
 
 	snprintf(text, sizeof text, "+%s", name);
 	os_error = write_to(own, "cgroup.subtree_control", text);
-	if (os_error != EBUSY || !PATH(manager, "%s/porticod", own))
+	if (os_error != EBUSY || !PATH(manager, "%s/" OWN_SUBGROUP, own))
 		return os_error;
 	if (mkdir(manager, 0755) != 0 && errno != EEXIST)
 		return errno;
@@ -215,6 +220,56 @@ leave_subgroup(struct controller *controller)
 	return true;
 }
 
+void
+cgroup_leave_unit(void)
+{
+	char own[PATH_MAX], group[PATH_MAX];
+
+	if (!locate("cgroup2", "", own) || !is_delegated(own) ||
+	    !PATH(group, "%s/" OWN_SUBGROUP, own))
+		return;
+	/* If not, the limits say so that are wanted. */
+	if (mkdir(group, 0755) == 0 || errno == EEXIST)
+		(void)write_to(group, "cgroup.procs", "0");
+}
+
+/* Takes controllers off those below the group. */
+static void
+release(const char *group)
+{
+	for (int i = 0; i < CGROUP_COUNT; i++) {
+		char text[32];
+
+		snprintf(text, sizeof text, "-%s", controllers[i].name);
+		(void)write_to(group, "cgroup.subtree_control", text);
+	}
+}
+
+void
+cgroup_release_unit(void)
+{
+	char unit[PATH_MAX], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *directory;
+
+	if (!locate("cgroup2", "", unit))
+		return;
+	if (!is_delegated(unit))
+		*strrchr(unit, '/') = '\0';
+	if (!is_delegated(unit) || !PATH(path, "%s/" OWN_SUBGROUP, unit) ||
+	    access(path, F_OK) != 0)
+		return;
+	directory = opendir(unit);
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+		if (strncmp(entry->d_name, BASE_PREFIX, strlen(BASE_PREFIX)) ==
+			    0 &&
+		    PATH(path, "%s/%s", unit, entry->d_name))
+			release(path);
+	if (directory != NULL)
+		closedir(directory);
+	release(unit);
+}
+
 /* To count what is used version 2 needs no controller, but a group. */
 static void
 find_account(struct controller *controller)
@@ -252,7 +307,7 @@ find_second(struct controller *controller)
 	os_error = placed ? enable(controller->own, controller->name) : 0;
 	if (!placed)
 		snprintf(controller->why, sizeof controller->why,
-			 "the unit has no DelegateSubgroup");
+			 "porticod could not leave the group of its unit");
 	else if (os_error != 0)
 		snprintf(controller->why, sizeof controller->why,
 			 "it is not delegated to porticod: %s",
@@ -302,7 +357,7 @@ base_of(const struct settings *settings, enum cgroup_controller which,
 	for (const char *c = settings->runtime_directory; *c != '\0'; c++)
 		hash = (hash ^ (unsigned char)*c) * 0x01000193u;
 	return controller->version > 0 &&
-	       snprintf(path, PATH_MAX, "%s/portico-%08" PRIx32,
+	       snprintf(path, PATH_MAX, "%s/" BASE_PREFIX "%08" PRIx32,
 			controller->own, hash) < PATH_MAX;
 }
 
@@ -488,6 +543,34 @@ cgroup_prepare(const struct settings *settings,
 			places_r->count++;
 		}
 	}
+}
+
+unsigned
+cgroup_resume(const struct settings *settings, const struct settings_pool *pool,
+	      unsigned missing)
+{
+	const struct log_context context = { .name = "pool",
+					     .value = pool->name };
+	char group[PATH_MAX];
+
+	for (int i = 0; i < CGROUP_COUNT; i++) {
+		enum cgroup_controller which = (enum cgroup_controller)i;
+		int os_error;
+
+		if (!cgroup_is_wanted(pool, which) ||
+		    cgroup_version(pool, which, missing) == 0 ||
+		    !group_of(settings, which, pool->name, group) ||
+		    access(group, F_OK) != 0)
+			continue;
+		os_error = make_group(settings, pool, which, group);
+		if (os_error == 0)
+			continue;
+		missing |= 1u << which;
+		log_warn(EVENT_LIMIT_UNAVAILABLE, &context,
+			 "limits of %s cannot be set again in %s: %s",
+			 find(which)->name, group, strerror(os_error));
+	}
+	return missing;
 }
 
 int

@@ -48,11 +48,29 @@ int cgroup_version(const struct settings_pool *pool,
 const char *cgroup_missing(const struct settings_pool *pool,
 			   enum cgroup_controller which, unsigned missing);
 
+/*
+ * systemd before version 254 puts porticod straight into the group that it
+ * delegates; one that has processes gives its groups no controllers.  So we go
+ * into one below it, before there is any child.  But then no process can be
+ * started in the unit's own group, not even the next porticod while workers of
+ * this one live: before that somebody (ExecStopPost, which systemd puts
+ * elsewhere) has to take the controllers off them, and the next porticod gives
+ * them back.  Where there is a DelegateSubgroup neither does anything.
+ */
+void cgroup_leave_unit(void);
+void cgroup_release_unit(void);
+
 /* Makes the pool's groups and sets their limits, which hold at once for what
  * is in them.  What the machine lacks is left out. */
 void cgroup_prepare(const struct settings *settings,
 		    const struct settings_pool *pool,
 		    struct cgroup_places *places_r);
+
+/* Of workers that another porticod has started: sets limits of groups that
+ * there are again, which it may have had to give up.  Bits of those that are
+ * missing, `missing` among them. */
+unsigned cgroup_resume(const struct settings *settings,
+		       const struct settings_pool *pool, unsigned missing);
 
 /* In the child: 0 or an errno. */
 int cgroup_enter(const struct cgroup_places *places);

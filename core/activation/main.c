@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/activation/cgroup.h"
 #include "core/activation/check.h"
 #include "core/activation/handover.h"
 #include "core/activation/keep.h"
@@ -42,6 +43,7 @@ static const char usage[] =
 	"  --log-level LEVEL  error, warning, info or debug (info)\n"
 	"  --ready-fd N       write a line to descriptor N when serving\n"
 	"  --foreground       stay in the foreground (always so)\n"
+	"  --release-groups   after the end, for systemd: see porticod(8)\n"
 	"  --version, --help\n"
 	"\n"
 	"SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reads\n"
@@ -50,7 +52,7 @@ static const char usage[] =
 struct options {
 	const char *file;
 	const char *keep; /* a directory: be its keeper */
-	bool check, json, check_state;
+	bool check, json, check_state, release_groups;
 	int ready_fd;
 	enum log_level level;
 };
@@ -60,6 +62,7 @@ enum option_key {
 	KEY_CHECK,
 	KEY_CHECK_STATE,
 	KEY_KEEP,
+	KEY_RELEASE_GROUPS,
 	KEY_JSON,
 	KEY_FOREGROUND,
 	KEY_LEVEL,
@@ -73,6 +76,7 @@ static const struct option long_options[] = {
 	{ "check", no_argument, NULL, KEY_CHECK },
 	{ "check-state", no_argument, NULL, KEY_CHECK_STATE },
 	{ "keep", required_argument, NULL, KEY_KEEP },
+	{ "release-groups", no_argument, NULL, KEY_RELEASE_GROUPS },
 	{ "json", no_argument, NULL, KEY_JSON },
 	{ "foreground", no_argument, NULL, KEY_FOREGROUND },
 	{ "log-level", required_argument, NULL, KEY_LEVEL },
@@ -103,6 +107,9 @@ take_option(struct options *options, int key)
 		return;
 	case KEY_CHECK_STATE:
 		options->check_state = true;
+		return;
+	case KEY_RELEASE_GROUPS:
+		options->release_groups = true;
 		return;
 	case KEY_KEEP:
 		options->keep = optarg;
@@ -194,6 +201,7 @@ serve(const struct options *options, char **argv)
 	struct takeover *takeover;
 	struct portico_error err;
 
+	cgroup_leave_unit();
 	if (takeover_find(options->file, &takeover, &err) != PORTICO_OK) {
 		error_print(stderr, &err);
 		return 1;
@@ -242,6 +250,10 @@ main(int argc, char **argv)
 		return keep_run(CHILD_FD, options.keep);
 	if (options.check_state)
 		return handover_check_state(CHILD_FD);
+	if (options.release_groups) {
+		cgroup_release_unit();
+		return 0;
+	}
 	if (options.check)
 		return check(&options);
 	return serve(&options, argv);

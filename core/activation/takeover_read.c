@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/activation/cgroup.h"
 #include "core/activation/listener_process.h"
 #include "core/activation/pool.h"
 #include "core/activation/sockets.h"
@@ -222,7 +223,9 @@ takeover_set_pool(struct pool *pool, const struct kept_pool *kept)
 	};
 	probe_resume(pool);
 	pool->metered.held_ns = kept->held_ns;
-	pool->metered.missing = kept->missing_groups;
+	pool->metered.missing = cgroup_resume(pool->snapshot, pool->settings,
+					      kept->missing_groups);
+	pool->oom_kills = cgroup_oom_kills(pool->snapshot, pool->name);
 	metering_look(pool->manager);
 	json_array_foreach(kept->start_records, i, start)
 		start_history_restore(&pool->starts, start);

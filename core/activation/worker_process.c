@@ -438,14 +438,16 @@ note_exhausted(struct worker_process *worker)
 	note_reason(worker, why == NULL ? "its program could not be run" : why);
 }
 
-/* Killed by the kernel, as limits.memory wants it. */
+/* Killed by the kernel, as limits.memory wants it.  Of a worker that another
+ * porticod has started nothing is known but that. */
 static void
 note_memory(struct worker_process *worker, const struct process_exit *result)
 {
 	struct pool *pool = worker->pool;
 	uint64_t kills = cgroup_oom_kills(pool->snapshot, pool->name);
 
-	if (result->signalled && result->signal_number == SIGKILL &&
+	if ((result->unknown ||
+	     (result->signalled && result->signal_number == SIGKILL)) &&
 	    worker->escalation < 2 && kills > pool->oom_kills)
 		snprintf(worker->end_reason, sizeof worker->end_reason,
 			 "out of memory: the pool has reached limits.memory");

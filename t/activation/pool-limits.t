@@ -43,9 +43,9 @@ for my $name (sort keys %by) {
 			"$name: the worker is in its pool's group");
 	}
 }
-unlike(groups_of($server->get_json('/other/self')->{pid}), qr/portico-/,
+unlike(groups_of($server->get_json('/other/self')->{pid}), qr{/portico-[0-9a-f]{8}\b},
 	'a pool without limits has none');
-unlike(groups_of($server->pid_of('listener')), qr/portico-.*main/,
+unlike(groups_of($server->pid_of('listener')), qr{/portico-[0-9a-f]{8}/main},
 	'nor has the listener');
 
 SKIP: {

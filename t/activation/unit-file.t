@@ -29,6 +29,8 @@ is($setting{RuntimeDirectoryPreserve}, 'restart',
 is($setting{Restart}, 'on-failure', 'and the next one takes them over');
 like($setting{ExecReload}, qr/HUP \$MAINPID/, 'a reload is SIGHUP');
 ok(!exists $setting{ProtectControlGroups}, 'it may make control groups');
+like($setting{ExecStopPost}, qr/^-\S+porticod --release-groups$/,
+	'... and makes room in them for the next one');
 like($setting{Delegate}, qr/\b$_\b/, "... for $_") for qw(cpu memory pids);
 
 # What systemd-analyze says of a unit, without what an older one does not know.
