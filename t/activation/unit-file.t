@@ -31,6 +31,7 @@ like($setting{ExecReload}, qr/HUP \$MAINPID/, 'a reload is SIGHUP');
 ok(!exists $setting{ProtectControlGroups}, 'it may make control groups');
 like($setting{ExecStopPost}, qr/^-\S+porticod --release-groups$/,
 	'... and makes room in them for the next one');
+ok(!exists $setting{LogsDirectory}, 'its logs are not made for root');
 like($setting{Delegate}, qr/\b$_\b/, "... for $_") for qw(cpu memory pids);
 
 # What systemd-analyze says of a unit, without what an older one does not know.
