@@ -268,18 +268,6 @@ sockets_restore(struct sockets *sockets, const char *address,
 	sockets->count++;
 }
 
-void
-sockets_tell_unused(const struct sockets *sockets)
-{
-	LIST_FOREACH(struct sockets_given, link, given, &sockets->given) {
-		if (!given->used)
-			log_warn(EVENT_SERVICE_SOCKET, NULL,
-				 "no binding uses the socket for %s port %u "
-				 "that the service manager has opened",
-				 given->address, given->port);
-	}
-}
-
 /* The same address, however it is written. */
 static bool
 is_same_address(const char *a, const char *b)
@@ -294,6 +282,31 @@ is_same_address(const char *a, const char *b)
 	       parse_address(b, AF_UNSPEC, 0, &right, &right_length) &&
 	       left_length == right_length &&
 	       memcmp(&left, &right, left_length) == 0;
+}
+
+/* By a binding; or that of one which another porticod has left us. */
+static bool
+is_used(const struct sockets *sockets, const struct sockets_given *given)
+{
+	if (given->used)
+		return true;
+	LIST_FOREACH(struct sockets_entry, link, entry, &sockets->entries)
+		if (entry->port == given->port &&
+		    is_same_address(entry->address, given->address))
+			return true;
+	return false;
+}
+
+void
+sockets_tell_unused(const struct sockets *sockets)
+{
+	LIST_FOREACH(struct sockets_given, link, given, &sockets->given) {
+		if (!is_used(sockets, given))
+			log_warn(EVENT_SERVICE_SOCKET, NULL,
+				 "no binding uses the socket for %s port %u "
+				 "that the service manager has opened",
+				 given->address, given->port);
+	}
 }
 
 /* A descriptor of ours for one of these; -1: there is none. */
