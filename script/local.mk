@@ -25,4 +25,5 @@ EXTRA_DIST += \
 	script/lib \
 	script/run \
 	script/test \
-	script/torture
+	script/torture \
+	script/vm

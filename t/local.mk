@@ -52,6 +52,8 @@ dist_check_SCRIPTS += $(CHECKS)
 EXTRA_DIST += $(SYSTEM_TESTS)
 
 EXTRA_DIST += build-aux/tap-driver.sh
+# Of the machine of script/vm.
+EXTRA_DIST += t/vm/unit.t
 
 include t/system.mk
 include t/load/local.mk
