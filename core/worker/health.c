@@ -18,11 +18,13 @@ answer(struct health *health, uint32_t id)
 	struct control_pong message = { .id = id };
 
 	if (health->worker != NULL) {
-		message.served = (uint32_t)worker_served(health->worker);
-		message.active = (uint32_t)(worker_active(health->worker) -
-					    atomic_load(health->own));
-	}
+		uint64_t active = worker_active(health->worker);
+		uint64_t own = atomic_load(health->own);
 
+		message.served = (uint32_t)worker_served(health->worker);
+		/* One of its own may have begun between the two. */
+		message.active = own < active ? (uint32_t)(active - own) : 0;
+	}
 	if (*health->control != NULL)
 		control_send(*health->control, control_encode_pong(&message),
 			     NULL, 0);

@@ -115,39 +115,13 @@ post(struct health_check *check, struct loop_message *message)
 	loop_post(&check->all->worker->loops[0], message);
 }
 
+/* One more; whoever has to know is told when there are too many in a row. */
 static void
-on_timer(uv_timer_t *timer)
-{
-	struct health_check *check = timer->data;
-
-	if (check->running) {
-		check->late = true;
-		post(check, &check->cut);
-		return;
-	}
-	check->running = true;
-	check->late = false;
-	post(check, &check->begin);
-	wait_for(check, check->timeout);
-}
-
-static void
-judge(struct health_check *check)
+count_failure(struct health_check *check, const char *what)
 {
 	const struct internal_options *page = &check->page;
-	char what[48], why[256];
+	char why[256];
 
-	if (!check->late && check->status != 0 && check->status < 400) {
-		check->failures = 0;
-		return;
-	}
-	if (check->late)
-		snprintf(what, sizeof what, "no response within %.1f s",
-			 (double)check->timeout / 1e9);
-	else if (check->status != 0)
-		snprintf(what, sizeof what, "status %u", check->status);
-	else
-		snprintf(what, sizeof what, "no response");
 	check->failures++;
 	log_warn(4132, NULL, "health check: %s of %s failed: %s (%u of %u)",
 		 page->target, page->host, what, check->failures, check->limit);
@@ -160,6 +134,53 @@ judge(struct health_check *check)
 	check->all->failed(check->all->arg, why);
 }
 
+/* A module may not heed that its request was aborted, and then there is no end
+ * to judge: it has failed each time that it could have answered. */
+static void
+on_late(struct health_check *check)
+{
+	char what[48];
+
+	if (!check->late)
+		post(check, &check->cut);
+	check->late = true;
+	wait_for(check, check->timeout);
+	snprintf(what, sizeof what, "no response within %.1f s",
+		 (double)check->timeout / 1e9);
+	count_failure(check, what);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct health_check *check = timer->data;
+
+	if (check->running) {
+		on_late(check);
+		return;
+	}
+	check->running = true;
+	check->late = false;
+	post(check, &check->begin);
+	wait_for(check, check->timeout);
+}
+
+static void
+judge(struct health_check *check)
+{
+	char what[48];
+
+	if (check->status != 0 && check->status < 400) {
+		check->failures = 0;
+		return;
+	}
+	if (check->status != 0)
+		snprintf(what, sizeof what, "status %u", check->status);
+	else
+		snprintf(what, sizeof what, "no response");
+	count_failure(check, what);
+}
+
 static void
 run_end(struct loop_message *message)
 {
@@ -169,9 +190,9 @@ run_end(struct loop_message *message)
 	check->running = false;
 	if (check->all->ended)
 		return;
-	uv_timer_stop(&check->timer);
-	judge(check);
 	wait_for(check, check->interval);
+	if (!check->late)
+		judge(check);
 }
 
 void

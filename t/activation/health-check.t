@@ -16,13 +16,13 @@ my @static = (modules => ['static'],
 	handlers => [ { path => '*', module => 'static' } ]);
 my $server = Portico::Server->new(
 	pools => {
-		well => {}, hung => {},
+		well => {}, hung => {}, deaf => { shutdownTimeLimit => '1s' },
 		file => { recycling => { unhealthyInterval => '1h' } },
 		never => { rapidFailProtectionMaxCrashes => 2,
 			recycling => { unhealthyInterval => '100ms' } },
 		idle => { idleTimeout => '1s', pingInterval => '200ms' },
 	},
-	allow => [qr/\[P(?:4132|5010|5233|5002|5009)\]/],
+	allow => [qr/\[P(?:4040|4132|5010|5013|5233|5002|5009)\]/],
 );
 
 sub check
@@ -36,6 +36,8 @@ $server->{applications} = {
 	'/file' => { pool => 'file', @static, check('/page?x=1') },
 	'/hung' => { pool => 'hung', @probe,
 		check('/hold', timeout => '200ms', failures => 1) },
+	'/deaf' => { pool => 'deaf', @probe,
+		check('/sleep?ms=3600000', timeout => '200ms') },
 	'/never' => { pool => 'never', @probe, check('/status?code=500&sub=0') },
 	'/idle' => { pool => 'idle', @probe, check('/count') },
 };
@@ -60,6 +62,9 @@ sub worker
 		@{ $server->command_json('worker', 'list')->{workers} };
 	return $worker->{pid} // 0;
 }
+
+# Of one that serves now.
+sub serving { return $server->get_json("/$_[0]/count")->{pid} }
 
 sub failed_checks
 {
@@ -103,12 +108,17 @@ subtest 'one that begins to fail' => sub {
 };
 
 subtest 'one that does not answer' => sub {
-	is($server->get('/hung/count')->{status}, 200, 'it serves');
-	my $old = worker('hung');
-	ok(await_exit($old, seconds(10)), 'is replaced');
+	ok(await_exit(serving('hung'), seconds(10)), 'is replaced');
 	like($server->log, qr{health check /hung/hold of \S+ failed: no response within 0\.2 s},
 		'the log says why');
 	is($server->get('/hung/count')->{status}, 200, 'clients are served');
+};
+
+subtest 'one that does not even heed that it is aborted' => sub {
+	my $old = serving('deaf');
+	ok(await_condition(seconds(10), sub { serving('deaf') != $old }),
+		'is replaced');
+	cmp_ok(failed_checks($old), '>=', 2, 'after so many failures');
 };
 
 subtest 'one that never worked' => sub {
@@ -120,8 +130,7 @@ subtest 'one that never worked' => sub {
 };
 
 subtest 'one that nobody uses' => sub {
-	is($server->get('/idle/count')->{status}, 200, 'it serves');
-	ok(await_exit(worker('idle'), seconds(10)), 'is ended');
+	ok(await_exit(serving('idle'), seconds(10)), 'is ended');
 	is(show('idle')->{state}, 'started', 'as idleTimeout wants');
 };
 
