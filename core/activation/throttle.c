@@ -30,12 +30,13 @@ throttle_is_wanted(const struct pool *pool)
 	       cgroup_version(settings, CGROUP_CPU, pool->metered.missing) == 0;
 }
 
-/* One that is suspended stays stopped: suspend.h. */
+/* One that is frozen stays stopped (suspend.h); one that is about to be may be
+ * woken yet, and nobody else would continue it then. */
 static void
 signal_all(struct pool *pool, int number)
 {
 	LIST_FOREACH(struct worker_process, link, worker, &pool->workers)
-		if (worker->state != WORKER_PROCESS_SUSPENDED &&
+		if (worker->suspended.step != SUSPENSION_FROZEN &&
 		    (number == SIGCONT || worker->escalation == 0))
 			process_signal(worker->process, number);
 }

@@ -35,9 +35,17 @@ my $server = Portico::Server->new(
 		slowed => { limits => { controlGroups => 'off' },
 			cpu => { action => 'Throttle',
 				limit => part_of_a_core(0.15) } },
+		sleepy => { limits => { controlGroups => 'off' },
+			idleTimeout => '100ms', pingInterval => '50ms',
+			idleTimeoutAction => 'Suspend', cpu => {
+				action => 'Throttle',
+				limit => part_of_a_core(0.1) } },
 		required => { limits => { controlGroups => 'required',
 				tasks => 1000 } } },
-	applications => { map { ("/$_" => { %confined, pool => $_ || 'main' }) }
+	applications => { '/sleepy' => { %confined, pool => 'sleepy',
+			healthCheck => { path => '/spin?ms=80',
+				interval => '100ms', timeout => '1m' } },
+		map { ("/$_" => { %confined, pool => $_ || 'main' }) }
 			'', qw(memory tasks yields slowed required) },
 	allow => [qr/P525[48]|P5009|P5022|P5002/])->start;
 
@@ -61,10 +69,10 @@ sub self_of
 # A request that is begun.
 sub spin
 {
-	my ($ms) = @_;
+	my ($ms, $pool) = (@_, 'slowed');
 	my $connection = $server->connect;
 
-	$connection->send("GET /slowed/spin?ms=$ms HTTP/1.1\r\n"
+	$connection->send("GET /$pool/spin?ms=$ms HTTP/1.1\r\n"
 		. "Host: a\r\n\r\n");
 	return $connection;
 }
@@ -117,6 +125,22 @@ my $share = (cpu_seconds($pid) - $before) / (time - $began);
 cmp_ok($share, '<', 0.5, 'it gets less than it wants')
 	or diag "it had $share of a core";
 
+# Before it is frozen (its listener has to agree) it may be woken again.
+$pid = self_of('sleepy')->{pid};
+$spinning = spin(500, 'sleepy');
+ok($server->await_request(qr/sleepy/), 'a pool is busy');
+my $listener = $server->pid_of('listener');
+kill 'STOP', $listener;
+ok(await_condition(seconds(10), sub {
+	$server->command_json('pool', 'show', 'sleepy')->{pool}{state}
+		eq 'suspended' }), '... and then is to sleep');
+ok(await_condition(seconds(10), sub { !is_stopped($pid) }),
+	'... before that it is continued as any other');
+kill 'CONT', $listener;
+is($spinning->read_response->{status}, 200, '... and has answered');
+is(self_of('sleepy')->{pid}, $pid, '... and does so again');
+
+$pid = self_of('slowed')->{pid};
 # Without porticod nobody stays stopped.
 $spinning = spin(1500);
 ok(await_condition(seconds(10), sub { is_stopped($pid) }), 'stopped again');
