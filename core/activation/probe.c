@@ -123,7 +123,8 @@ probe_resume(struct pool *pool)
 	struct probing *probing = &pool->probing;
 	uint64_t due = probing->due_ns, now = clock_monotonic_ns();
 
-	if (pool->state != CONTROL_POOL_DISABLED || probing->interval_ns == 0)
+	if (pool->state != CONTROL_POOL_DISABLED ||
+	    pool->metered.held_ns != 0 || probing->interval_ns == 0)
 		return;
 	wait(pool);
 	if (probing->worker != 0) {

@@ -221,11 +221,11 @@ takeover_set_pool(struct pool *pool, const struct kept_pool *kept)
 		.worker = kept->probe_worker,
 		.half_open_ns = kept->half_open_ns,
 	};
-	probe_resume(pool);
 	pool->metered.held_ns = kept->held_ns;
 	pool->metered.missing = cgroup_resume(pool->snapshot, pool->settings,
 					      kept->missing_groups);
 	pool->oom_kills = cgroup_oom_kills(pool->snapshot, pool->name);
+	probe_resume(pool);
 	metering_look(pool->manager);
 	json_array_foreach(kept->start_records, i, start)
 		start_history_restore(&pool->starts, start);
