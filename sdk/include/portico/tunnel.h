@@ -147,7 +147,8 @@ portico_tunnel_write(struct portico_request *request, const void *data,
 /*
  * No more will be written: the client sees the end of the stream behind what
  * was, and may go on sending; its end wakes the module (portico_tunnel_wait).
- * Twice is once.  To end both directions, return DONE instead.  PORTICO_STATE: no tunnel.  PORTICO_ABORTED.  Since 1.0.
+ * Twice is once.  To end both directions, return DONE instead.
+ * PORTICO_STATE: no tunnel.  PORTICO_ABORTED.  Since 1.0.
  */
 static inline enum portico_status
 portico_tunnel_shutdown(struct portico_request *request)
