@@ -11,4 +11,8 @@ dist_doc_DATA += \
 	docs/principles.md \
 	docs/threat-model.md
 
+# Not installed: it would take the place of README.md, and its links are those
+# of the tree.
+EXTRA_DIST += docs/README.md
+
 include docs/man/man.mk

@@ -45,6 +45,39 @@ for my $document (@documents) {
 	is("@missing", '', "$document names only files that exist");
 }
 
+# The index leads to every document, and nowhere else.
+sub documents_below
+{
+	my ($folder) = @_;
+	my @found;
+
+	for my $path (glob "$folder/*") {
+		my $name = substr $path, length "$source/";
+		next if $name =~ m{^build} || -l $path;
+		push @found, -d $path ? documents_below($path)
+			: $name =~ /\.(?:md|[1-8])$/ ? $name : ();
+	}
+	return @found;
+}
+
+sub resolved
+{
+	my ($link) = @_;
+
+	return $link =~ s{^\.\./}{} ? $link : "docs/$link";
+}
+
+my %index = map { resolved($_) => 1 }
+	text_of('docs/README.md') =~ /\]\(([^)#:]+)\)/g;
+my @written = qw(README.md ARCHITECTURE.md CONTRIBUTING.md HACKING.md);
+push @written, map { documents_below("$source/$_") }
+	qw(docs core modules sdk t bench fuzz packaging script);
+@written = grep { !/^docs\/(?:README|sdk\/reference)\.md$/ } @written;
+is_deeply([grep { !$index{$_} } @written], [],
+	'docs/README.md leads to every document');
+is_deeply([grep { !-e "$source/$_" } sort keys %index], [],
+	'and to nothing that does not exist');
+
 my @reasons = text_of('core/http/reason.h') =~ /X\([A-Z_]+,\s*\\?\s*"([^"]+)"/g;
 cmp_ok(scalar @reasons, '>', 20, 'the reasons of the error log');
 my $table = text_of('docs/error-log.md');
