@@ -4,6 +4,7 @@
  */
 #include "core/command/words.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "core/command/events.h"
@@ -68,11 +69,11 @@ static const struct command commands[] = {
 	ASK("pool show", "NAME", "pool", "pool-show", show_pool,
 	    "one pool: workers, and how its last starts went"),
 	ASK("pool starts", "NAME", "pool", "pool-show", show_pool_starts,
-	    "how its last starts went, step by step"),
+	    "only how its last starts went, step by step"),
 	ASK("pool start", "NAME", "pool", "pool-start", show_pool_change,
 	    "start a pool that is stopped or was disabled"),
 	ASK("pool enable", "NAME", "pool", "pool-start", show_pool_change,
-	    "the same"),
+	    "the same as pool start, by another name"),
 	ASK("pool stop", "NAME", "pool", "pool-stop", show_pool_change,
 	    "stop a pool: its workers finish, requests get 503"),
 	ASK("pool restart", "NAME", "pool", "pool-restart", show_pool_change,
@@ -221,11 +222,22 @@ words_print_synopsis(FILE *stream, const struct command *command)
 						     "");
 }
 
+/* "replace its workers" is a line of the list, and "Replace its workers." the
+   first sentence of a command's own help. */
+static void
+print_sentence(const char *text)
+{
+	bool asks = text[strlen(text) - 1] == '?';
+
+	printf("\n%c%s%s\n\n", toupper((unsigned char)text[0]), text + 1,
+	       asks ? "" : ".");
+}
+
 void
 words_print_help(const struct command *command)
 {
 	words_print_synopsis(stdout, command);
-	printf("\nShows or does: %s.\n\n", command->help);
+	print_sentence(command->help);
 	if (command->more != NULL)
 		printf("%s\n", command->more);
 	options_print(stdout, command->takes);

@@ -57,6 +57,8 @@ for my $command (sort keys %expected) {
 		'--help');
 	is($status, 0, "$command --help: exit status 0");
 	like($out, qr/usage/i, "$command --help: says how it is used");
+	like($out, qr/^(?!Shows or does)[A-Z].*[^.?][.?]$/m,
+		'... and what it does');
 }
 
 subtest 'what the answers contain' => sub {
@@ -97,7 +99,10 @@ subtest 'what the answers contain' => sub {
 };
 
 subtest 'the commands of a group' => sub {
-	my ($status, $out) = $server->command('pool', '--help');
+	my ($status, $out) = $server->command('module', 'check', '--help');
+	like($out, qr/^Is the file a module that this server can load\?$/m,
+		'a question ends as one');
+	($status, $out) = $server->command('pool', '--help');
 	is($status, 0, 'pool --help: exit status 0');
 	like($out, qr/^Usage: portico pool COMMAND.*^  pool recycle /ms,
 		'has the commands of pools');
