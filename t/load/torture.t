@@ -51,8 +51,10 @@ sub load_application
 
 my $server = Portico::Server->new(
 	worker => 't/worker/stopping-worker',
-	# Slow clients are meant to be slow.
-	listener => { threads => 2, minSendRate => 0, accessLog => {
+	# Slow clients are meant to be slow, also those of a listener that was
+	# replaced.
+	listener => { threads => 2, minSendRate => 0,
+		shutdownTimeLimit => '20m', accessLog => {
 		fields => [qw(cs-uri-stem sc-status)] } },
 	pools => {
 		# A slow client's request does not keep a worker longer.

@@ -750,7 +750,8 @@ sub upgrade_listener
 	my $answer = $self->ask('upgrade', 'listener');
 	my $refused = $answer->{error} // return;
 	die "upgrade: $refused\n"
-		unless $refused =~ /attach|worker|descriptor|Too many|not finished/;
+		unless $refused =~ /attach|worker|descriptor|Too[ ]many
+			|not[ ]finished|none[ ]that[ ]serves/x;
 	$self->{done}{upgrade_refused}++;
 }
 
