@@ -32,6 +32,8 @@ core_http_libhttp_la_SOURCES = \
 	core/http/parser.h \
 	core/http/parser_field.c \
 	core/http/parser_priv.h \
+	core/http/priority.c \
+	core/http/priority.h \
 	core/http/proxy_protocol.c \
 	core/http/proxy_protocol.h \
 	core/http/reason.c \
@@ -56,6 +58,7 @@ UNIT_TESTS += \
 	t/unit/http/date-t \
 	t/unit/http/form-t \
 	t/unit/http/parser-t \
+	t/unit/http/priority-t \
 	t/unit/http/proxy_protocol-t \
 	t/unit/http/request_head-t \
 	t/unit/http/response_head-t \
@@ -72,6 +75,8 @@ t_unit_http_form_t_SOURCES = t/unit/http/form-t.c
 t_unit_http_form_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_parser_t_SOURCES = t/unit/http/parser-t.c
 t_unit_http_parser_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
+t_unit_http_priority_t_SOURCES = t/unit/http/priority-t.c
+t_unit_http_priority_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_proxy_protocol_t_SOURCES = t/unit/http/proxy_protocol-t.c
 t_unit_http_proxy_protocol_t_LDADD = core/http/libhttp.la $(UNIT_LIBS)
 t_unit_http_request_head_t_SOURCES = t/unit/http/request_head-t.c
@@ -90,6 +95,7 @@ FUZZERS += \
 	fuzz/form_fuzz \
 	fuzz/http_parser_fuzz \
 	fuzz/multipart_fuzz \
+	fuzz/priority_fuzz \
 	fuzz/proxy_protocol_fuzz \
 	fuzz/response_head_fuzz \
 	fuzz/trailer_fuzz \
@@ -103,6 +109,9 @@ fuzz_http_parser_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_multipart_fuzz_SOURCES = fuzz/multipart_fuzz.c fuzz/replay_main.c
 fuzz_multipart_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_multipart_fuzz_LDFLAGS = $(FUZZ_FLAGS)
+fuzz_priority_fuzz_SOURCES = fuzz/priority_fuzz.c fuzz/replay_main.c
+fuzz_priority_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
+fuzz_priority_fuzz_LDFLAGS = $(FUZZ_FLAGS)
 fuzz_proxy_protocol_fuzz_SOURCES = fuzz/proxy_protocol_fuzz.c fuzz/replay_main.c
 fuzz_proxy_protocol_fuzz_LDADD = core/http/libhttp.la $(BASE_LIBS)
 fuzz_proxy_protocol_fuzz_LDFLAGS = $(FUZZ_FLAGS)

@@ -2,7 +2,7 @@
  *
  * Between the files of HTTP/2: session (life, reading, writing), receive
  * (frames to requests), send (responses to frames), stream (what a connection
- * without a socket does), guard (floods).
+ * without a socket does), priority (whose body is first), guard (floods).
  *
  * nghttp2's callbacks run within nghttp2_session_mem_recv() and _mem_send():
  * nothing below them may end the session.  What they find goes into `fault`,
@@ -14,6 +14,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "core/http/head_build.h"
+#include "core/http/priority.h"
 #include "core/listener/connection.h"
 #include "core/listener/http2.h"
 
@@ -27,6 +28,15 @@ enum http2_flood {
 	HTTP2_FLOOD_EMPTY,
 	HTTP2_FLOODS
 };
+
+/* A PRIORITY_UPDATE whose request has not come. */
+struct http2_early {
+	uint32_t id; /* 0: none */
+	struct http_priority asked;
+};
+
+/* Of a session. */
+#define HTTP2_EARLY_MAX 8
 
 struct http2_session {
 	unsigned magic;
@@ -46,6 +56,7 @@ struct http2_session {
 	uint32_t empty_continuations; /* of it, too */
 	uint64_t flood_until[HTTP2_FLOODS]; /* ns: when all is forgotten */
 	uint64_t flood_cost[HTTP2_FLOODS]; /* ns for each; 0: no limit */
+	struct http2_early early[HTTP2_EARLY_MAX];
 	char *pending; /* what the socket did not take; NULL: nothing */
 	size_t pending_length, pending_sent;
 	size_t batched; /* bytes in the loop's batch */
@@ -66,6 +77,8 @@ struct http2_stream {
 	bool deferred; /* nghttp2 waits for more of its body */
 	bool ended; /* our end has been sent */
 	bool cut; /* its body cannot be completed */
+	bool priority_broken; /* the field in its request */
+	struct http_priority asked, answered;
 	struct http2_session *session;
 	struct list link, touched_link;
 	uint32_t unconsumed; /* bytes of the body that lie in the input */
@@ -129,6 +142,22 @@ unsigned http2_memory_trim(struct http2_memory *memory);
 
 /* For nghttp2; as long as `memory` lives. */
 nghttp2_mem *http2_memory_calls(struct http2_memory *memory);
+
+/* ---- http2_priority.c ------------------------------------------------------- */
+
+/* The request has this field, which may have several lines. */
+void http2_priority_field(struct http2_stream *stream,
+			  struct portico_slice value);
+
+/* The request's head is complete. */
+void http2_priority_head(struct http2_stream *stream);
+
+void http2_priority_update(struct http2_session *session,
+			   const nghttp2_ext_priority_update *update);
+
+/* The response, which nghttp2 has, has this field. */
+void http2_priority_answer(struct http2_stream *stream,
+			   struct portico_slice value);
 
 /* ---- http2_guard.c ---------------------------------------------------------- */
 

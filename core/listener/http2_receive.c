@@ -186,6 +186,9 @@ on_header(nghttp2_session *from, const nghttp2_frame *frame,
 		add_first(stream, name, value_buffer);
 	else
 		add_field(stream, name, value);
+	if (slice_equal(name, PORTICO_SLICE("priority")) &&
+	    frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		http2_priority_field(stream, value);
 	return 0;
 }
 
@@ -214,6 +217,7 @@ head_complete(struct http2_stream *stream, bool ended)
 	if (build->parser == NULL)
 		begin_fields(stream);
 	connection->state = CONNECTION_REQUEST;
+	http2_priority_head(stream);
 	if (!is_refused(stream))
 		(void)http_head_build_end(build, ended);
 	else if (!ended)
@@ -309,15 +313,17 @@ on_invalid_frame(nghttp2_session *from, const nghttp2_frame *frame, int code,
 	return 0;
 }
 
-/* RFC 9218 section 7.1.  nghttp2 does all the rest of PRIORITY_UPDATE. */
+/* RFC 9218 section 7.1.  nghttp2 has done all the rest of PRIORITY_UPDATE. */
 static void
-priority_received(nghttp2_session *from, const nghttp2_frame *frame)
+priority_received(struct http2_session *session, const nghttp2_frame *frame)
 {
 	const nghttp2_ext_priority_update *update = frame->ext.payload;
 
 	if (update->stream_id == 0)
-		(void)nghttp2_session_terminate_session(from,
+		(void)nghttp2_session_terminate_session(session->session,
 							NGHTTP2_PROTOCOL_ERROR);
+	else
+		http2_priority_update(session, update);
 }
 
 static int
@@ -335,7 +341,7 @@ on_frame(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
 	else if (frame->hd.type == NGHTTP2_DATA)
 		data_received(frame, stream);
 	else if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE)
-		priority_received(from, frame);
+		priority_received(session, frame);
 	session->frame_stream = 0;
 	return 0;
 }

@@ -35,6 +35,7 @@ struct fields {
 	char text[HTTP2_RESPONSE_TEXT_BYTES];
 	size_t used;
 	char cookie[AFFINITY_COOKIE_BYTES];
+	bool priority; /* one of them is Priority */
 };
 
 static void
@@ -117,6 +118,7 @@ add_fields(struct fields *fields, const struct listener_request *request,
 		seen_r->server |= field.id == HTTP_HEADER_SERVER;
 		seen_r->hsts |= field.id ==
 				HTTP_HEADER_STRICT_TRANSPORT_SECURITY;
+		fields->priority |= field.id == HTTP_HEADER_PRIORITY;
 		add(fields, name, field.value);
 	}
 }
@@ -148,6 +150,12 @@ is_of_connection(struct portico_slice name)
 	}
 }
 
+static bool
+is_priority(struct portico_slice name)
+{
+	return slice_equal_nocase(name, PORTICO_SLICE("priority"));
+}
+
 /* A head that we have made ourselves, as HTTP/1 has it: a page of the
  * listener's, or what the cache keeps. */
 static void
@@ -171,8 +179,10 @@ build_from_text(struct listener_request *request, struct fields *fields)
 		value = (struct portico_slice){
 			colon + 2, (size_t)(line_end - colon - 2)
 		};
-		if (!is_of_connection(name))
-			add(fields, name, value);
+		if (is_of_connection(name))
+			continue;
+		fields->priority |= is_priority(name);
+		add(fields, name, value);
 	}
 	output->head_sent = (uint32_t)(at + 2 - output->head);
 }
@@ -220,6 +230,7 @@ build(struct listener_request *request, struct fields *fields)
 	struct output *output = &request->output;
 
 	fields->count = fields->used = 0;
+	fields->priority = false;
 	if (output->head_length >= sizeof(text_start) - 1 &&
 	    memcmp(output->head, text_start, sizeof(text_start) - 1) == 0)
 		build_from_text(request, fields);
@@ -342,6 +353,22 @@ on_send_data(nghttp2_session *from, nghttp2_frame *frame,
 /* ---- frames ----------------------------------------------------------------------- */
 
 static void
+answer_priority(struct http2_stream *stream, const struct fields *fields)
+{
+	for (size_t i = 0; i < fields->count; i++) {
+		const nghttp2_nv *field = &fields->list[i];
+		struct portico_slice name = { (const char *)field->name,
+					      field->namelen };
+
+		if (is_priority(name))
+			http2_priority_answer(
+				stream, (struct portico_slice){
+						(const char *)field->value,
+						field->valuelen });
+	}
+}
+
+static void
 submit(struct http2_stream *stream)
 {
 	struct listener_request *request = stream->connection.request;
@@ -357,6 +384,8 @@ submit(struct http2_stream *stream)
 	(void)nghttp2_submit_response(stream->session->session, stream->id,
 				      fields.list, fields.count,
 				      more ? &provider : NULL);
+	if (fields.priority)
+		answer_priority(stream, &fields);
 	/* The fields are copied only now. */
 	if (request->output.head_sent == request->output.head_length)
 		output_head_taken(&request->output);

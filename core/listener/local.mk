@@ -43,6 +43,7 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/http2.h \
 	core/listener/http2_guard.c \
 	core/listener/http2_memory.c \
+	core/listener/http2_priority.c \
 	core/listener/http2_priv.h \
 	core/listener/http2_receive.c \
 	core/listener/http2_send.c \

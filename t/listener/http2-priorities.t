@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Priorities (RFC 9218), by the field and by PRIORITY_UPDATE: which of the bodies
-# that wait for one connection's window is sent first, and which take turns.
+# that wait for one connection's window is sent first, and which take turns.  The
+# field of a response has a word, too.
 
 use strict;
 use warnings;
@@ -15,6 +16,7 @@ use constant { BYTES => 60_000, WINDOW => 65_535, UPDATE => 16 };
 my $server = Portico::Server->new(applications => {
 	'/' => { modules => ['static'], handlers =>
 		[ { path => '*', module => 'static' } ] },
+	'/do' => { handlers => [ { path => '*', module => 'cache' } ] },
 });
 open my $file, '>', $server->root . '/body.bin' or die $!;
 print {$file} 'x' x BYTES;
@@ -48,7 +50,8 @@ sub blocked_connection
 sub ask
 {
 	my ($client, @fields) = @_;
-	my $id = $client->begin({ path => '/body.bin' }, @fields);
+	my $path = @fields % 2 ? shift @fields : '/body.bin';
+	my $id = $client->begin({ path => $path }, @fields);
 
 	$client->read_until(sub { @{$client->stream($id)->{heads}} });
 	return $id;
@@ -132,6 +135,92 @@ subtest 'PRIORITY_UPDATE' => sub {
 	($one, $two) = (ask($client), ask($client));
 	is($two, $next + 2, 'it may come before its request');
 	is_deeply(order($client, $one, $two), [$two, $one], 'and counts');
+
+	$client = blocked_connection();
+	$next = $client->{next};
+	update($client, $next, 'u=7');
+	update($client, $next + 2, 'u=2');
+	update($client, $next, 'u=1');
+	($one, $two) = (ask($client, priority => 'u=6'),
+		ask($client, priority => 'u=0'));
+	is_deeply(order($client, $one, $two), [$one, $two],
+		'the last one does, more than the field of the request');
+
+	$client = blocked_connection();
+	$next = $client->{next};
+	update($client, $next + 2 * $_, 'u=' . $_ % 8) for reverse 0 .. 49;
+	ok($client->ping, 'there may be some');
+	update($client, $next + 2 * $_, 'u=5') for 1000 .. 1200;
+	is($client->end, 'PROTOCOL_ERROR',
+		'but not for more requests than there may be');
+};
+
+# Kept by the listener, with this field: all of its body waits at once.
+sub kept
+{
+	my ($name, $priority) = @_;
+	my @do = (fields => ["X-Do: allow=600;field=Priority:$priority;size="
+		. (BYTES - length 'run 1.')]);
+
+	ok(await_condition(seconds(5), sub {
+		defined $server->get("/do/$name", @do)->{header}{age}; }),
+		"a response with the field $priority is kept");
+	return "/do/$name";
+}
+
+subtest 'the field of a response' => sub {
+	my %path = map { $_ => kept("p$_", "u=$_") } 0, 6;
+	my $turns = kept('turns', 'i');
+	my $silent = kept('silent', 'u=77, x');
+	my $client = blocked_connection();
+	my @ids = (ask($client, $path{6}, priority => 'u=0'), ask($client),
+		ask($client, $path{0}, priority => 'u=7'));
+	is_deeply(order($client, @ids), [reverse @ids],
+		'counts more than that of the request');
+
+	$client = blocked_connection();
+	@ids = map { ask($client, $turns, priority => 'u=5') } 1 .. 2;
+	my $first = ask($client, priority => 'u=4');
+	my $order = order($client, @ids, $first);
+	is(shift @$order, $first, 'what it does not say, the request does');
+	cmp_ok(scalar @$order, '>', 2, 'what it says, it does');
+
+	$client = blocked_connection();
+	@ids = (ask($client, priority => 'u=2'),
+		ask($client, $silent, priority => 'u=1'));
+	is_deeply(order($client, @ids), [reverse @ids],
+		'nor what is none of its values');
+
+	$client = blocked_connection();
+	@ids = (ask($client, $path{6}), ask($client, priority => 'u=5'));
+	update($client, $ids[0], 'u=0');
+	is_deeply(order($client, @ids), [reverse @ids],
+		'and more than PRIORITY_UPDATE behind it');
+
+	$client = blocked_connection();
+	@ids = (ask($client, priority => 'u=5'),
+		ask($client, $turns, priority => 'u=6'));
+	update($client, $ids[1], 'u=0');
+	is_deeply(order($client, @ids), [reverse @ids],
+		'which has the rest of it');
+};
+
+# When the body of a worker's response is here, nobody says.
+subtest 'the field of a response that is not kept' => sub {
+	my $do = sub { (ask($_[0], "/do/$_[1]", 'x-do',
+		"size=500;field=Priority:u=$_[1]")) };
+	ok(await_condition(seconds(10), sub {
+		my $client = blocked_connection();
+		my @ids = map { $do->($client, $_) } 6, 3, 0;
+		$client->ping;
+		my $from = @{$client->{frames}};
+		$client->window(0, 1_000_000);
+		$client->read_until(sub {
+			!grep { !$client->stream($_)->{ended} } @ids });
+		my @order = map { $_->{type} eq 'DATA' ? $_->{id} : () }
+			@{$client->{frames}}[$from .. $#{$client->{frames}}];
+		return "@order" eq "@{[reverse @ids]}";
+	}), 'counts as well');
 };
 
 subtest 'what cannot be understood' => sub {
