@@ -31,7 +31,7 @@ for my $way (sort keys %ways) {
 	$pools{"told-$way"} = { limits => $limits, cpu => {
 			limit => allows(0.2, 600), resetInterval => '10m' } };
 	$pools{"killed-$way"} = { limits => $limits, cpu => {
-			limit => allows(0.8, $interval), action => 'KillWorker',
+			limit => allows(0.4, $interval), action => 'KillWorker',
 			resetInterval => "${interval}s" } };
 	$applications{"/$_-$way"} = { pool => "$_-$way",
 		modules => ['confined'],
@@ -57,7 +57,7 @@ sub spin
 {
 	my ($pool, $until) = @_;
 
-	return await_condition(seconds(20), sub {
+	return await_condition(seconds(40), sub {
 		$server->get("/$pool/spin?ms=600");
 		return $server->log =~ $until;
 	});
