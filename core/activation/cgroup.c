@@ -44,6 +44,7 @@ static struct controller controllers[CGROUP_COUNT] = {
 	[CGROUP_CPU] = { .name = "cpu" },
 	[CGROUP_TASKS] = { .name = "pids" },
 	[CGROUP_ACCOUNT] = { .name = "cpuacct" },
+	[CGROUP_RECLAIM] = { .name = "memory" },
 };
 static bool found;
 
@@ -333,12 +334,26 @@ find_controller(struct controller *controller)
 			 "porticod may not make groups: %s", strerror(errno));
 }
 
+/* Version 1 empties a group only if nobody is in it. */
+static void
+find_reclaim(struct controller *controller)
+{
+	char path[PATH_MAX];
+
+	if (!find_second(controller) ||
+	    !PATH(path, "%s/memory.reclaim", controller->own) ||
+	    access(path, W_OK) != 0)
+		controller->version = 0;
+}
+
 static const struct controller *
 find(enum cgroup_controller which)
 {
 	for (int i = 0; !found && i < CGROUP_COUNT; i++)
 		if (i == CGROUP_ACCOUNT)
 			find_account(&controllers[i]);
+		else if (i == CGROUP_RECLAIM)
+			find_reclaim(&controllers[i]);
 		else
 			find_controller(&controllers[i]);
 	found = true;
@@ -389,6 +404,10 @@ cgroup_is_wanted(const struct settings_pool *pool, enum cgroup_controller which)
 		return cpu->limit > 0 && cpu->reset_interval > 0 &&
 		       (cpu->action == SETTINGS_CPU_NO_ACTION ||
 			cpu->action == SETTINGS_CPU_KILL_WORKER);
+	case CGROUP_RECLAIM:
+		return pool->idle_timeout > 0 && pool->idle_suspend &&
+		       pool->limits.groups != SETTINGS_MEANS_OFF &&
+		       find(CGROUP_RECLAIM)->version == 2;
 	case CGROUP_COUNT:
 		break;
 	}
@@ -507,6 +526,7 @@ make_group(const struct settings *settings, const struct settings_pool *pool,
 	case CGROUP_TASKS:
 		return set_number(group, "pids.max", pool->limits.tasks, "max");
 	case CGROUP_ACCOUNT:
+	case CGROUP_RECLAIM:
 	case CGROUP_COUNT:
 		break;
 	}
@@ -627,6 +647,20 @@ cgroup_used_ns(const struct settings *settings, const char *pool,
 				      1000 :
 			      strtoull(at, NULL, 10);
 	return true;
+}
+
+int
+cgroup_open_reclaim(const struct settings *settings, const char *pool,
+		    uint64_t *bytes_r)
+{
+	char group[PATH_MAX], path[PATH_MAX], text[64];
+
+	if (!found || !group_of(settings, CGROUP_RECLAIM, pool, group) ||
+	    !read_from(group, "memory.current", text, sizeof text) ||
+	    !PATH(path, "%s/memory.reclaim", group))
+		return -1;
+	*bytes_r = strtoull(text, NULL, 10);
+	return open(path, O_WRONLY | O_CLOEXEC);
 }
 
 void

@@ -4,7 +4,8 @@
  * where the controllers are delegated to us, else version 1.  The group of
  * pool "main" is portico-HASH/main below our own, HASH being that of the
  * runtime directory: whoever takes over workers finds it by these.  A pool
- * without such limits has no group, and costs nothing.
+ * that has no such limits, and does not suspend its workers where the kernel
+ * takes a group's memory back when it is asked to, has no group.
  */
 #ifndef CORE_ACTIVATION_CGROUP_H
 #define CORE_ACTIVATION_CGROUP_H
@@ -25,6 +26,7 @@ enum cgroup_controller {
 	CGROUP_CPU,
 	CGROUP_TASKS,
 	CGROUP_ACCOUNT, /* the time of cores that is used; no limit in itself */
+	CGROUP_RECLAIM, /* memory of idle workers; version 2, no limit either */
 	CGROUP_COUNT,
 };
 
@@ -36,7 +38,7 @@ struct cgroup_places {
 	unsigned missing; /* bits of those that are wanted, and there are not */
 };
 
-/* Whether the pool has a limit for that. */
+/* Whether the pool has a limit for that, or a use. */
 bool cgroup_is_wanted(const struct settings_pool *pool,
 		      enum cgroup_controller which);
 
@@ -83,6 +85,12 @@ uint64_t cgroup_oom_kills(const struct settings *settings, const char *pool);
  * group. */
 bool cgroup_used_ns(const struct settings *settings, const char *pool,
 		    uint64_t *used_r);
+
+/* What gives back the memory of all that are in the group, when a number of
+ * bytes is written to it (Linux 5.19), and how much they have.  OWNERSHIP: the
+ * caller's; -1: there is none. */
+int cgroup_open_reclaim(const struct settings *settings, const char *pool,
+			uint64_t *bytes_r);
 
 /* Without workers; a group that is still used stays. */
 void cgroup_remove(const struct settings *settings, const char *pool);

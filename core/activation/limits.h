@@ -24,6 +24,8 @@
 #define QUERY_LIMIT_MS 200
 /* The same for its routes, of which there may be tens of thousands. */
 #define QUERY_ROUTES_LIMIT_MS 5000
+/* A worker that is to sleep: giving back gigabytes takes its time. */
+#define PAGE_OUT_LIMIT_MS 5000
 
 /* The listener's confirmation of new settings; the reload ends without. */
 #define CONFIRM_LIMIT_MS 5000

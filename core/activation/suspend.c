@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/activation/cgroup.h"
 #include "core/activation/events.h"
 #include "core/activation/listeners.h"
 #include "core/activation/manager.h"
@@ -20,6 +21,8 @@
 #include "core/base/clock.h"
 #include "core/base/io.h"
 #include "core/base/log.h"
+#include "core/control/connection.h"
+#include "core/control/messages.h"
 
 /* ---- stopping and continuing ------------------------------------------------ */
 
@@ -90,12 +93,31 @@ on_paged(json_t *rows, json_t *silent, void *arg)
 		freeze(worker);
 }
 
+/* It takes the memory of its group back itself: that may take long, and we wait
+ * for nothing. */
+static void
+give_reclaim(struct worker_process *worker)
+{
+	struct control_notice notice = { .what = "reclaim", .text = "" };
+	uint64_t bytes = 0;
+	int fd = cgroup_open_reclaim(worker->pool->snapshot, worker->pool->name,
+				     &bytes);
+
+	if (fd >= 0 && worker->control != NULL) {
+		notice.value = (uint32_t)(bytes >> 20) + 1;
+		(void)control_send(worker->control,
+				   control_encode_notice(&notice), &fd, 1);
+	}
+	io_close(&fd);
+}
+
 void
 suspend_on_paused(struct worker_process *worker)
 {
 	if (worker->suspended.step != SUSPENSION_PAUSING)
 		return;
 	worker->suspended.step = SUSPENSION_PAGING;
+	give_reclaim(worker);
 	worker_queries_ask(worker->pool->manager, WORKER_QUERY_PAGE_OUT, worker,
 			   on_paged, worker);
 }

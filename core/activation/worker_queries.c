@@ -21,6 +21,7 @@ struct kind {
 	const char *what;
 	void (*add)(json_t *rows, const struct worker_process *worker,
 		    const json_t *body);
+	unsigned limit_ms;
 };
 
 struct question {
@@ -105,9 +106,10 @@ add_nothing(json_t *rows, const struct worker_process *worker,
 }
 
 static const struct kind kinds[] = {
-	[WORKER_QUERY_MODULES] = { "modules", add_modules },
-	[WORKER_QUERY_STACKS] = { "stacks", add_stacks },
-	[WORKER_QUERY_PAGE_OUT] = { "page-out", add_nothing },
+	[WORKER_QUERY_MODULES] = { "modules", add_modules, QUERY_LIMIT_MS },
+	[WORKER_QUERY_STACKS] = { "stacks", add_stacks, QUERY_LIMIT_MS },
+	[WORKER_QUERY_PAGE_OUT] = { "page-out", add_nothing,
+				    PAGE_OUT_LIMIT_MS },
 };
 
 void
@@ -209,9 +211,11 @@ worker_queries_ask(struct manager *manager, enum worker_query query,
 			     &pool->workers)
 			if (only == NULL || only == worker)
 				ask_one(question, worker);
-	uv_timer_start(
-		&question->timer, on_limit,
-		json_object_size(question->asked) > 0 ? QUERY_LIMIT_MS : 0, 0);
+	uv_timer_start(&question->timer, on_limit,
+		       json_object_size(question->asked) > 0 ?
+			       question->kind->limit_ms :
+			       0,
+		       0);
 }
 
 void

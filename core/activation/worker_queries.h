@@ -2,7 +2,7 @@
  *
  * Asking workers: what their modules cost, where their threads are.  The answer
  * is complete when all that were asked have answered or are gone, and at the
- * latest after QUERY_LIMIT_MS.
+ * latest after QUERY_LIMIT_MS, or PAGE_OUT_LIMIT_MS, for which nobody waits.
  */
 #ifndef CORE_ACTIVATION_WORKER_QUERIES_H
 #define CORE_ACTIVATION_WORKER_QUERIES_H

@@ -269,6 +269,7 @@ static const struct config_field pool_fields[] = {
 		    .prose = "What becomes of workers that had no request for "
 			     "idleTimeout: Terminate ends them, Suspend stops "
 			     "them and offers their memory to be paged out, "
+			     "with that of their control group (version 2), "
 			     "until the next request wakes them."),
 	CONFIG_DURATION(struct raw_pool, idle_timeout, "idleTimeout",
 			.fallback = "20m", .flags = CONFIG_ZERO,

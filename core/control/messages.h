@@ -175,7 +175,8 @@ struct control_stop {
 /* manager -> worker: modules shall know.  A worker that does not know `what`
  * ignores it. */
 struct control_notice {
-	const char *what; /* "stop", "configuration", "cleanup" */
+	const char *what; /* "stop", "configuration", "cleanup", "reclaim"
+			     (fd 0 = memory.reclaim, value: MiB) */
 	const char *text; /* why; or "" */
 	uint32_t value; /* configuration: 1: the worker will be replaced */
 };

@@ -8,12 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/memory.h"
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21 /* Linux 5.4 */
 #endif
+
+/* Between two looks at the clock. */
+#define GROUP_STEP_MIB 16u
+#define GROUP_LIMIT_NS CLOCK_NS_PER_S
 
 /* A row of /proc/self/maps: memory of our own that is not the kernel's. */
 static bool
@@ -46,4 +52,23 @@ page_out_all(void)
 			bytes += to - from;
 	fclose(maps);
 	return bytes;
+}
+
+void
+page_out_group(int fd, uint32_t mib)
+{
+	uint64_t end = clock_monotonic_ns() + GROUP_LIMIT_NS;
+	char text[32];
+	int length;
+
+	while (mib > 0 && clock_monotonic_ns() < end) {
+		uint32_t step = mib < GROUP_STEP_MIB ? mib : GROUP_STEP_MIB;
+
+		length = snprintf(text, sizeof(text), "%" PRIu64,
+				  (uint64_t)step << 20);
+		/* EAGAIN: it has found less than that. */
+		if (write(fd, text, (size_t)length) != length)
+			return;
+		mib -= step;
+	}
 }

@@ -51,6 +51,8 @@ struct process {
 	struct health health;
 	struct initialization initialization;
 	struct health_checks checks;
+	int reclaim_fd; /* memory.reclaim of its group, for one time; or -1 */
+	uint32_t reclaim_mib;
 	bool preloaded; /* it has said ready */
 	bool stopping, leaving;
 	uint64_t stop_deadline, quiet_since; /* ns */
@@ -148,6 +150,7 @@ stop(struct process *process, uint64_t deadline_ms)
 	}
 	if (process->preloaded)
 		globals_stop(process->worker, "");
+	io_close(&process->reclaim_fd);
 	initialization_cancel(&process->initialization);
 	health_checks_cancel(&process->checks);
 	process->quiet_since = now;
@@ -486,6 +489,18 @@ describe_counts(const struct process *process)
 	return json_pack("{s:o}", "modules", all);
 }
 
+/* What it is before it is stopped for a while. */
+static json_t *
+page_out(struct process *process)
+{
+	size_t bytes = page_out_all();
+
+	if (process->reclaim_fd >= 0)
+		page_out_group(process->reclaim_fd, process->reclaim_mib);
+	io_close(&process->reclaim_fd);
+	return json_pack("{s:I}", "bytes", (json_int_t)bytes);
+}
+
 static void
 receive_query(struct process *process, const json_t *message)
 {
@@ -506,8 +521,7 @@ receive_query(struct process *process, const json_t *message)
 	if (strcmp(query.what, "modules") == 0)
 		reply.body = describe_counts(process);
 	else if (strcmp(query.what, "page-out") == 0)
-		reply.body =
-			json_pack("{s:I}", "bytes", (json_int_t)page_out_all());
+		reply.body = page_out(process);
 	else if (strcmp(query.what, "stacks") == 0)
 		reply.body = json_pack("{s:o}", "threads",
 				       watchdog_stacks(process->worker));
@@ -533,7 +547,8 @@ receive_ping(struct process *process, const json_t *message)
 /* ---- notices: modules shall know ------------------------------------------------------------- */
 
 static void
-receive_notice(struct process *process, const json_t *message)
+receive_notice(struct process *process, const json_t *message, int *fds,
+	       size_t nfds)
 {
 	struct control_notice notice;
 	struct portico_worker *worker = process->worker;
@@ -541,7 +556,12 @@ receive_notice(struct process *process, const json_t *message)
 	if (!process->preloaded ||
 	    control_decode_notice(message, &notice, NULL) != PORTICO_OK)
 		return;
-	if (strcmp(notice.what, "stop") == 0)
+	if (strcmp(notice.what, "reclaim") == 0 && nfds > 0) {
+		io_close(&process->reclaim_fd);
+		process->reclaim_fd = fds[0];
+		process->reclaim_mib = notice.value;
+		fds[0] = -1;
+	} else if (strcmp(notice.what, "stop") == 0)
 		globals_stop(worker, notice.text);
 	else if (strcmp(notice.what, "configuration") == 0)
 		globals_tell(worker, PORTICO_GLOBAL_CONFIGURATION, notice.text,
@@ -600,7 +620,7 @@ on_message(struct control_connection *connection, const char *type,
 		receive_ping(process, message);
 		break;
 	case CONTROL_TYPE_notice:
-		receive_notice(process, message);
+		receive_notice(process, message, fds, nfds);
 		break;
 	default:
 		/* A newer manager may say more. */
@@ -666,7 +686,7 @@ process_fini(struct process *process)
 int
 process_run(int control_fd, const char *pool)
 {
-	struct process process = { .pool = pool };
+	struct process process = { .pool = pool, .reclaim_fd = -1 };
 
 	/* A peer that is gone is a status, not a signal; ^C is the manager's.
 	 */

@@ -21,13 +21,16 @@ use constant UNHEALTHY => 3;
 my $server = Portico::Server->new(
 	listener => { threads => 2 },
 	pools => { main => { %sleepy, workers => 2 }, one => { %sleepy },
-		busy => { %sleepy },
+		busy => { %sleepy }, reads => { %sleepy, idleTimeout => '2s' },
 		unwell => { %sleepy, recycling => {
 			unhealthyInterval => UNHEALTHY . 's' } },
 		late => { %sleepy, idleTimeout => '600ms',
 			pingInterval => LATE_PING * 1000 . 'ms' } },
 	applications => { '/' => { @probe }, '/one' => { pool => 'one', @probe },
 		'/busy' => { pool => 'busy', @probe },
+		'/reads' => { pool => 'reads', modules => ['static', 'confined'],
+			handlers => [ { path => '/big/*', module => 'static' },
+				{ path => '*', module => 'confined' } ] },
 		'/unwell' => { pool => 'unwell', modules => ['confined'],
 			handlers => [ { path => '*', module => 'confined' } ] },
 		'/late' => { pool => 'late', @probe } },
@@ -88,6 +91,47 @@ subtest 'one worker' => sub {
 	note("resident: $awake KiB awake, $asleep KiB asleep");
 	is($server->command_json('pool', 'show', 'one')->{pool}{failures}, 0,
 		'no ping fails by it');
+};
+
+# What its pool has read, or has started, is given back by the group that both
+# are in; the worker's own where there is swap.
+subtest 'memory of the group' => sub {
+	my $directory = $server->root . '/big';
+	my $file = "$directory/file";
+
+	mkdir $directory;
+	open my $out, '>', $file or die $!;
+	print $out 'x' x (16 << 20);
+	close $out or die $!;
+	# Written by us, it would be ours.
+	system 'dd', "of=$file", 'oflag=nocache', 'conv=notrunc,fdatasync',
+		'count=0', 'status=none';
+	my $worker = $server->get_json('/reads/self')->{pid};
+	my ($group) = do {
+		open my $groups, '<', "/proc/$worker/cgroup" or die $!;
+		join('', <$groups>) =~ m{^0::(.*/portico-[0-9a-f]{8}/reads)$}m;
+	};
+	$group = '/sys/fs/cgroup' . ($group // '');
+	plan skip_all => 'no group that gives memory back (version 2, '
+		. 'Linux 5.19)' unless -e "$group/memory.reclaim"
+		&& $group =~ /reads$/;
+	my $cached = sub {
+		open my $stat, '<', "$group/memory.stat" or return 1e9;
+		return join('', <$stat>) =~ /^file (\d+)/m ? $1 >> 20 : 0;
+	};
+	# It is stopped without that when it takes too long on a busy machine.
+	my ($before, $after);
+	for my $try (1 .. 5) {
+		is(length $server->get('/reads/big/file')->{body}, 16 << 20,
+			'it reads a file');
+		$before = $cached->();
+		ok(asleep('reads'), '... and is stopped');
+		$after = $cached->();
+		last if $before >= 8 && $after < 4;
+	}
+	cmp_ok($before, '>=', 8, "the file was in memory: $before MiB");
+	cmp_ok($after, '<', 4, "... and is not any more: $after MiB");
+	is($server->get_json('/reads/self')->{pid}, $worker, 'it wakes');
 };
 
 subtest 'bursts of 64' => sub {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -70,11 +71,34 @@ test_file_pages(void **state)
 	close(fd);
 }
 
+/* Each write has to be taken as a whole: in steps, until no more is found. */
+static void
+test_group(void **state)
+{
+	char text[32];
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	page_out_group(ends[0], 40);
+	page_out_group(ends[0], 0);
+	close(ends[0]);
+	assert_int_equal(read(ends[1], text, sizeof text), 8);
+	assert_memory_equal(text, "16777216", 8);
+	assert_int_equal(read(ends[1], text, sizeof text), 8);
+	assert_int_equal(read(ends[1], text, sizeof text), 7);
+	assert_memory_equal(text, "8388608", 7);
+	assert_int_equal(read(ends[1], text, sizeof text), 0);
+	close(ends[1]);
+	page_out_group(ends[0], 40); /* refused */
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file_pages),
+		cmocka_unit_test(test_group),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
