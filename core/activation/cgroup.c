@@ -497,6 +497,37 @@ set_cpu(const struct settings_pool *pool, int version, const char *group)
 					throttle ? "1024" : SHARES_LEAST);
 }
 
+/* In version 2 a group has all controllers, and may have a limit of settings
+ * that are over: as long as workers are in it it stays. */
+static void
+lift(const struct settings *settings, const struct settings_pool *pool,
+     enum cgroup_controller which)
+{
+	char group[PATH_MAX];
+
+	if (cgroup_version(pool, which, 0) != 2 ||
+	    !group_of(settings, which, pool->name, group) ||
+	    access(group, F_OK) != 0)
+		return;
+	/* Where there is no such file nobody has set it. */
+	switch (which) {
+	case CGROUP_MEMORY:
+		(void)write_to(group, "memory.high", "max");
+		(void)write_to(group, "memory.max", "max");
+		return;
+	case CGROUP_CPU:
+		(void)write_to(group, "cpu.max", "max");
+		(void)write_to(group, "cpu.weight", "100");
+		return;
+	case CGROUP_TASKS:
+		(void)write_to(group, "pids.max", "max");
+		return;
+	case CGROUP_ACCOUNT:
+	case CGROUP_COUNT:
+		return;
+	}
+}
+
 static int
 make_group(const struct settings *settings, const struct settings_pool *pool,
 	   enum cgroup_controller which, char group[PATH_MAX])
@@ -547,8 +578,10 @@ cgroup_prepare(const struct settings *settings,
 		char *procs = places_r->procs[places_r->count];
 		int os_error;
 
-		if (!cgroup_is_wanted(pool, which))
+		if (!cgroup_is_wanted(pool, which)) {
+			lift(settings, pool, which);
 			continue;
+		}
 		places_r->missing |= 1u << which;
 		if (cgroup_version(pool, which, 0) == 0)
 			continue;

@@ -6,15 +6,15 @@
 use strict;
 use warnings;
 use Portico::Server;
-use Portico::Wait qw(await_condition);
+use Portico::Wait qw(await_condition seconds);
 use Test::More;
 
 my $application = { modules => ['confined'],
 	handlers => [ { path => '*', module => 'confined' } ] };
+my $main = { limits => { memory => '96MiB', tasks => 64 },
+	cpu => { limit => 25000, action => 'Throttle' } };
 my $server = Portico::Server->new(
-	pools => { main => { limits => { memory => '96MiB', tasks => 64 },
-			cpu => { limit => 25000, action => 'Throttle' } },
-		other => {} },
+	pools => { main => $main, other => {} },
 	applications => { '/' => {%$application},
 		'/other' => { %$application, pool => 'other' } },
 	allow => [qr/P5009|P5260|P1000|channel/])->start;
@@ -65,6 +65,17 @@ SKIP: {
 			$mark) // '', qr/KILL\)(?!.*out of memory)/,
 		'one that is killed otherwise is not said to have been');
 }
+
+# Its successor comes while it is still in the group.
+$pid = $server->get_json('/self')->{pid};
+delete $main->{limits}{memory};
+delete $server->{configuration};
+$server->write_configuration;
+is(($server->command('reload'))[0], 0, 'a limit is taken away');
+ok(await_condition(seconds(10), sub {
+	($server->get_json('/self') // { pid => $pid })->{pid} != $pid }),
+	'by another worker');
+is($server->get('/memory?mib=256')->{body}, "0\n", '... which has none');
 
 $server->stop;
 done_testing;
