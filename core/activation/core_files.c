@@ -26,6 +26,9 @@
 #define SUFFIX ".core"
 /* Of one worker: its own, and those of children. */
 #define TAKEN_MAX 16
+/* Files there that are looked at: a worker could have made very many, and all
+ * else waits for us meanwhile. */
+#define LOOKED_MAX 1000
 
 #define PATH(path, ...)                                                        \
 	(snprintf(path, sizeof path, __VA_ARGS__) < (int)sizeof path)
@@ -160,14 +163,15 @@ take_all(const char *path, const char *target, off_t *size_r)
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	char numbered[CORE_FILES_PATH_SIZE];
 	struct dirent *entry;
-	unsigned count = 0;
+	unsigned count = 0, looked = 0;
 	off_t size;
 
 	if (directory == NULL) {
 		io_close(&fd);
 		return 0;
 	}
-	while (count < TAKEN_MAX && (entry = readdir(directory)) != NULL) {
+	while (count < TAKEN_MAX && looked++ < LOOKED_MAX &&
+	       (entry = readdir(directory)) != NULL) {
 		if (!PATH(numbered, "%s.%u", target, count) ||
 		    !take(fd, entry->d_name, count == 0 ? target : numbered,
 			  &size))
@@ -216,7 +220,8 @@ remove_one(const struct settings_pool *pool)
 	while ((entry = readdir(directory)) != NULL) {
 		if (number_of(entry->d_name, pool->name, SUFFIX) == 0 ||
 		    fstatat(dirfd(directory), entry->d_name, &info,
-			    AT_SYMLINK_NOFOLLOW) != 0)
+			    AT_SYMLINK_NOFOLLOW) != 0 ||
+		    !S_ISREG(info.st_mode))
 			continue;
 		if (count++ > 0 && (info.st_mtim.tv_sec > since.tv_sec ||
 				    (info.st_mtim.tv_sec == since.tv_sec &&
