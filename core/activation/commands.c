@@ -53,6 +53,19 @@ struct question {
 	bool by_event; /* of modules */
 };
 
+/* Waits until it is answered, or the client is gone. */
+static struct question *
+question_new(struct commands *commands, struct control_connection *client)
+{
+	struct question *question = mem_zalloc(sizeof *question);
+
+	question->commands = commands;
+	question->client = client;
+	list_init(&question->link);
+	list_add_tail(&commands->waiting, &question->link);
+	return question;
+}
+
 static void
 answer(struct control_connection *client, json_t *json)
 {
@@ -118,16 +131,12 @@ answer_with(struct commands *commands, struct control_connection *client,
 	    json_t *json, const char *what, const char *member,
 	    const char *then, const char *then_member)
 {
-	struct question *question = mem_zalloc(sizeof *question);
+	struct question *question = question_new(commands, client);
 
-	question->commands = commands;
-	question->client = client;
 	question->answer = json;
 	question->member = member;
 	question->then = then;
 	question->then_member = then_member;
-	list_init(&question->link);
-	list_add_tail(&commands->waiting, &question->link);
 	figures_ask(commands->manager, what, on_figures, question);
 }
 
@@ -329,53 +338,50 @@ answer_pool(struct commands *commands, struct control_connection *client,
 }
 
 static void
-on_pool_start(struct commands *commands, struct control_connection *client,
-	      const json_t *request)
+change_pool(struct commands *commands, struct control_connection *client,
+	    const json_t *request,
+	    enum portico_status change(struct pool *pool,
+				       struct portico_error *err))
 {
 	struct pool *pool = find_pool(commands, client, request);
 	struct portico_error err;
 
 	if (pool != NULL)
-		answer_pool(commands, client, pool, pool_start(pool, &err),
-			    &err);
+		answer_pool(commands, client, pool, change(pool, &err), &err);
+}
+
+static void
+on_pool_start(struct commands *commands, struct control_connection *client,
+	      const json_t *request)
+{
+	change_pool(commands, client, request, pool_start);
 }
 
 static void
 on_pool_stop(struct commands *commands, struct control_connection *client,
 	     const json_t *request)
 {
-	struct pool *pool = find_pool(commands, client, request);
-	struct portico_error err;
-
-	if (pool != NULL)
-		answer_pool(commands, client, pool, pool_stop(pool, &err),
-			    &err);
+	change_pool(commands, client, request, pool_stop);
 }
 
 static void
 on_pool_restart(struct commands *commands, struct control_connection *client,
 		const json_t *request)
 {
-	struct pool *pool = find_pool(commands, client, request);
-	struct portico_error err;
+	change_pool(commands, client, request, pool_restart);
+}
 
-	if (pool != NULL)
-		answer_pool(commands, client, pool, pool_restart(pool, &err),
-			    &err);
+static enum portico_status
+recycle(struct pool *pool, struct portico_error *err)
+{
+	return recycle_pool(pool, RECYCLE_ON_DEMAND, "by command", false, err);
 }
 
 static void
 on_pool_recycle(struct commands *commands, struct control_connection *client,
 		const json_t *request)
 {
-	struct pool *pool = find_pool(commands, client, request);
-	struct portico_error err;
-
-	if (pool != NULL)
-		answer_pool(commands, client, pool,
-			    recycle_pool(pool, RECYCLE_ON_DEMAND, "by command",
-					 false, &err),
-			    &err);
+	change_pool(commands, client, request, recycle);
 }
 
 static void
@@ -426,13 +432,9 @@ on_module_list(struct commands *commands, struct control_connection *client,
 
 	if (json_is_true(json_object_get(request, "stats")) ||
 	    json_is_true(json_object_get(request, "byEvent"))) {
-		question = mem_zalloc(sizeof *question);
-		question->commands = commands;
-		question->client = client;
+		question = question_new(commands, client);
 		question->by_event =
 			json_is_true(json_object_get(request, "byEvent"));
-		list_init(&question->link);
-		list_add_tail(&commands->waiting, &question->link);
 		worker_queries_ask(commands->manager, WORKER_QUERY_MODULES,
 				   NULL, on_stats, question);
 		return;
@@ -509,11 +511,7 @@ on_worker_stack(struct commands *commands, struct control_connection *client,
 
 	if (worker == NULL)
 		return;
-	question = mem_zalloc(sizeof *question);
-	question->commands = commands;
-	question->client = client;
-	list_init(&question->link);
-	list_add_tail(&commands->waiting, &question->link);
+	question = question_new(commands, client);
 	worker_queries_ask(commands->manager, WORKER_QUERY_STACKS, worker,
 			   on_stacks, question);
 }
