@@ -2,6 +2,7 @@
 
 CHECKS += \
 	script/checks/banned.t \
+	script/checks/distributed.t \
 	script/checks/exports.sh \
 	script/checks/format.sh \
 	script/checks/headers.sh \

@@ -90,7 +90,9 @@ EXTRA_DIST += \
 	t/lib/Portico/Mischief.pm \
 	t/lib/Portico/Server.pm \
 	t/lib/Portico/Stops.pm \
+	t/lib/Portico/Tls.pm \
 	t/lib/Portico/Tunnels.pm \
+	t/lib/Portico/Upstream.pm \
 	t/lib/Portico/Wait.pm
 
 EXTRA_DIST += t/listener/conformance

@@ -69,6 +69,7 @@ core_worker_libworker_la_SOURCES = \
 	core/worker/limits.h \
 	core/worker/link.c \
 	core/worker/link.h \
+	core/worker/location.h \
 	core/worker/loop.c \
 	core/worker/loop.h \
 	core/worker/main_loop.c \
