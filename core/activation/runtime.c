@@ -4,6 +4,7 @@
  */
 #include "core/activation/runtime.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -27,15 +28,13 @@ struct runtime {
 	int fd; /* locked */
 };
 
-/* As mkdir -p; `created_r` says whether the last one was new. */
+/* As mkdir -p. */
 static enum portico_status
-make_directory(const char *path, mode_t mode, bool *created_r,
-	       struct portico_error *err)
+make_directory(const char *path, mode_t mode, struct portico_error *err)
 {
 	char part[PATH_MAX];
 	size_t length = strlen(path);
 
-	*created_r = false;
 	if (length >= sizeof part)
 		return error_set(err, PORTICO_TOO_LARGE,
 				 "making directory %s: the path is too long",
@@ -44,32 +43,65 @@ make_directory(const char *path, mode_t mode, bool *created_r,
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		snprintf(part, sizeof part, "%.*s", (int)i, path);
-		*created_r = mkdir(part, mode) == 0;
-		if (!*created_r && errno != EEXIST)
+		if (mkdir(part, mode) != 0 && errno != EEXIST)
 			return error_system(err, "making directory %s", part);
 	}
 	return PORTICO_OK;
 }
 
-/* The log directory belongs to whom the listener runs as, if we make it. */
+/* Ours with nothing in it: we, a package or LogsDirectory= of systemd made it,
+ * which cannot know whom the listener runs as. */
+static bool
+is_new(DIR *directory)
+{
+	const struct dirent *entry;
+	struct stat info;
+	bool empty = fstat(dirfd(directory), &info) == 0 &&
+		     info.st_uid == geteuid();
+
+	while (empty && (entry = readdir(directory)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0;
+	return empty;
+}
+
+/* A new log directory belongs to whom the listener runs as.  One that was used
+ * stays whose it is: the listener tells if it cannot write there. */
+static enum portico_status
+give_logs(const char *path, const struct identity *identity,
+	  struct portico_error *err)
+{
+	enum portico_status status = PORTICO_OK;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (directory == NULL) {
+		if (fd >= 0)
+			io_close(&fd);
+		return PORTICO_OK;
+	}
+	if (is_new(directory) &&
+	    fchown(dirfd(directory), identity->uid, identity->gid) != 0)
+		status = error_system(err, "giving directory %s to its user",
+				      path);
+	closedir(directory);
+	return status;
+}
+
 static enum portico_status
 prepare_logs(const struct settings *settings, struct portico_error *err)
 {
 	struct identity identity;
-	bool created;
 	enum portico_status status =
 		identity_resolve(settings, NULL, &identity, err);
 
 	if (status != PORTICO_OK)
 		return status;
-	status = make_directory(settings->log_directory, 0755, &created, err);
+	status = make_directory(settings->log_directory, 0755, err);
 	if (status != PORTICO_OK)
 		error_hint(err, "Set logDirectory to one that may be written.");
-	else if (created && identity.change &&
-		 chown(settings->log_directory, identity.uid, identity.gid) !=
-			 0)
-		status = error_system(err, "giving directory %s to its user",
-				      settings->log_directory);
+	else if (identity.change)
+		status = give_logs(settings->log_directory, &identity, err);
 	return status;
 }
 
@@ -148,10 +180,8 @@ runtime_open(const struct settings *settings, struct runtime **runtime_r,
 	     struct portico_error *err)
 {
 	enum portico_status status;
-	bool created;
 
-	status = make_directory(settings->runtime_directory, 0755, &created,
-				err);
+	status = make_directory(settings->runtime_directory, 0755, err);
 	if (status != PORTICO_OK) {
 		error_hint(err, "Set runtimeDirectory to one that may be "
 				"written.");

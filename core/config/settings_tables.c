@@ -640,7 +640,10 @@ static const struct config_field root_fields[] = {
 			       "installation."),
 	CONFIG_STRING(struct raw_root, log_directory, "logDirectory",
 		      .fallback = SETTINGS_LOG_DIRECTORY, .min = 1, .max = 4095,
-		      .prose = "Directory of logs."),
+		      .prose = "Directory of logs. A new or empty one is given "
+			       "to the listener's user by a porticod that is "
+			       "root; in any other that user has to be allowed "
+			       "to write."),
 	CONFIG_STRING(struct raw_root, runtime_directory, "runtimeDirectory",
 		      .fallback = SETTINGS_RUNTIME_DIRECTORY, .min = 1,
 		      .max = 4095,

@@ -379,6 +379,8 @@ group_enter(struct log_writer *writer)
 static void
 tell_trouble(struct log_writer *writer, uint64_t now)
 {
+	char who[64] = "";
+
 	if (writer->told != 0 && now - writer->told < LOG_TELL_AGAIN_NS)
 		return;
 	/* A full disk is that of many. */
@@ -388,12 +390,15 @@ tell_trouble(struct log_writer *writer, uint64_t now)
 			return;
 		writer->group->told = now;
 	}
+	if (writer->os_error == EACCES)
+		snprintf(who, sizeof who, " to the listener's user, %u",
+			 (unsigned)geteuid());
 	log_error(2005, NULL,
-		  "the %s %s cannot be %s: %s; its lines wait in memory, at "
+		  "the %s %s cannot be %s: %s%s; its lines wait in memory, at "
 		  "most %d MiB, the others are lost",
 		  writer->name, writer->path,
 		  writer->fd < 0 ? "opened" : "written",
-		  strerror(writer->os_error), LOG_BACKLOG_BYTES >> 20);
+		  strerror(writer->os_error), who, LOG_BACKLOG_BYTES >> 20);
 	writer->told = now;
 	writer->say_end = true;
 }

@@ -48,6 +48,36 @@ subtest 'as root' => sub {
 	$server->stop;
 };
 
+# LogsDirectory= of systemd and packages make it as root's.
+subtest 'a log directory that is there before' => sub {
+	plan skip_all => 'this test was not started by root' if $> != 0;
+	my $server = Portico::Server->new(
+		applications => { '/' => {%$application} });
+	my $log = $server->directory . '/log';
+	mkdir $log, 0755 or -d $log or die "$log: $!";
+	is((stat $log)[4], 0, 'is root\'s');
+	$server->start;
+	my $listener = ids($server->pid_of('listener'));
+	is((stat $log)[4], $listener->{uid}, 'an empty one is the listener\'s');
+	is($server->get('/who')->{status}, 200, 'a request');
+	ok($server->await_access_log(qr{ GET /who }), 'is logged');
+	$server->stop;
+
+	$server = Portico::Server->new(applications => { '/' => {%$application} },
+		allow => [qr/P2005/]);
+	$log = $server->directory . '/log';
+	mkdir $log, 0755 or -d $log or die "$log: $!";
+	open my $file, '>', "$log/precious" or die "$log/precious: $!";
+	close $file;
+	$server->start;
+	is((stat $log)[4], 0, 'one that somebody uses stays root\'s');
+	my $uid = ids($server->pid_of('listener'))->{uid};
+	ok($server->await_log(
+		qr/access\.log cannot be opened: Permission denied to the listener's user, $uid;/),
+		'and it is said who may not write there');
+	$server->stop;
+};
+
 subtest "a root that its worker may not enter" => sub {
 	plan skip_all => 'this test was not started by root' if $> != 0;
 	my $server = Portico::Server->new(applications => { '/' => {} },
