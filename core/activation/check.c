@@ -54,11 +54,14 @@ check_identity(const struct settings *settings,
 	struct identity identity;
 	struct portico_error err;
 
-	if (identity_resolve(settings, pool, &identity, &err) != PORTICO_OK)
-		config_problem_at(problems,
-				  err.file[0] != '\0' ? err.file :
-							settings->file,
-				  err.line, err.column, "%s", err.message);
+	if (identity_resolve(settings, pool, &identity, &err) == PORTICO_OK)
+		return;
+	config_problem_at(problems,
+			  err.file[0] != '\0' ? err.file : settings->file,
+			  err.line, err.column, "%s%s%s%s",
+			  pool == NULL ? "" : "pools.",
+			  pool == NULL ? "" : pool->name,
+			  pool == NULL ? "" : ".identity: ", err.message);
 }
 
 /* The file is read once. */

@@ -96,10 +96,12 @@ struct config_document *config_read_text(struct arena *arena, const char *name,
 
 /*
  * The same for a piece of a larger file that begins at `line` and `column` of
- * it (both from 1), so that problems are placed in the whole.
+ * it (both from 1), so that problems are placed in the whole.  `key` is what it
+ * is the value of there, which problems say before the key within it; or NULL.
  */
 struct config_document *config_read_piece(struct arena *arena, const char *name,
-					  uint32_t line, uint32_t column,
+					  const char *key, uint32_t line,
+					  uint32_t column,
 					  struct portico_slice text,
 					  struct config_problems *problems);
 

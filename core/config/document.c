@@ -26,6 +26,7 @@ struct source {
 	const char *name;
 	char *data; /* our copy */
 	size_t length;
+	const char *key; /* of the whole in a larger file, or NULL */
 	struct place origin;
 	struct arena *arena;
 	struct config_problems *problems;
@@ -468,6 +469,7 @@ read_source(struct source *source)
 				    .known = source->origin };
 	skip_space(&scanner);
 	document->root = new_value(&scanner, NULL, json);
+	document->root->key = source->key;
 	scan_value(&scanner, document->root);
 	if (document->root->kind != CONFIG_KIND_OBJECT) {
 		config_problem(source->problems, document->root,
@@ -479,14 +481,15 @@ read_source(struct source *source)
 }
 
 struct config_document *
-config_read_piece(struct arena *arena, const char *name, uint32_t line,
-		  uint32_t column, struct portico_slice text,
+config_read_piece(struct arena *arena, const char *name, const char *key,
+		  uint32_t line, uint32_t column, struct portico_slice text,
 		  struct config_problems *problems)
 {
 	struct source source = {
 		.name = arena_strdup(arena, name),
 		.data = arena_strndup(arena, text.data, text.length),
 		.length = text.length,
+		.key = key == NULL ? NULL : arena_strdup(arena, key),
 		.origin = { line, column },
 		.arena = arena,
 		.problems = problems,
@@ -499,7 +502,7 @@ struct config_document *
 config_read_text(struct arena *arena, const char *name,
 		 struct portico_slice text, struct config_problems *problems)
 {
-	return config_read_piece(arena, name, 1, 1, text, problems);
+	return config_read_piece(arena, name, NULL, 1, 1, text, problems);
 }
 
 struct config_document *

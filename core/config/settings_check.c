@@ -24,6 +24,21 @@ problem_at(struct config_problems *problems, const struct settings *settings,
 }
 
 static void
+root_problem(const struct settings *settings,
+	     const struct settings_application *application, const char *why,
+	     struct config_problems *problems)
+{
+	const struct settings_place *place = &application->root_place;
+
+	config_problem_at(problems,
+			  place->file != NULL ? place->file : settings->file,
+			  place->line, place->column,
+			  "sites.%s.applications[\"%s\"].root: \"%s\" %s",
+			  application->site->name, application->path,
+			  application->root, why);
+}
+
+static void
 check_root(const struct settings *settings,
 	   const struct settings_application *application,
 	   struct config_problems *problems)
@@ -33,15 +48,14 @@ check_root(const struct settings *settings,
 	if (application->root == NULL)
 		return;
 	if (stat(application->root, &info) != 0)
-		problem_at(problems, settings, &application->root_place, "root",
-			   application->root,
-			   errno == ENOENT ?
-				   "does not exist; it has to be a directory" :
-				   strerror(errno));
+		root_problem(settings, application,
+			     errno == ENOENT ? "does not exist; it has to be a "
+					       "directory" :
+					       strerror(errno),
+			     problems);
 	else if (!S_ISDIR(info.st_mode))
-		problem_at(problems, settings, &application->root_place, "root",
-			   application->root,
-			   "is no directory; it has to be one");
+		root_problem(settings, application,
+			     "is no directory; it has to be one", problems);
 }
 
 static void

@@ -189,6 +189,20 @@ resolve_orders(struct settings_resolver *resolver,
 	application->order_count = count;
 }
 
+/* Their names in one line: one may be the slip of the pen. */
+static const char *
+list_modules(struct arena *arena,
+	     const struct settings_application *application)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < application->module_count; i++)
+		text = arena_printf(arena, "%s%s\"%s\"", text,
+				    i == 0 ? "" : ", ",
+				    application->modules[i]);
+	return text;
+}
+
 /* A key that is neither a setting nor a module of the application. */
 static void
 refuse_section(struct settings_resolver *resolver,
@@ -217,7 +231,8 @@ refuse_section(struct settings_resolver *resolver,
 			"unknown key; allowed are pool, root, "
 			"modules, handlers, order, onError, locations, "
 			"preloadEnabled, initialization, healthCheck and "
-			"the name of a module of this application");
+			"the modules of this application: %s",
+			list_modules(resolver->arena, application));
 }
 
 /* The section of the file as it is handed to modules; false: no object. */

@@ -163,9 +163,9 @@ config_value_path(const struct config_value *value, struct arena *arena)
 	size_t depth = 0;
 
 	CHECK(value, CONFIG_VALUE_MAGIC);
-	for (; value->parent != NULL && depth < PATH_DEPTH_MAX;
-	     value = value->parent)
-		chain[depth++] = value;
+	for (; value != NULL && depth < PATH_DEPTH_MAX; value = value->parent)
+		if (value->parent != NULL || value->key != NULL)
+			chain[depth++] = value;
 	while (depth-- > 0)
 		path = arena_printf(arena, "%s%s", path,
 				    path_step(chain[depth], path[0] == '\0',

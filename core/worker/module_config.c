@@ -394,8 +394,8 @@ fill_section(const struct shadow *shadow,
 	     struct arena *arena, struct config_problems *problems)
 {
 	const struct config_document *document = config_read_piece(
-		arena, module_place_file(&section->place), section->place.line,
-		section->place.column,
+		arena, module_place_file(&section->place), section->module,
+		section->place.line, section->place.column,
 		slice_make(section->json, section->json_length), problems);
 	void *filled;
 

@@ -159,13 +159,22 @@ subtest 'modules that do not fit' => sub {
 		'a file that is no module');
 };
 
+subtest 'a root that is not there' => sub {
+	my $server = with(applications => { '/' => { root => '/not/there',
+		handlers => [ { path => '*', module => 'probe' } ] } });
+	my $file = quotemeta $server->configuration_file;
+	like(complaint($server, qr{/not/there}),
+		qr{$file:\d+:\d+: sites\.\w+\.applications\["/"\]\.root: "},
+		'the place and the key');
+};
+
 subtest "a module's section" => sub {
 	my $server = with(applications => { '/' => { modules => ['probe'],
 		handlers => [ { path => '*', module => 'probe' } ],
 		probe => { level => 99, colour => 'red' } } });
 	my $file = quotemeta $server->configuration_file;
 	my $line = complaint($server, qr/level: /);
-	like($line, qr/$file:\d+:\d+/, 'the place');
+	like($line, qr/$file:\d+:\d+: probe\.level: /, 'the place and the key');
 	like($line, qr/99/, 'what was found');
 	like($line, qr/\b10\b/, 'what is allowed');
 	like($server->log, qr/$file:\d+:\d+.*colour/,
@@ -205,7 +214,7 @@ subtest 'a setting for a module that has none' => sub {
 	my ($status, $output) = refused($server, '--check');
 	is($status, 1, 'exit status 1');
 	my @lines = split /\n/, $output;
-	like(shift @lines, qr/:\d+:\d+: greeting: .*none is allowed here$/,
+	like(shift @lines, qr/:\d+:\d+: who-loads\.greeting: .*none is allowed here$/,
 		'the key is named');
 	like("@lines", qr/^porticod: [^\n]*nothing was started$/,
 		'and nothing else is said');

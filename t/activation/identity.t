@@ -99,7 +99,8 @@ subtest 'an identity that does not exist' => sub {
 		allow => [qr/no-such-user/, qr/main/],
 	);
 	$server->launch;
-	ok($server->await_log(qr/no-such-user/), 'the user is named')
+	ok($server->await_log(
+		qr/pools\.main\.identity: user "no-such-user"/), 'the user is named')
 		or diag $server->log;
 	$server->kill_all;
 	$server->remove;

@@ -132,17 +132,17 @@ sub check
 is($status, 0, 'both are good') or diag $err;
 for my $case (
 	[{ 'every-directive' => { count => 500 } }, {},
-		qr/portico\.json:\d+:\d+: count: found 500/],
+		qr/portico\.json:\d+:\d+: every-directive\.count: found 500/],
 	[{}, { 'every-directive' => { colour => 'geen' } },
-		qr/portico\.json:\d+:\d+: colour: found "geen"/],
+		qr/portico\.json:\d+:\d+: every-directive\.colour: found "geen"/],
 	[{}, { 'every-directive' => { pattern => '(' } },
-		qr/portico\.json:\d+:\d+: pattern: found "\(", allowed is a reg/],
+		qr/portico\.json:\d+:\d+: every-directive\.pattern: found "\(", allowed is a reg/],
 	[{}, { 'every-directive' => 5 }, qr/has to be an object/],
 	[{ 'evry-directive' => {} }, {},
 		qr/moduleDefaults\S*evry-directive\S*: no application here uses/],
 	[{}, { gate => {} }, qr/gate\S*: no application here uses/],
 	[{}, { 'every-directive' => { password => 'abc' } },
-		qr/password: found something that is not shown/],
+		qr/every-directive\.password: found something that is not shown/],
 ) {
 	my ($top, $site, $pattern) = @$case;
 	($status, $out, $err) = check($top, $site);

@@ -94,7 +94,7 @@ for my $case (
 	['/a', { sections => { x => { text => '{}' } } }, qr/${at}.*unknown key/],
 	['/a', { located => 5 }, qr/${at}.*has to be an object/],
 	['/a', { located => { wort => 1 } }, qr/${at}.*wort/],
-	['/a', { located => { number => 10 } }, qr/${at}number: found 10/],
+	['/a', { located => { number => 10 } }, qr/${at}located\.number: found 10/],
 ) {
 	my ($path, $value, $pattern) = @$case;
 	my ($status, $text) = check({ $path => $value });

@@ -231,13 +231,19 @@ static void
 a_piece_keeps_the_places_of_the_whole(void **state)
 {
 	struct config_document *document =
-		config_read_piece(arena, "f.json", 10, 5,
+		config_read_piece(arena, "f.json", "gate", 10, 5,
 				  PORTICO_SLICE("{ \"a\":\n 1 }"), problems);
 
 	(void)state;
 	assert_place(config_root(document), 10, 5);
 	assert_place(config_value_find(config_root(document), "a"), 11, 2);
-	assert_null(config_read_piece(arena, "f.json", 10, 5,
+	assert_string_equal(config_value_path(config_root(document), arena),
+			    "gate");
+	assert_string_equal(
+		config_value_path(config_value_find(config_root(document), "a"),
+				  arena),
+		"gate.a");
+	assert_null(config_read_piece(arena, "f.json", NULL, 10, 5,
 				      PORTICO_SLICE("{ x }"), problems));
 	assert_non_null(strstr(config_problem_text(problems, 0),
 			       "f.json:10:7: no valid JSON"));
