@@ -523,6 +523,7 @@ lift(const struct settings *settings, const struct settings_pool *pool,
 		(void)write_to(group, "pids.max", "max");
 		return;
 	case CGROUP_ACCOUNT:
+	case CGROUP_RECLAIM:
 	case CGROUP_COUNT:
 		return;
 	}
