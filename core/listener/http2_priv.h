@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Between the files of HTTP/2: session (life, reading, writing), receive
- * (frames to requests), send (responses to frames), stream (what a connection
+ * Between the files of HTTP/2: session (life, reading, writing), frames (which
+ * is coming), receive (frames to requests), send (responses to frames), stream (what a connection
  * without a socket does), priority (whose body is first), guard (floods).
  *
  * nghttp2's callbacks run within nghttp2_session_mem_recv() and _mem_send():
@@ -17,6 +17,7 @@
 #include "core/http/priority.h"
 #include "core/listener/connection.h"
 #include "core/listener/http2.h"
+#include "core/listener/limits.h"
 
 #define HTTP2_SESSION_MAGIC 0x48325e55u
 #define HTTP2_STREAM_MAGIC 0x4832573eu
@@ -35,6 +36,11 @@ struct http2_early {
 	struct http_priority asked;
 };
 
+struct http2_input {
+	const uint8_t *data;
+	size_t length;
+};
+
 /* Of a session. */
 #define HTTP2_EARLY_MAX 8
 
@@ -47,6 +53,10 @@ struct http2_session {
 	struct listener_connection *connection;
 	nghttp2_session *session;
 	uint32_t frame_stream; /* of the frame that is coming; else 0 */
+	struct http2_input input; /* what nghttp2 is reading; else none */
+	uint64_t fed; /* bytes that it has read before */
+	uint64_t frame_at; /* of all: the frame behind the one announced */
+	uint8_t frame_head[HTTP2_FRAME_HEAD_BYTES]; /* as far as it has come */
 	struct list streams;
 	struct http2_stream *incoming; /* whose head is coming; NULL: none */
 	struct list touched; /* streams whose output moved */
@@ -96,6 +106,14 @@ void http2_schedule(struct http2_session *session);
 /* ---- http2_receive.c -------------------------------------------------------- */
 
 void http2_receive_init(nghttp2_session_callbacks *callbacks);
+
+/* ---- http2_frames.c --------------------------------------------------------- */
+
+/* nghttp2 has announced a frame; it has read its input: frame_stream is that of
+ * the frame that it is at. */
+void http2_frames_announced(struct http2_session *session,
+			    const nghttp2_frame_hd *announced);
+void http2_frames_taken(struct http2_session *session);
 
 /* ---- http2_send.c ----------------------------------------------------------- */
 

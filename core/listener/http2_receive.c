@@ -290,7 +290,7 @@ on_begin_frame(nghttp2_session *from, const nghttp2_frame_hd *hd, void *arg)
 	struct http2_session *session = arg;
 
 	CHECK(session, HTTP2_SESSION_MAGIC);
-	session->frame_stream = (uint32_t)hd->stream_id;
+	http2_frames_announced(session, hd);
 	/* RFC 9113 section 6.3; without its priorities nghttp2 does not look. */
 	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
 		(void)nghttp2_session_terminate_session(from,

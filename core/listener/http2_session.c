@@ -339,11 +339,15 @@ http2_writable(struct listener_connection *connection)
 static void
 feed(struct http2_session *session, const char *data, size_t length)
 {
-	ssize_t used = nghttp2_session_mem_recv(session->session,
-						(const uint8_t *)data, length);
+	ssize_t used;
+
+	session->input = (struct http2_input){ (const uint8_t *)data, length };
+	used = nghttp2_session_mem_recv(session->session, session->input.data,
+					length);
 
 	if (used < 0 && session->fault == HTTP_REASON_NONE)
 		session->fault = HTTP_REASON_HTTP2_PROTOCOL;
+	http2_frames_taken(session);
 	http2_schedule(session);
 }
 
@@ -413,6 +417,7 @@ http2_begin(struct listener_connection *connection, const char *data,
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	session->magic = HTTP2_SESSION_MAGIC;
 	session->connection = connection;
+	session->frame_at = PREFACE_BYTES;
 	list_init(&session->streams);
 	list_init(&session->touched);
 	list_init(&session->ready_link);

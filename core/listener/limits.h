@@ -176,6 +176,7 @@
 #define HTTP2_TURN_BYTES (1024 * 1024)
 #define HTTP2_FLUSH_ROUNDS 4
 #define HTTP2_FRAME_HEAD_BYTES 9
+#define HTTP2_FRAME_BYTES_MAX 16384 /* SETTINGS_MAX_FRAME_SIZE, as it is */
 /* Frames that wait for a client who does not read: it is not read either. */
 #define HTTP2_QUEUE_MAX 256
 /* Rates of frames: so much of them may come at once. */

@@ -41,6 +41,7 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/half_close.c \
 	core/listener/half_close.h \
 	core/listener/http2.h \
+	core/listener/http2_frames.c \
 	core/listener/http2_guard.c \
 	core/listener/http2_memory.c \
 	core/listener/http2_priority.c \

@@ -85,6 +85,37 @@ subtest 'connections' => sub {
 		'by the stream that brought it');
 };
 
+# nghttp2 does not announce these, nor what it passes over before.
+subtest 'faults in the head of a frame' => sub {
+	my %faults = (
+		'a stream that is idle' => [ 'DATA', 0, 7, 'x' ],
+		'too many bytes' => [ 'HEADERS', 4, 7, 'x' x 16385 ],
+		'too few' => [ 'RST_STREAM', 0, 7, 'x' ],
+		'no beginning' => [ 'CONTINUATION', 4, 7, '' ],
+	);
+	for my $name (sort keys %faults) {
+		my $client = Portico::Http2->connect($port);
+		my $id = $client->begin({});
+		is($client->response($id)->{status}, 200, 'one is answered');
+		$client->raw(join '', map { Portico::Http2::bytes(@$_) }
+			[ 99, 0, 5, 'unknown' ], [ 'DATA', 0, $id, 'closed' ],
+			[ 'WINDOW_UPDATE', 0, $id, pack 'N', 1 ],
+			[ 99, 0, 5, '' ], $faults{$name},
+			[ 'PING', 0, 0, '12345678' ]);
+		my $error = $client->end;
+		is_deeply(lines($client, 1), ["- - - 7 - - Http2_Protocol -"
+			. " $error"], "$name: the stream is named");
+	}
+	my $client = Portico::Http2->connect($port);
+	$client->ping;
+	my $bytes = Portico::Http2::bytes(99, 0, 5, 'unknown')
+		. Portico::Http2::bytes('RST_STREAM', 0, 7, 'x');
+	$client->raw($_) for split //, $bytes;
+	is($client->end, 'FRAME_SIZE_ERROR', 'byte by byte');
+	is_deeply(lines($client, 1), ['- - - 7 - - Http2_Protocol -'
+		. ' FRAME_SIZE_ERROR'], 'as well');
+};
+
 my $plain = $server->connect;
 is($plain->request('GET', '/%zz')->{status}, 400, 'and in HTTP/1.1');
 ok($server->await_error_log(qr{ HTTP/1\.1 GET /%zz - 400 - URL - -$}),
