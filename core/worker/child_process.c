@@ -201,31 +201,60 @@ child_process_kill(struct child_process **child_p)
 
 /* ---- start ------------------------------------------------------------------------ */
 
+/* It was started, and cannot be watched: nobody shall know of it. */
+static void
+end_unwatched(struct child_process *child)
+{
+	int how;
+
+	kill(child->pid, SIGKILL);
+	waitpid(child->pid, &how, 0);
+}
+
+/* 0, or errno. */
+static int
+watch(uv_loop_t *uv, struct child_process *child)
+{
+	int error;
+
+	child->pidfd = io_pidfd_open(child->pid);
+	if (child->pidfd < 0)
+		return errno;
+	error = uv_poll_init(uv, &child->pidfd_poll, child->pidfd);
+	if (error != 0)
+		return -error;
+	child->closing = 1;
+	error = uv_poll_init(uv, &child->output_poll, child->output);
+	if (error == 0)
+		child->closing = 0;
+	return -error;
+}
+
 static int
 child_process_new(uv_loop_t *uv, pid_t pid, int output,
 		  struct child_process **child_r)
 {
 	struct child_process *child = mem_zalloc(sizeof(*child));
+	int error;
 
 	child->magic = CHILD_PROCESS_MAGIC;
 	child->pid = pid;
 	child->output = output;
-	child->pidfd = io_pidfd_open(pid);
-	if (child->pidfd < 0 ||
-	    uv_poll_init(uv, &child->pidfd_poll, child->pidfd) != 0) {
-		int error = errno;
-		int how;
-
-		kill(pid, SIGKILL);
-		waitpid(pid, &how, 0);
-		if (child->pidfd >= 0)
-			close(child->pidfd);
-		close(output);
+	error = watch(uv, child);
+	child->pidfd_poll.data = child->output_poll.data = child;
+	if (error != 0) {
+		end_unwatched(child);
+		/* libuv may know one of the two handles, and only it can say
+		 * when that may be freed. */
+		if (child->closing > 0) {
+			uv_close((uv_handle_t *)&child->pidfd_poll, on_closed);
+			return error;
+		}
+		io_close(&child->pidfd);
+		io_close(&child->output);
 		mem_free(child);
 		return error;
 	}
-	uv_poll_init(uv, &child->output_poll, output);
-	child->pidfd_poll.data = child->output_poll.data = child;
 	uv_poll_start(&child->pidfd_poll, UV_READABLE, on_pidfd);
 	uv_poll_start(&child->output_poll, UV_READABLE, on_output);
 	*child_r = child;

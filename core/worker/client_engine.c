@@ -54,11 +54,15 @@ settle(struct client_engine *engine)
 	list_move_all(&now, &engine->changed);
 	for (;;) {
 		struct list *first = list_take_first(&now);
+		struct portico_client_call *call;
 
 		if (first == NULL)
 			break;
-		client_tell(CONTAINER_OF(first, struct portico_client_call,
-					 changed_link));
+		call = CONTAINER_OF(first, struct portico_client_call,
+				    changed_link);
+		if (call->doomed)
+			client_transfer_end(call, CURLE_OK);
+		client_tell(call);
 	}
 	if (list_empty(&engine->changed))
 		uv_idle_stop(&engine->idle);
@@ -130,6 +134,28 @@ socket_remove(struct client_engine *engine, struct client_socket *socket)
 	uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
 }
 
+/*
+ * The descriptor cannot be watched: this call is over.  Were libcurl told, it
+ * would end all calls of the loop.
+ */
+static int
+doom(struct client_engine *engine, CURL *easy)
+{
+	struct portico_client_call *call = NULL;
+
+	engine->curl->easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
+	if (call == NULL)
+		return -1;
+	CHECK(call, CLIENT_CALL_MAGIC);
+	call->doomed = true;
+	if (call->why == NULL) {
+		call->result = PORTICO_CLIENT_FAILED;
+		call->why = "its connection cannot be watched";
+	}
+	client_engine_changed(call);
+	return 0;
+}
+
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
@@ -137,7 +163,6 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 	struct client_socket *socket = socket_arg;
 	int events = 0;
 
-	(void)easy;
 	CHECK(engine, CLIENT_ENGINE_MAGIC);
 	if (what == CURL_POLL_REMOVE) {
 		socket_remove(engine, socket);
@@ -147,7 +172,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 		socket = mem_zalloc(sizeof(*socket));
 		if (uv_poll_init(engine->uv, &socket->poll, fd) != 0) {
 			mem_free(socket);
-			return -1;
+			return doom(engine, easy);
 		}
 		socket->poll.data = socket;
 		socket->engine = engine;

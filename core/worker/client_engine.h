@@ -58,6 +58,7 @@ struct portico_client_call {
 	enum portico_status failed; /* first failure of a setter */
 	enum portico_client_result result;
 	bool counted; /* in client_background_count() */
+	bool doomed; /* to be ended when libcurl is not at work on it */
 	bool is_stream, verify, uploads, upload_finished;
 	bool receive_paused, send_paused;
 	bool head_done, trailers;

@@ -146,6 +146,21 @@ bench_pipeline_bench_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += t/unit/worker/cost-t
 t_unit_worker_cost_t_SOURCES = t/unit/worker/cost-t.c
 t_unit_worker_cost_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += t/unit/worker/child_process-t
+t_unit_worker_child_process_t_SOURCES = t/unit/worker/child_process-t.c
+t_unit_worker_child_process_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+t_unit_worker_child_process_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fork \
+	-Wl,--wrap=io_pidfd_open -Wl,--wrap=uv_poll_init
+UNIT_TESTS += t/unit/worker/client_engine-t
+t_unit_worker_client_engine_t_SOURCES = t/unit/worker/client_engine-t.c
+t_unit_worker_client_engine_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+t_unit_worker_client_engine_t_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=curl_library_get -Wl,--wrap=uv_poll_init
+UNIT_TESTS += t/unit/worker/resolver-t
+t_unit_worker_resolver_t_SOURCES = t/unit/worker/resolver-t.c
+t_unit_worker_resolver_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+t_unit_worker_resolver_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
+	-Wl,--wrap=pthread_create
 UNIT_TESTS += t/unit/worker/page_out-t
 t_unit_worker_page_out_t_SOURCES = t/unit/worker/page_out-t.c
 t_unit_worker_page_out_t_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
