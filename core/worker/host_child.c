@@ -4,9 +4,11 @@
  */
 #include <stddef.h>
 
+#include "core/base/slice.h"
 #include "core/worker/child_priv.h"
 #include "core/worker/host_priv.h"
 #include "core/worker/request.h"
+#include "core/worker/response_trailer.h"
 
 /* Members up to `window` came with the first version. */
 static enum portico_status
@@ -107,6 +109,44 @@ host_child_fields(struct portico_child *child, portico_field_fn *fn, void *arg)
 		host_response_fields(child->request, fn, arg);
 }
 
+/* What was asked for, and found. */
+struct sought {
+	struct portico_slice name, *value_r;
+	bool found;
+};
+
+static bool
+seek(void *arg, struct portico_slice name, struct portico_slice value)
+{
+	struct sought *sought = arg;
+
+	if (!slice_equal_nocase(name, sought->name))
+		return true;
+	*sought->value_r = value;
+	sought->found = true;
+	return false;
+}
+
+/* More may be set, and those that were be removed, until it is complete. */
+static void
+host_child_trailers(struct portico_child *child, portico_field_fn *fn,
+		    void *arg)
+{
+	CHECK(child, CHILD_MAGIC);
+	if (child->complete)
+		response_trailers_each(child->request, fn, arg);
+}
+
+static bool
+host_child_trailer(struct portico_child *child, struct portico_slice name,
+		   struct portico_slice *value_r)
+{
+	struct sought sought = { .name = name, .value_r = value_r };
+
+	host_child_trailers(child, seek, &sought);
+	return sought.found;
+}
+
 static enum portico_status
 host_child_read(struct portico_child *child, struct portico_slice *chunk_r)
 {
@@ -171,4 +211,6 @@ const struct portico_host_child worker_host_child = {
 	.body = host_child_body,
 	.close = host_child_close,
 	.depth = host_child_depth,
+	.trailer = host_child_trailer,
+	.trailers = host_child_trailers,
 };

@@ -282,7 +282,8 @@ response_trailers_bytes(const struct portico_request *request)
 {
 	const struct response_trailers *trailers = trailers_of(request);
 
-	/* A child's go nowhere; HTTP/1.0 has no place for them. */
+	/* A child's are read by its parent where they are; HTTP/1.0 has no
+	 * place for them. */
 	if (trailers == NULL || request->child != NULL ||
 	    response_is_bodiless(request) ||
 	    (request->head->major == 1 && request->head->minor == 0))

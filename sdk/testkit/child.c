@@ -25,7 +25,7 @@ struct child {
 	unsigned number;
 	uint32_t depth;
 	char *method, *target, *user;
-	struct kit_field *fields, *answer_fields;
+	struct kit_field *fields, *answer_fields, *answer_trailers;
 	struct buffer body; /* that it is sent */
 	unsigned status, substatus;
 	bool complete, ended;
@@ -227,6 +227,7 @@ kit_child_close(void)
 		kit_piece_free(child->lent);
 		kit_fields_free(&child->fields);
 		kit_fields_free(&child->answer_fields);
+		kit_fields_free(&child->answer_trailers);
 		buffer_fini(&child->body);
 		buffer_fini(&child->collected);
 		mem_free(child->method);
@@ -326,33 +327,34 @@ static bool
 child_field(struct portico_child *given, struct portico_slice name,
 	    struct portico_slice *value_r)
 {
-	const struct kit_field *field;
-
-	if (!guard_child(given, "portico_child_field") ||
-	    child_of(given)->status == 0)
-		return false;
-	for (field = child_of(given)->answer_fields; field != NULL;
-	     field = field->next) {
-		if (slice_equal_nocase(slice_from(field->name), name)) {
-			*value_r = slice_from(field->value);
-			return true;
-		}
-	}
-	return false;
+	return guard_child(given, "portico_child_field") &&
+	       child_of(given)->status != 0 &&
+	       kit_field_get(child_of(given)->answer_fields, name, value_r);
 }
 
 static void
 child_fields(struct portico_child *given, portico_field_fn *fn, void *arg)
 {
-	const struct kit_field *field;
+	if (guard_child(given, "portico_child_fields") &&
+	    child_of(given)->status != 0)
+		kit_fields_each(child_of(given)->answer_fields, fn, arg);
+}
 
-	if (!guard_child(given, "portico_child_fields") ||
-	    child_of(given)->status == 0)
-		return;
-	for (field = child_of(given)->answer_fields; field != NULL;
-	     field = field->next)
-		if (!fn(arg, slice_from(field->name), slice_from(field->value)))
-			return;
+static bool
+child_trailer(struct portico_child *given, struct portico_slice name,
+	      struct portico_slice *value_r)
+{
+	return guard_child(given, "portico_child_trailer") &&
+	       child_of(given)->complete &&
+	       kit_field_get(child_of(given)->answer_trailers, name, value_r);
+}
+
+static void
+child_trailers(struct portico_child *given, portico_field_fn *fn, void *arg)
+{
+	if (guard_child(given, "portico_child_trailers") &&
+	    child_of(given)->complete)
+		kit_fields_each(child_of(given)->answer_trailers, fn, arg);
 }
 
 static enum portico_status
@@ -419,6 +421,8 @@ const struct portico_host_child kit_host_child = {
 	.body = child_body,
 	.close = child_done,
 	.depth = child_depth,
+	.trailer = child_trailer,
+	.trailers = child_trailers,
 };
 
 /* ---- what tests call --------------------------------------------------------------------- */
@@ -510,6 +514,18 @@ kit_child_answer_field(struct kit *kit, unsigned number, const char *name,
 
 	if (child != NULL)
 		kit_field_add(&child->answer_fields, slice_from(name),
+			      slice_from(value));
+}
+
+void
+kit_child_answer_trailer(struct kit *kit, unsigned number, const char *name,
+			 const char *value)
+{
+	struct child *child =
+		find_open(kit, number, "kit_child_answer_trailer");
+
+	if (child != NULL)
+		kit_field_add(&child->answer_trailers, slice_from(name),
 			      slice_from(value));
 }
 

@@ -503,29 +503,15 @@ static bool
 client_field(struct portico_client_call *call, struct portico_slice name,
 	     struct portico_slice *value_r)
 {
-	const struct kit_field *field;
-
-	if (!guard_call(call, "portico_client_field") || call->status == 0)
-		return false;
-	for (field = call->answer_fields; field != NULL; field = field->next) {
-		if (slice_equal_nocase(slice_from(field->name), name)) {
-			*value_r = slice_from(field->value);
-			return true;
-		}
-	}
-	return false;
+	return guard_call(call, "portico_client_field") && call->status != 0 &&
+	       kit_field_get(call->answer_fields, name, value_r);
 }
 
 static void
 client_fields(struct portico_client_call *call, portico_field_fn *fn, void *arg)
 {
-	const struct kit_field *field;
-
-	if (!guard_call(call, "portico_client_fields") || call->status == 0)
-		return;
-	for (field = call->answer_fields; field != NULL; field = field->next)
-		if (!fn(arg, slice_from(field->name), slice_from(field->value)))
-			return;
+	if (guard_call(call, "portico_client_fields") && call->status != 0)
+		kit_fields_each(call->answer_fields, fn, arg);
 }
 
 static struct portico_slice

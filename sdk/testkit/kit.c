@@ -80,6 +80,26 @@ kit_field_find(const struct kit_field *list, const char *name)
 	return list;
 }
 
+bool
+kit_field_get(const struct kit_field *list, struct portico_slice name,
+	      struct portico_slice *value_r)
+{
+	while (list != NULL &&
+	       !slice_equal_nocase(slice_from(list->name), name))
+		list = list->next;
+	if (list != NULL)
+		*value_r = slice_from(list->value);
+	return list != NULL;
+}
+
+void
+kit_fields_each(const struct kit_field *list, portico_field_fn *fn, void *arg)
+{
+	while (list != NULL &&
+	       fn(arg, slice_from(list->name), slice_from(list->value)))
+		list = list->next;
+}
+
 void
 kit_fields_free(struct kit_field **list)
 {

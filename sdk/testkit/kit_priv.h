@@ -169,6 +169,11 @@ void kit_field_add(struct kit_field **list, struct portico_slice name,
 		   struct portico_slice value);
 const struct kit_field *kit_field_find(const struct kit_field *list,
 				       const char *name);
+/* As the SDK's functions for fields do. */
+bool kit_field_get(const struct kit_field *list, struct portico_slice name,
+		   struct portico_slice *value_r);
+void kit_fields_each(const struct kit_field *list, portico_field_fn *fn,
+		     void *arg);
 void kit_fields_free(struct kit_field **list);
 struct kit_piece *kit_piece_add(struct list *list, const void *data,
 				size_t length);

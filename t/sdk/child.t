@@ -91,6 +91,12 @@ goes({ target => '/shop/leaf/x' }, [], { application => '/shop',
 	path => '/shop/leaf/x' }, 'of another application');
 like(answer('parent', { target => '/leaf?filter=1' }), qr/^Method GET\npath/m,
 	'its filters run');
+my $sum = { trailers => 'X-Sum=7;', trailer => '1 7' };
+goes({ target => '/leaf?trailer=7' }, [], $sum, 'its trailers');
+goes({ target => '/leaf?trailer=7', method => 'HEAD' }, [], $sum,
+	'... without a body, too');
+goes({ target => '/leaf' }, [], { trailers => '', trailer => '0 -' },
+	'or none');
 goes({ target => '/leaf', method => 'HEAD' }, [], { status => '203.7',
 	leaf => '1 green', read => -19, method => undef }, 'HEAD');
 goes({ target => '/nothing' }, [], { status => '404.0' }, 'not found');
@@ -117,8 +123,10 @@ is(length answer('pass', { target => '/stream?bytes=5000000', window => 4096 }),
 my $ahead = answer('measured');
 ok($ahead > 0 && $ahead <= 4096 + 65536,
 	"never far ahead of its reader ($ahead bytes)");
-is(length answer('pass', { target => '/stream?bytes=5000000' }), 5000000,
-	'... with the usual one');
+my $passed = ask('pass', { target => '/stream?bytes=5000000' });
+is(length $passed->{body}, 5000000, '... with the usual one');
+is_deeply($passed->{trailers}, ['X-Sum: some s', 'X-Sum: another'],
+	'... and its trailers, when it is complete');
 my $slow = Portico::Http->connect($server->port, receive_buffer => 4096);
 $slow->send("GET /pass?target=/stream%3fbytes%3d30000000 HTTP/1.1\r\n"
 	. "Host: x\r\n\r\n");
@@ -157,7 +165,7 @@ goes({ target => '/stream?bytes=5000000', max => 1000 }, [],
 # ---- they fail -----------------------------------------------------------------------------
 
 goes({ target => '/stream?bytes=10&fail=1' }, [], { status => '200.0',
-	read => -9 }, 'cut in the middle');
+	read => -9, trailers => '', trailer => '0 -' }, 'cut in the middle');
 is(ask('pass', { target => '/stream?bytes=10&fail=1' })->{status}, 500,
 	'... while it is passed on');
 

@@ -64,7 +64,7 @@ sub get
 
 # ---- of a request ------------------------------------------------------------
 
-is(get('child'), '200 200.0 depth 1 depth X-Depth=1',
+is(get('child'), '200 200.0 depth 1 depth Trailer=X-Sum X-Depth=1 X-Sum=5 5',
 	'children, collected and read');
 $http->send("POST /?do=trailer HTTP/1.1\r\nHost: x\r\n"
 	. "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"

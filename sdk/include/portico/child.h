@@ -84,6 +84,9 @@ struct portico_host_child {
 	struct portico_slice (*body)(struct portico_child *);
 	void (*close)(struct portico_child *);
 	uint32_t (*depth)(struct portico_request *);
+	bool (*trailer)(struct portico_child *, struct portico_slice name,
+			struct portico_slice *value_r);
+	void (*trailers)(struct portico_child *, portico_field_fn *, void *arg);
 };
 
 /*
@@ -205,6 +208,28 @@ static inline struct portico_slice
 portico_child_body(struct portico_child *child)
 {
 	return portico_host->child->body(child);
+}
+
+/*
+ * The first trailer field with that name (any case) of the response
+ * (trailer.h): also where there would have been no place to send it to a
+ * client.  False: there is none, or the response is not complete.  The value
+ * lives as long as the child.  Since 1.0.
+ */
+static inline bool
+portico_child_trailer(struct portico_child *child, struct portico_slice name,
+		      struct portico_slice *value_r)
+{
+	return portico_host->child->trailer(child, name, value_r);
+}
+
+/* Call `fn` for each trailer field of the complete response, in the order
+ * set, until it returns false.  Since 1.0. */
+static inline void
+portico_child_trailers(struct portico_child *child, portico_field_fn *fn,
+		       void *arg)
+{
+	portico_host->child->trailers(child, fn, arg);
 }
 
 /*

@@ -125,6 +125,25 @@ class child
 	{
 		return view(portico_child_body(child_));
 	}
+	/* Of the complete response; none before. */
+	std::optional<std::string_view>
+	trailer(std::string_view name) const
+	{
+		portico_slice value;
+
+		if (!portico_child_trailer(child_, slice(name), &value))
+			return std::nullopt;
+		return view(value);
+	}
+	template <class Function>
+	void
+	trailers(Function &&function) const
+	{
+		detail::visitor<Function> visitor{ function, nullptr };
+
+		portico_child_trailers(child_, visitor.visit, &visitor);
+		visitor.finish();
+	}
 	void
 	close() noexcept
 	{

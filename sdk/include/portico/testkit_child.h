@@ -48,6 +48,9 @@ void kit_child_answer(struct kit *kit, unsigned number, unsigned status,
 /* A field of the answer, before its head comes. */
 void kit_child_answer_field(struct kit *kit, unsigned number, const char *name,
 			    const char *value);
+/* A trailer field of the answer, before its end comes. */
+void kit_child_answer_trailer(struct kit *kit, unsigned number,
+			      const char *name, const char *value);
 /* It ends without a complete response. */
 void kit_child_fail(struct kit *kit, unsigned number);
 

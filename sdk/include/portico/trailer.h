@@ -24,8 +24,8 @@
  * error, where there is no place for them: over HTTP/1.1 behind a body whose
  * length was announced (portico_response_set_length, or all of it had come when
  * the head left, before there was a trailer), to a client of HTTP/1.0, with
- * HEAD, and with a status that has no body; those of a child request go
- * nowhere.  Clients and proxies may drop trailers as they like (RFC 9110
+ * HEAD, and with a status that has no body; those of a child request are its
+ * parent's to read (portico_child_trailer).  Clients and proxies may drop trailers as they like (RFC 9110
  * section 6.5.1), and they are sent whether the client has said "TE: trailers"
  * or not: send nothing in them that has to arrive, or look at TE first.  The
  * listener keeps no response that has trailers.

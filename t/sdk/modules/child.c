@@ -114,6 +114,7 @@ show(struct portico_request *request, void *arg)
 	struct state *state = portico_request_state(request);
 	struct portico_child *child = arg;
 	struct portico_slice value = { "-", 1 }, chunk, body;
+	struct portico_slice trailer = { "-", 1 };
 	char text[256];
 	bool found =
 		portico_child_field(child, PORTICO_SLICE("X-Leaf"), &value);
@@ -125,7 +126,12 @@ show(struct portico_request *request, void *arg)
 	put_text(request, text);
 	put_text(request, "fields ");
 	portico_child_fields(child, show_field, request);
-	put_text(request, "\n");
+	put_text(request, "\ntrailers ");
+	portico_child_trailers(child, show_field, request);
+	found = portico_child_trailer(child, PORTICO_SLICE("x-sum"), &trailer);
+	snprintf(text, sizeof(text), "\ntrailer %d %.*s\n", found,
+		 (int)trailer.length, trailer.data);
+	put_text(request, text);
 	if (state->begun > 0) {
 		snprintf(text, sizeof(text), "begun %u\n", state->begun - 1);
 		put_text(request, text);
@@ -184,6 +190,21 @@ misuse(struct portico_request *request)
 
 static enum portico_verdict pump(struct portico_request *request, void *arg);
 
+static bool
+pass_trailer(void *arg, struct portico_slice name, struct portico_slice value)
+{
+	return portico_response_add_trailer(arg, name, value) == PORTICO_OK;
+}
+
+static bool
+refuse_trailer(void *arg, struct portico_slice name, struct portico_slice value)
+{
+	(void)name;
+	(void)value;
+	*(bool *)arg = true;
+	return false;
+}
+
 static enum portico_verdict
 drain(struct portico_request *request, struct state *state)
 {
@@ -223,11 +244,18 @@ pump(struct portico_request *request, void *arg)
 		status = portico_child_read(child, &state->chunk);
 	}
 	if (status == PORTICO_AGAIN) {
+		bool early = false;
+
+		portico_child_trailers(child, refuse_trailer, &early);
+		if (early)
+			return PORTICO_ERROR;
 		portico_child_wait(child, pump, NULL);
 		return PORTICO_PENDING;
 	}
-	if (status == PORTICO_END)
+	if (status == PORTICO_END) {
+		portico_child_trailers(child, pass_trailer, request);
 		return PORTICO_DONE;
+	}
 	portico_log(request, PORTICO_LOG_INFO, 0, "child ended with %d",
 		    status);
 	return PORTICO_ERROR;
@@ -406,6 +434,10 @@ leaf(struct portico_request *request)
 	portico_response_set_status(request, 203, 7);
 	portico_response_set_field(request, PORTICO_SLICE("X-Leaf"),
 				   PORTICO_SLICE("green"));
+	if (parameter(request, PORTICO_SLICE("trailer")).length > 0)
+		portico_response_set_trailer(
+			request, PORTICO_SLICE("X-Sum"),
+			parameter(request, PORTICO_SLICE("trailer")));
 	if (parameter(request, PORTICO_SLICE("filter")).length > 0)
 		portico_response_set_field(request, PORTICO_SLICE("X-Filter"),
 					   PORTICO_SLICE("1"));
@@ -457,6 +489,10 @@ stream(struct portico_request *request)
 	struct state *state = portico_request_state(request);
 
 	state->total = number(request, PORTICO_SLICE("bytes"));
+	portico_response_set_trailer(request, PORTICO_SLICE("X-Sum"),
+				     PORTICO_SLICE("some s"));
+	portico_response_add_trailer(request, PORTICO_SLICE("X-Sum"),
+				     PORTICO_SLICE("another"));
 	return stream_more(request, NULL);
 }
 

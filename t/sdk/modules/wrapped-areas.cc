@@ -117,6 +117,15 @@ read_child(portico::request request, work &work)
 					     std::string(value);
 				return name != "X-Depth";
 			});
+			work.child.trailers([&](std::string_view name,
+						std::string_view value) {
+				work.text += " " + std::string(name) + "=" +
+					     std::string(value);
+				return true;
+			});
+			work.text +=
+				" " + std::string(work.child.trailer("x-sum")
+							  .value_or("-"));
 			work.child.close();
 			return work.answer(request);
 		default:
@@ -494,6 +503,7 @@ handle(portico::request request)
 
 	if (what == "depth") {
 		work.text = "depth";
+		portico::set_response_trailer(request, "X-Sum", "5");
 		request.set("X-Depth",
 			    std::to_string(portico::child::depth(request)));
 		return work.answer(request);

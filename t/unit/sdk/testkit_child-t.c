@@ -223,6 +223,15 @@ many(void **state)
 
 /* ---- read in pieces ------------------------------------------------------------- */
 
+static bool
+see_trailer(void *arg, struct portico_slice name, struct portico_slice value)
+{
+	(void)arg;
+	see(" %.*s=%.*s", (int)name.length, name.data, (int)value.length,
+	    value.data);
+	return name.data[2] != 'B';
+}
+
 static enum portico_verdict
 on_news(struct portico_request *request, void *arg)
 {
@@ -237,6 +246,9 @@ on_news(struct portico_request *request, void *arg)
 			break;
 		see(" %.*s", (int)chunk.length, chunk.data);
 	}
+	portico_child_trailers(child, see_trailer, NULL);
+	if (portico_child_trailer(child, PORTICO_SLICE("x-b"), &chunk))
+		see(" %.*s", (int)chunk.length, chunk.data);
 	see(">");
 	if (status == PORTICO_AGAIN &&
 	    portico_child_wait(child, on_news, NULL) == PORTICO_OK)
@@ -269,10 +281,14 @@ pieces(void **state)
 	kit_child_head(kit, 0, 404, 7);
 	kit_child_chunk(kit, 0, "a", 1);
 	kit_child_chunk(kit, 0, "bc", 2);
+	kit_child_answer_trailer(kit, 0, "X-A", "one");
+	kit_child_answer_trailer(kit, 0, "X-B", "two");
+	kit_child_answer_trailer(kit, 0, "X-B", "three");
 	assert_int_equal(kit_state(request), KIT_CHILD);
 	kit_child_end(kit, 0);
 	assert_int_equal(kit_state(request), KIT_ENDED);
-	assert_string_equal(seen, "<404><404 a><404 bc><404>END");
+	assert_string_equal(seen, "<404><404 a><404 bc>"
+				  "<404 X-A=one X-B=two two>END");
 	assert_int_equal(kit_status(request), 204);
 	kit_free(request);
 	assert_clean();
