@@ -29,6 +29,7 @@ describe(const char *name, const struct settings_limits *limits)
 	put_duration(json, "entityBodyTimeout", limits->entity_body_timeout);
 	put_duration(json, "drainEntityBodyTimeout",
 		     limits->drain_entity_body_timeout);
+	put_duration(json, "minSendRateWindow", limits->min_send_rate_window);
 	return json;
 }
 
@@ -40,6 +41,7 @@ is_same(const struct settings_limits *a, const struct settings_limits *b)
 	       a->entity_body_timeout == b->entity_body_timeout &&
 	       a->drain_entity_body_timeout == b->drain_entity_body_timeout &&
 	       a->min_send_rate == b->min_send_rate &&
+	       a->min_send_rate_window == b->min_send_rate_window &&
 	       a->min_receive_rate == b->min_receive_rate;
 }
 

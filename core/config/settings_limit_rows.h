@@ -73,7 +73,16 @@
 			structure, at.min_send_rate, "minSendRate",             \
 			.fallback = "240", .min = 0, .max = 1000000000,         \
 			.prose = "Slowest client that is still served, in "     \
-				 "bytes per second. 0: no limit."),             \
+				 "bytes per second, on the average of "         \
+				 "minSendRateWindow. 0: no limit."),            \
+		CONFIG_DURATION(                                                \
+			structure, at.min_send_rate_window,                     \
+			"minSendRateWindow", .fallback = "120s",                \
+			.min = 1000000000, .max = SETTINGS_LIMIT_DAY,           \
+			.prose =                                                \
+				"Time in which a client has to take "           \
+				"minSendRate on average; its window opens in "  \
+				"large steps."),                                \
 		CONFIG_INTEGER(                                                 \
 			structure, at.min_receive_rate, "minReceiveRate",       \
 			.fallback = "240", .min = 0, .max = 1000000000,         \

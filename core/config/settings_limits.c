@@ -88,6 +88,7 @@ settings_limits_differ(const struct settings_site_limits *site,
 	       own->drain_entity_body_timeout !=
 		       all->drain_entity_body_timeout ||
 	       own->min_send_rate != all->min_send_rate ||
+	       own->min_send_rate_window != all->min_send_rate_window ||
 	       own->min_receive_rate != all->min_receive_rate;
 }
 

@@ -22,6 +22,7 @@ struct settings_limits {
 	uint64_t entity_body_timeout; /* between two reads of a body */
 	uint64_t drain_entity_body_timeout;
 	uint64_t min_send_rate; /* bytes per second */
+	uint64_t min_send_rate_window; /* ns: the average of so long */
 	uint64_t min_receive_rate; /* bytes per second, of a body */
 };
 

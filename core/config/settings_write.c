@@ -61,6 +61,8 @@ write_limits(json_t *json, const struct settings_limits *limits)
 	settings_put_duration(json, "drainEntityBodyTimeout",
 			      limits->drain_entity_body_timeout);
 	put_number(json, "minSendRate", limits->min_send_rate);
+	settings_put_duration(json, "minSendRateWindow",
+			      limits->min_send_rate_window);
 	put_number(json, "minReceiveRate", limits->min_receive_rate);
 }
 

@@ -123,9 +123,8 @@
 
 /* The coarse timer: time-outs, logs, date. */
 #define TICK_MS 250
-/* The minimum send rate is judged over this. */
-#define SEND_RATE_WINDOW_NS (120 * CLOCK_NS_PER_S)
-/* That of receiving over entityBodyTimeout; over this where there is none. */
+/* The minimum rate of receiving is judged over entityBodyTimeout; over this
+ * where there is none. */
 #define RECEIVE_RATE_WINDOW_NS (120 * CLOCK_NS_PER_S)
 /* Memory that idles goes back this often. */
 #define TRIM_TICKS 12

@@ -50,7 +50,7 @@ acknowledged(const struct listener_connection *connection)
 
 /*
  * The kernel takes much at once and a client's window opens in large steps, so
- * the rate is that of two minutes of what was acknowledged.
+ * the rate is that of what was acknowledged in a long time (usually minutes).
  */
 static void
 check_rate(struct listener_connection *connection, uint64_t now)
@@ -70,11 +70,11 @@ check_rate(struct listener_connection *connection, uint64_t now)
 		connection->rate_acked = acknowledged(connection);
 		return;
 	}
-	if (now - connection->rate_since < SEND_RATE_WINDOW_NS)
+	if (now - connection->rate_since < limits->min_send_rate_window)
 		return;
 	acked = acknowledged(connection);
 	if (acked - connection->rate_acked <
-	    rate * (SEND_RATE_WINDOW_NS / CLOCK_NS_PER_S)) {
+	    rate * (limits->min_send_rate_window / CLOCK_NS_PER_S)) {
 		connection_reset(connection,
 				 HTTP_REASON_TIMER_MIN_BYTES_PER_SECOND);
 		return;

@@ -31,7 +31,8 @@ my $server = Portico::Server->new(
 		map { ("/$_" => { pool => $_, modules => ['abort-reason'],
 			handlers => $all }) } keys %pools },
 	sites => { hasty => { bindings => ["http://hasty.example:$port"],
-		limits => { entityBodyTimeout => '500ms' },
+		limits => { entityBodyTimeout => '500ms',
+			minSendRateWindow => '1s' },
 		applications => { '/' => { pool => 'patient',
 			modules => ['abort-reason'], handlers => $all } } } },
 )->start;
@@ -72,6 +73,9 @@ $slow->send("POST /slow HTTP/1.1\r\nHost: hasty.example\r\n"
 	. "Content-Length: 9\r\n\r\nabc");
 told('/slow', 'SLOW', 'a body that does not come');
 is($slow->read_response->{status}, 408, '... whose sender is told, too');
+my $reader = Portico::Http->connect($port, receive_buffer => 4096);
+$reader->send("GET /reads-slowly/much HTTP/1.1\r\nHost: hasty.example\r\n\r\n");
+told('/reads-slowly/much', 'SLOW', 'a client that does not read');
 told('/execution/page', 'EXECUTION', 'executionTimeout');
 told('/idle/begun', 'IDLE', 'responseIdleTimeout');
 
@@ -105,6 +109,6 @@ is($clients{orphan}->read_response(head_only => 1)->{status}, 200,
 kill 'KILL', $server->pid_of('listener');
 ok($server->await_log(qr{told /patient/orphan/begun: (?:$number{LISTENER})\b}),
 	'... and its listener dies');
-is(scalar(() = $server->log =~ /told \//g), 12, 'each was told once');
+is(scalar(() = $server->log =~ /told \//g), 13, 'each was told once');
 $server->stop;
 done_testing();

@@ -4,6 +4,7 @@
  * in the log why it was told to stop.  What its path ends with:
  *
  *	/begun	its response has begun
+ *	/much	it never ends
  *	/closes	makes a child that waits, then closes it
  *	/parent	makes such a child and waits with it
  */
@@ -79,6 +80,24 @@ wait_on(struct portico_request *request)
 	return PORTICO_PENDING;
 }
 
+/* More than any buffer holds. */
+static enum portico_verdict
+write_on(struct portico_request *request, void *arg)
+{
+	static const char text[8192];
+	enum portico_status status;
+	size_t written;
+
+	(void)arg;
+	while ((status = portico_response_write(request, text, sizeof(text),
+						&written)) == PORTICO_OK)
+		continue;
+	if (status != PORTICO_AGAIN)
+		return PORTICO_DONE;
+	portico_response_wait(request, write_on, NULL);
+	return PORTICO_PENDING;
+}
+
 /* The child waits. */
 static enum portico_verdict
 with_child(struct portico_request *request, void *arg)
@@ -122,6 +141,8 @@ handle(struct portico_request *request)
 		return PORTICO_ERROR;
 	if (portico_request_has_body(request))
 		return read_on(request, NULL);
+	if (ends_with(request, "/much"))
+		return write_on(request, NULL);
 	if (ends_with(request, "/closes") || ends_with(request, "/parent"))
 		return make_child(request);
 	if (portico_child_depth(request) > 0)
