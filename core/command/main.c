@@ -95,6 +95,12 @@ main(int argc, char **argv)
 			 0 :
 			 1;
 	if (argc != used + wanted) {
+		if (argc < used + wanted)
+			fprintf(stderr, "portico: %s needs %s\n",
+				command->words, command->argument);
+		else
+			fprintf(stderr, "portico: %s cannot use \"%s\"\n",
+				command->words, argv[used + wanted]);
 		words_print_synopsis(stderr, command);
 		return EXIT_USAGE;
 	}

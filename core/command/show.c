@@ -78,9 +78,18 @@ show_silence(const json_t *answer, const char *member)
 		       "are missing.\n");
 }
 
+/* A blank line before the first of them. */
+static void
+begin_remark(bool *first)
+{
+	if (*first)
+		printf("\n");
+	*first = false;
+}
+
 /* What all processes of the pool may take together, and who sees to it. */
 static void
-print_limits(const json_t *pool)
+print_limits(const json_t *pool, bool *first)
 {
 	const json_t *counted = json_object_get(pool, "cpuCounted");
 	const json_t *limits = json_object_get(pool, "limits");
@@ -91,7 +100,9 @@ print_limits(const json_t *pool)
 	{
 		const char *why = text_of(limit, "why");
 
-		printf("%s%s%s %s by %s%s%s%s", i == 0 ? "\n" : "",
+		if (i == 0)
+			begin_remark(first);
+		printf("%s%s %s by %s%s%s%s",
 		       i == 0 ? text_of(pool, "name") : "",
 		       i == 0 ? " is limited:" : ",", text_of(limit, "text"),
 		       text_of(limit, "by"), why[0] == '\0' ? "" : " (", why,
@@ -106,12 +117,35 @@ print_limits(const json_t *pool)
 		printf("\n");
 }
 
+/* Each on a line of its own below the table. */
+static void
+print_remarks(const json_t *pool, bool *first)
+{
+	if (text_of(pool, "reason")[0] != '\0') {
+		begin_remark(first);
+		printf("%s is %s: %s\n", text_of(pool, "name"),
+		       text_of(pool, "state"), text_of(pool, "reason"));
+	}
+	if (text_of(pool, "degraded")[0] != '\0') {
+		begin_remark(first);
+		printf("%s is degraded: %s\n", text_of(pool, "name"),
+		       text_of(pool, "degraded"));
+	}
+	print_limits(pool, first);
+	if (json_object_get(pool, "coreFiles") != NULL) {
+		begin_remark(first);
+		printf("%s: core files: %s\n", text_of(pool, "name"),
+		       text_of(pool, "coreFiles"));
+	}
+}
+
 static void
 print_pools(const json_t *answer)
 {
 	struct table *table = table_new("POOL STATE >WORKERS >QUEUED >LENGTH "
 					">ACTIVE >ACCEPTED >REJECTED >STARTS "
 					">FAILURES");
+	bool first = true;
 	size_t i;
 	json_t *pool;
 
@@ -136,16 +170,7 @@ print_pools(const json_t *answer)
 	table_free(table);
 	json_array_foreach(json_object_get(answer, "pools"), i, pool)
 	{
-		if (text_of(pool, "reason")[0] != '\0')
-			printf("\n%s is %s: %s\n", text_of(pool, "name"),
-			       text_of(pool, "state"), text_of(pool, "reason"));
-		if (text_of(pool, "degraded")[0] != '\0')
-			printf("\n%s is degraded: %s\n", text_of(pool, "name"),
-			       text_of(pool, "degraded"));
-		print_limits(pool);
-		if (json_object_get(pool, "coreFiles") != NULL)
-			printf("\n%s: core files: %s\n", text_of(pool, "name"),
-			       text_of(pool, "coreFiles"));
+		print_remarks(pool, &first);
 	}
 }
 
@@ -558,6 +583,16 @@ show_pool_change(const json_t *answer)
 
 	printf("pool %s is %s\n", text_of(pool, "name"),
 	       text_of(pool, "state"));
+}
+
+void
+show_pool_flush(const json_t *answer)
+{
+	const json_t *pool = json_object_get(answer, "pool");
+	size_t count = json_array_size(json_object_get(pool, "workers"));
+
+	printf("pool %s: %zu worker%s asked to give back memory\n",
+	       text_of(pool, "name"), count, count == 1 ? " was" : "s were");
 }
 
 void

@@ -80,7 +80,7 @@ static const struct command commands[] = {
 	    "end its workers, then start others: requests wait meanwhile"),
 	ASK("pool recycle", "NAME", "pool", "pool-recycle", show_pool_change,
 	    "replace its workers, one after the other, without a gap"),
-	ASK("pool flush", "NAME", "pool", "pool-flush", show_pool_change,
+	ASK("pool flush", "NAME", "pool", "pool-flush", show_pool_flush,
 	    "ask its modules to give back memory that they keep for speed"),
 	ASK("site list", NULL, NULL, "site-list", show_sites,
 	    "all sites: state, bindings, pools"),

@@ -74,9 +74,15 @@ static const struct config_field access_log_fields[] = {
 			    "sc-substatus,sc-win32-status,sc-bytes,"
 			    "cs-bytes,time-taken",
 		.min = 1, .max = SETTINGS_LOG_FIELDS_MAX,
-		.prose = "Fields of a line, in this order: those of the W3C "
-			 "extended format as IIS names them, c-port, "
-			 "sc-reason (of an answer of the listener's own), and "
+		.prose = "Fields of a line, in this order. As IIS names them: "
+			 "date, time, s-sitename, s-computername, s-ip, "
+			 "cs-method, cs-uri-stem, cs-uri-query, s-port, "
+			 "cs-username, c-ip, cs-version, cs-host, "
+			 "cs(User-Agent), cs(Cookie), cs(Referer), sc-status, "
+			 "sc-substatus, sc-win32-status, sc-bytes, cs-bytes, "
+			 "time-taken (milliseconds). Besides: c-port, streamid "
+			 "(of HTTP/2), sc-reason (of an answer of the "
+			 "listener's own), x-cache (HIT or MISS), and "
 			 "time(A,B), the microseconds from one moment of the "
 			 "request to another: first-byte, head, queued, "
 			 "worker, assigned, response, finished."),

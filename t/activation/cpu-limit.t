@@ -88,6 +88,8 @@ like($status, qr/^$told by polling \(limits\.controlGroups\); \d/m,
 like($status, qr/^$killed ${interval}s by \Q$by{'killed-kernel'}\E/m,
 	'of each of them');
 unlike($status, qr/^main is limited/m, 'and not of one without');
+unlike($status, qr/ is limited[^\n]*\n\n+\S+ is limited/,
+	'with no gap between the lines');
 
 for my $way (sort keys %ways) {
 	my $name = "told-$way";

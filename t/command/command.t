@@ -163,7 +163,9 @@ subtest 'mistakes' => sub {
 	for my $case (
 		[['pool', 'show', 'nowhere'], 1, qr/nowhere/],
 		[['pool', 'recycle', 'nowhere'], 1, qr/nowhere/],
-		[['pool', 'show'], 2, qr/NAME|usage/i],
+		[['pool', 'show'], 2, qr/^portico: pool show needs NAME$/m],
+		[['pool', 'list', 'main'], 2,
+			qr/^portico: pool list cannot use "main"\nUsage: /m],
 		[['pool', 'paint', 'main'], 2, qr/paint/],
 		[['nonsense'], 2, qr/nonsense/],
 		[['--nonsense'], 2, qr/nonsense/],

@@ -110,7 +110,8 @@ write_file('many/more', 'x');
 # ---- told by the server, and by modules -----------------------------------------------
 
 mark();
-my ($said) = $server->command('pool', 'flush', 'main');
+my (undef, $said) = $server->command('pool', 'flush', 'main');
+is($said, "pool main: 1 worker was asked to give back memory\n", 'who was asked');
 told(qr/CLEANUP \(by command\)/, 'portico pool flush');
 told(qr/raised: 1/, 'an event raised: DONE ends it');
 unlike(substr($server->log, $at), qr/CUSTOM after/, '... for the others, too');
