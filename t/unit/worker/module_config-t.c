@@ -228,16 +228,16 @@ all_problems_are_told_at_once_with_their_places(void **state)
 			      &c),
 			 PORTICO_CONFIG);
 	assert_null(c);
-	assert_problem("portico.json:10:32: truth: ");
-	assert_problem("portico.json:11:13: number: ");
-	assert_problem("portico.json:13:11: size: ");
-	assert_problem("portico.json:14:15: duration: ");
-	assert_problem("portico.json:15:11: text: ");
-	assert_problem("portico.json:16:13: choice: ");
+	assert_problem("portico.json:10:32: everything.truth: ");
+	assert_problem("portico.json:11:13: everything.number: ");
+	assert_problem("portico.json:13:11: everything.size: ");
+	assert_problem("portico.json:14:15: everything.duration: ");
+	assert_problem("portico.json:15:11: everything.text: ");
+	assert_problem("portico.json:16:13: everything.choice: ");
 	assert_problem("\"green\"");
-	assert_problem("portico.json:17:12: list");
-	assert_problem("portico.json:18:17: map");
-	assert_problem("portico.json:19:3: numbr: ");
+	assert_problem("portico.json:17:12: everything.list");
+	assert_problem("portico.json:18:17: everything.map");
+	assert_problem("portico.json:19:3: everything.numbr: ");
 	assert_problem("\"number\"");
 	assert_true(config_problem_count(problems) >= 9);
 }
@@ -302,9 +302,10 @@ an_expression_is_compiled(void **state)
 	assert_int_equal(fill(&everything_module,
 			      "{ \"number\": 3,\n \"regex\": \"a(b\" }", &c),
 			 PORTICO_CONFIG);
-	assert_problem("portico.json:11:11: regex: found \"a(b\", allowed is a "
-		       "regular expression: missing closing parenthesis at its "
-		       "byte 4");
+	assert_problem(
+		"portico.json:11:11: everything.regex: found \"a(b\", allowed is a "
+		"regular expression: missing closing parenthesis at its "
+		"byte 4");
 }
 
 static void
@@ -370,7 +371,7 @@ what_is_not_said_comes_from_outside(void **state)
 	assert_int_equal(module_config_fill(&everything_module, &levels[2],
 					    arena, (void **)&c, problems),
 			 PORTICO_CONFIG);
-	assert_problem("portico.json:10:13: number: found 200");
+	assert_problem("portico.json:10:13: everything.number: found 200");
 }
 
 static void
@@ -383,7 +384,7 @@ a_section_for_a_module_without_settings_is_wrong(void **state)
 	assert_int_equal(fill(&module, NULL, &c), PORTICO_OK);
 	assert_null(c);
 	assert_int_equal(fill(&module, "{ \"a\": 1 }", &c), PORTICO_CONFIG);
-	assert_problem("portico.json:10:23: a: ");
+	assert_problem("portico.json:10:23: plain.a: ");
 }
 
 static void
