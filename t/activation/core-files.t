@@ -18,8 +18,12 @@ my %application = (modules => ['confined'],
 	handlers => [ { path => '*', module => 'confined' } ]);
 my $server = Portico::Server->new(
 	pools => { main => {},
+		# It may write nowhere else, by Landlock, unlike other pools of
+		# tests, so that the kernel may for it.
 		full => { failure => { coreDump => 'full', coreFiles => 2,
-				coreDirectory => $cores } },
+				coreDirectory => $cores },
+			isolation => { paths => { write => [], execute =>
+				[Portico::Server::program_directory()] } } },
 		none => { failure => { coreDump => 'none',
 				coreDirectory => $cores } } },
 	applications => { map { ("/$_" => { %application,
