@@ -308,7 +308,7 @@ find_second(struct controller *controller)
 	os_error = placed ? enable(controller->own, controller->name) : 0;
 	if (!placed)
 		snprintf(controller->why, sizeof controller->why,
-			 "porticod could not leave the group of its unit");
+			 "the unit has no DelegateSubgroup");
 	else if (os_error != 0)
 		snprintf(controller->why, sizeof controller->why,
 			 "it is not delegated to porticod: %s",

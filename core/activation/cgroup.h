@@ -53,7 +53,7 @@ const char *cgroup_missing(const struct settings_pool *pool,
 /*
  * systemd before version 254 puts porticod straight into the group that it
  * delegates; one that has processes gives its groups no controllers.  So we go
- * into one below it, before there is any child.  But then no process can be
+ * into one below it, before there is any child, if we are told to.  But then no process can be
  * started in the unit's own group, not even the next porticod while workers of
  * this one live: before that somebody (ExecStopPost, which systemd puts
  * elsewhere) has to take the controllers off them, and the next porticod gives

@@ -43,7 +43,8 @@ static const char usage[] =
 	"  --log-level LEVEL  error, warning, info or debug (info)\n"
 	"  --ready-fd N       write a line to descriptor N when serving\n"
 	"  --foreground       stay in the foreground (always so)\n"
-	"  --release-groups   after the end, for systemd: see porticod(8)\n"
+	"  --subgroup, --release-groups\n"
+	"                     for a unit of systemd: see porticod(8)\n"
 	"  --version, --help\n"
 	"\n"
 	"SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reads\n"
@@ -52,7 +53,7 @@ static const char usage[] =
 struct options {
 	const char *file;
 	const char *keep; /* a directory: be its keeper */
-	bool check, json, check_state, release_groups;
+	bool check, json, check_state, subgroup, release_groups;
 	int ready_fd;
 	enum log_level level;
 };
@@ -63,6 +64,7 @@ enum option_key {
 	KEY_CHECK_STATE,
 	KEY_KEEP,
 	KEY_RELEASE_GROUPS,
+	KEY_SUBGROUP,
 	KEY_JSON,
 	KEY_FOREGROUND,
 	KEY_LEVEL,
@@ -76,6 +78,7 @@ static const struct option long_options[] = {
 	{ "check", no_argument, NULL, KEY_CHECK },
 	{ "check-state", no_argument, NULL, KEY_CHECK_STATE },
 	{ "keep", required_argument, NULL, KEY_KEEP },
+	{ "subgroup", no_argument, NULL, KEY_SUBGROUP },
 	{ "release-groups", no_argument, NULL, KEY_RELEASE_GROUPS },
 	{ "json", no_argument, NULL, KEY_JSON },
 	{ "foreground", no_argument, NULL, KEY_FOREGROUND },
@@ -107,6 +110,9 @@ take_option(struct options *options, int key)
 		return;
 	case KEY_CHECK_STATE:
 		options->check_state = true;
+		return;
+	case KEY_SUBGROUP:
+		options->subgroup = true;
 		return;
 	case KEY_RELEASE_GROUPS:
 		options->release_groups = true;
@@ -201,7 +207,8 @@ serve(const struct options *options, char **argv)
 	struct takeover *takeover;
 	struct portico_error err;
 
-	cgroup_leave_unit();
+	if (options->subgroup)
+		cgroup_leave_unit();
 	if (takeover_find(options->file, &takeover, &err) != PORTICO_OK) {
 		error_print(stderr, &err);
 		return 1;

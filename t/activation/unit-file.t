@@ -29,6 +29,7 @@ is($setting{RuntimeDirectoryPreserve}, 'restart',
 is($setting{Restart}, 'on-failure', 'and the next one takes them over');
 like($setting{ExecReload}, qr/HUP \$MAINPID/, 'a reload is SIGHUP');
 ok(!exists $setting{ProtectControlGroups}, 'it may make control groups');
+like($setting{ExecStart}, qr/ --subgroup$/, '... beside its own');
 like($setting{ExecStopPost}, qr/^-\S+porticod --release-groups$/,
 	'... and makes room in them for the next one');
 ok(!exists $setting{LogsDirectory}, 'its logs are not made for root');
