@@ -7,6 +7,7 @@
 
 use strict;
 use warnings;
+use POSIX ();
 use Portico::Limits qw(cpu_seconds);
 use Portico::Server;
 use Portico::Wait qw(await_condition seconds);

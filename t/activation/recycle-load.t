@@ -59,7 +59,7 @@ sub reload
 my %again = (
 	schedule => sub {
 		$pools{schedule}{recycling}{schedule} = [ map {
-			strftime('%H:%M:%S', localtime(time + $_)) } 2 .. 4 ];
+			strftime('%H:%M:%S', localtime(time + $_)) } 2 .. 9 ];
 		reload();
 	},
 	settings => sub {
