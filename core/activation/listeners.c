@@ -222,6 +222,32 @@ listeners_adopt(struct listeners *listeners, struct listener_process *listener,
 				      "porticod died while it started");
 }
 
+/* What was told of a worker may not be what is kept of it: one comes before the
+ * other, and porticod may have ended in between. */
+static void
+tell_of_worker(struct listeners *listeners, struct worker_process *worker)
+{
+	switch (worker->state) {
+	case WORKER_PROCESS_ATTACHED:
+	case WORKER_PROCESS_SUSPENDED:
+		listeners_pause_worker(listeners, worker,
+				       worker->state ==
+					       WORKER_PROCESS_SUSPENDED);
+		return;
+	case WORKER_PROCESS_DRAINING:
+		LIST_FOREACH(struct listener_process, link, listener,
+			     &listeners->all)
+			listener_process_drain_worker(listener, worker->id,
+						      worker->aborted);
+		return;
+	case WORKER_PROCESS_STARTING:
+	case WORKER_PROCESS_READY:
+	case WORKER_PROCESS_STOPPING:
+	case WORKER_PROCESS_ORPHANED:
+		return;
+	}
+}
+
 void
 listeners_resume(struct listeners *listeners, int memory)
 {
@@ -234,9 +260,13 @@ listeners_resume(struct listeners *listeners, int memory)
 		listeners_configure(listeners, memory);
 	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
 		sites_tell(&listeners->manager->sites, listener);
-	LIST_FOREACH(struct pool, link, pool, &listeners->manager->pools)
+	LIST_FOREACH(struct pool, link, pool, &listeners->manager->pools) {
 		if (!pool->removed)
 			listeners_pool_state(listeners, pool);
+		LIST_FOREACH(struct worker_process, link, worker,
+			     &pool->workers)
+			tell_of_worker(listeners, worker);
+	}
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "core/activation/listeners.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
+#include "core/activation/state.h"
 #include "core/activation/worker_process.h"
 #include "core/base/clock.h"
 #include "core/base/io.h"
@@ -139,7 +140,7 @@ suspend_pool(struct pool *pool, const char *why)
 		  "request",
 		  pool->name, why);
 	pool_tell(pool, "cleanup", why, 0);
-	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers) {
+	LIST_FOREACH(struct worker_process, link, worker, &pool->workers) {
 		if (worker->state != WORKER_PROCESS_ATTACHED ||
 		    worker->escalation > 0)
 			continue;
@@ -148,8 +149,13 @@ suspend_pool(struct pool *pool, const char *why)
 			.step = SUSPENSION_PAUSING,
 			.round = next_round(),
 		};
-		listeners_pause_worker(&pool->manager->listeners, worker, true);
 	}
+	/* If we end now the next porticod knows that it has to wake them. */
+	state_sweep(pool->manager);
+	LIST_FOREACH_SAFE(struct worker_process, link, worker, &pool->workers)
+		if (worker->suspended.step == SUSPENSION_PAUSING)
+			listeners_pause_worker(&pool->manager->listeners,
+					       worker, true);
 }
 
 /* ---- and back ---------------------------------------------------------------- */

@@ -21,6 +21,7 @@
 #include "core/activation/listener_process.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
+#include "core/activation/state.h"
 #include "core/activation/temporary.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
@@ -898,6 +899,9 @@ worker_process_drain(struct worker_process *worker)
 			    pool_drain_reason(worker->pool, worker), 0);
 	worker->state = WORKER_PROCESS_DRAINING;
 	limit(worker, worker->pool->settings->shutdown_time_limit / NS_PER_MS);
+	/* What a listener was told cannot be taken back: the next porticod
+	 * must not think that this one serves. */
+	state_sweep(worker->pool->manager);
 	listeners_drain_worker(listeners_of(worker), worker, false);
 }
 

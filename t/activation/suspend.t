@@ -260,6 +260,37 @@ subtest 'another porticod' => sub {
 	ok(asleep('one'), '... and lets it sleep again');
 };
 
+# It has told the listener to give the worker nothing, and ends before it has
+# said so to the keeper: as a worker that serves is kept here, whatever it is.
+subtest 'another porticod, which knows nothing of it' => sub {
+	my $other = Portico::Server::test_program('t/activation/other-state');
+	my $sleeper = Portico::Server->new(pools => { main => { %sleepy } },
+		applications => { '/' => {@probe} },
+		wrapper => ['/bin/sh', '-c', 'shift; exec "$0" "$@"', $other],
+		environment => { PORTICO_TEST_STATE => 'worker/ state 2' },
+	)->start;
+	is($sleeper->get('/count')->{status}, 200, 'a worker serves');
+	my $client = $sleeper->connect;
+	$client->send("GET /sleep?ms=500 HTTP/1.1\r\nHost: a\r\n\r\n");
+	ok($sleeper->await_request(qr/sleep/), '... and is busy');
+	my $listener = $sleeper->pid_of('listener');
+	kill 'STOP', $listener;
+	ok(await_condition(seconds(10), sub {
+		$sleeper->command_json('pool', 'show', 'main')->{pool}{state}
+			eq 'suspended' }), 'then it is to sleep');
+	kill 'KILL', $sleeper->pid;
+	waitpid $sleeper->pid, 0;
+	kill 'CONT', $listener;
+	is($client->read_response->{status}, 200, 'it has answered');
+	$sleeper->{wrapper} = [];
+	delete $sleeper->{environment};
+	$sleeper->launch;
+	ok($sleeper->await_ready, 'another porticod');
+	my $response = eval { $sleeper->get('/count') };
+	is($response && $response->{status}, 200, 'it is asked again');
+	$sleeper->stop;
+};
+
 # And with all of them asleep.
 ok(asleep('main'), 'all are asleep');
 my $before = time;
