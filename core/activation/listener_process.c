@@ -19,6 +19,7 @@
 #include "core/activation/listeners.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
+#include "core/activation/state.h"
 #include "core/activation/takeover.h"
 #include "core/activation/worker_process.h"
 #include "core/base/check.h"
@@ -814,14 +815,18 @@ listener_process_drain(struct listener_process *listener, uint64_t limit_ms,
 	};
 
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
+	if (listener->state != LISTENER_PROCESS_DRAINING ||
+	    listener->drain_until_ns > until) {
+		listener->state = LISTENER_PROCESS_DRAINING;
+		listener->drain_until_ns = until;
+		/* A second for it to notice the deadline itself. */
+		uv_timer_start(&listener->timer, on_drain_limit,
+			       limit_ms + 1000, 0);
+	}
+	/* It accepts nothing from now on: if we end the next porticod must not
+	 * think that it is the one that serves. */
+	state_sweep(listener->manager);
 	tell(listener, control_encode_drain(&message));
-	if (listener->state == LISTENER_PROCESS_DRAINING &&
-	    listener->drain_until_ns <= until)
-		return;
-	listener->state = LISTENER_PROCESS_DRAINING;
-	listener->drain_until_ns = until;
-	/* A second for it to notice the deadline itself. */
-	uv_timer_start(&listener->timer, on_drain_limit, limit_ms + 1000, 0);
 }
 
 void

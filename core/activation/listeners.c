@@ -222,6 +222,14 @@ listeners_adopt(struct listeners *listeners, struct listener_process *listener,
 				      "porticod died while it started");
 }
 
+static uint64_t
+ms_until(uint64_t ns)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	return ns > now ? (ns - now) / CLOCK_NS_PER_MS : 0;
+}
+
 /* What was told of a worker may not be what is kept of it: one comes before the
  * other, and porticod may have ended in between. */
 static void
@@ -258,8 +266,13 @@ listeners_resume(struct listeners *listeners, int memory)
 	/* What each was told may have been half of it. */
 	if (memory >= 0)
 		listeners_configure(listeners, memory);
-	LIST_FOREACH(struct listener_process, link, listener, &listeners->all)
+	LIST_FOREACH(struct listener_process, link, listener, &listeners->all) {
 		sites_tell(&listeners->manager->sites, listener);
+		if (listener->state == LISTENER_PROCESS_DRAINING)
+			listener_process_drain(
+				listener, ms_until(listener->drain_until_ns),
+				UPGRADE_IDLE_MS);
+	}
 	LIST_FOREACH(struct pool, link, pool, &listeners->manager->pools) {
 		if (!pool->removed)
 			listeners_pool_state(listeners, pool);

@@ -106,10 +106,10 @@ upgrade_take_over(struct listeners *listeners)
 		 "the new listener (process %d) serves on the same sockets, "
 		 "the old one (process %d) finishes what it has",
 		 pid, listener_process_pid(old));
+	listeners_set_serving(listeners, listener);
 	listener_process_drain(
 		old, settings->listener.shutdown_time_limit / CLOCK_NS_PER_MS,
 		UPGRADE_IDLE_MS);
-	listeners_set_serving(listeners, listener);
 	upgrade->old = old;
 	upgrade->result.old_pid = listener_process_pid(old);
 	if (!upgrade->until_end)
