@@ -175,10 +175,12 @@ suspend_wake(struct worker_process *worker, const char *why)
 	if (step == SUSPENSION_FROZEN) {
 		process_signal(worker->process, SIGCONT);
 		signal_others(process_pid(worker->process), SIGCONT);
-		snprintf(slept, sizeof slept, " after %.1f s",
-			 (double)(clock_monotonic_ns() -
-				  worker->suspended.since_ns) /
-				 1e9);
+		/* Of another porticod's it is not known. */
+		if (worker->suspended.since_ns != 0)
+			snprintf(slept, sizeof slept, " after %.1f s",
+				 (double)(clock_monotonic_ns() -
+					  worker->suspended.since_ns) /
+					 1e9);
 	}
 	worker->suspended = (struct suspended){ .step = SUSPENSION_NONE };
 	worker->state = WORKER_PROCESS_ATTACHED;

@@ -386,7 +386,9 @@ tell_attached(struct worker_link *worker)
 
 	worker->told_attached = true;
 	worker->pool->demanded = false;
-	if (!worker->draining) {
+	/* It may have been told to pause while it attached: then a request has
+	 * to ask for it. */
+	if (!worker->draining && !worker->paused) {
 		worker->counted = true;
 		worker->pool->workers++;
 	}
