@@ -77,6 +77,31 @@ expand(struct settings_resolver *resolver, const struct settings_site *site,
 
 /* ---- files that are shared -------------------------------------------------- */
 
+/* An absolute path without empty parts, "." and "..": what it is called, not
+ * what links make of it. */
+static struct portico_slice
+plain(struct settings_resolver *resolver, const char *path)
+{
+	char *text = arena_strdup(resolver->arena, path), *end = text;
+
+	for (const char *at = path; *at != '\0';) {
+		size_t length;
+
+		at += strspn(at, "/");
+		length = strcspn(at, "/");
+		if (length == 2 && at[0] == '.' && at[1] == '.') {
+			while (end > text && *--end != '/')
+				;
+		} else if (length > 0 && !(length == 1 && at[0] == '.')) {
+			*end++ = '/';
+			memcpy(end, at, length);
+			end += length;
+		}
+		at += length;
+	}
+	return (struct portico_slice){ text, (size_t)(end - text) };
+}
+
 static bool
 same_look(const struct settings_access_log *a,
 	  const struct settings_access_log *b)
@@ -98,22 +123,24 @@ same_look(const struct settings_access_log *a,
 	return true;
 }
 
-/* Several sites may have one file, if they agree about it. */
+/* Several sites may have one file, if they agree about it; it has one name
+ * then. */
 static void
 claim_file(struct settings_resolver *resolver, struct hash_table *files,
-	   const struct settings_access_log *log,
-	   const struct config_value *source)
+	   struct settings_access_log *log, const struct config_value *source)
 {
-	struct portico_slice path = slice_from(log->file);
+	struct portico_slice path = plain(resolver, log->file);
 	const struct settings_access_log *other = hash_find(files, path);
 
 	if (other == NULL)
-		hash_add(files, path, (void *)log);
+		hash_add(files, path, log);
 	else if (!same_look(log, other))
 		config_problem(resolver->problems, source,
 			       "%s is another log already, of other fields, "
 			       "format or periods",
 			       log->file);
+	else
+		log->file = other->file;
 }
 
 /* A log that no site can agree with. */
@@ -126,7 +153,7 @@ claim_for_server(struct settings_resolver *resolver, struct hash_table *files,
 
 	log->file = settings_absolute(resolver,
 				      resolver->settings->log_directory, file);
-	hash_add(files, slice_from(log->file), log);
+	hash_add(files, plain(resolver, log->file), log);
 }
 
 /* ---- sites ------------------------------------------------------------------ */
@@ -176,10 +203,11 @@ is_servers(struct settings_resolver *resolver, const char *file)
 {
 	const struct settings *settings = resolver->settings;
 
-	return strcmp(file,
+	return slice_equal(
+		plain(resolver, file),
+		plain(resolver,
 		      settings_absolute(resolver, settings->log_directory,
-					settings->listener.access_log.file)) ==
-	       0;
+					settings->listener.access_log.file)));
 }
 
 /* What cannot be so for a part of the server's log. */

@@ -305,6 +305,49 @@ struct wrong {
 	"{\"sites\":{\"s\":{\"bindings\":" bindings                            \
 	",\"applications\":{" application "}}}}"
 
+#define TWO_LOGS(one, two)                                                     \
+	"{\"sites\": {\"a\": {\"bindings\": [\"http://*:1\"],\n"               \
+	"\"log\": " one ",\n\"applications\": {\"/\": {}}},\n"                 \
+	"\"b\": {\"bindings\": [\"http://*:2\"],\n"                            \
+	"\"log\": " two ",\n\"applications\": {\"/\": {}}}}}"
+
+/* Each log has a line to itself: the second and the fifth. */
+static const struct wrong wrong_site_logs[] = {
+	{ TWO_LOGS("{\"file\": \"x.log\"}",
+		   "{\"file\": \"./x.log\", \"format\": \"json\"}"),
+	  { "portico.json:5:8: sites.b.log: /var/log/portico/./x.log is "
+	    "another log already, of other fields, format or periods" } },
+	{ TWO_LOGS("{\"file\": \"x.log\", \"keepFiles\": 3}",
+		   "{\"file\": \"/var/log/portico/x.log\"}"),
+	  { "portico.json:5:8: sites.b.log: /var/log/portico/x.log is" } },
+	{ TWO_LOGS("{\"file\": \"d/x.log\"}",
+		   "{\"file\": \"e//../d/x.log\", \"format\": \"json\"}"),
+	  { "portico.json:5:8: sites.b.log: /var/log/portico/e//../d/x.log is "
+	    "another log already" } },
+	{ TWO_LOGS("{\"file\": \"../portico/httperr.log\"}", "{}"),
+	  { "portico.json:2:8: sites.a.log: /var/log/portico/../portico/"
+	    "httperr.log is another log already" } },
+	{ TWO_LOGS("{\"file\": \"httperr.log\"}", "{}"),
+	  { "portico.json:2:8: sites.a.log: /var/log/portico/httperr.log is "
+	    "another log already" } },
+	{ TWO_LOGS("{}", "{\"format\": \"jsn\"}"),
+	  { "portico.json:5:19: sites.b.log.format: found \"jsn\", " } },
+	{ TWO_LOGS("{\"file\": \"x\", \"fields\": [\"date\", \"c_ip\"]}",
+		   "{\"file\": \"y\", \"fields\": []}"),
+	  { "portico.json:2:41: sites.a.log.fields[1]: \"c_ip\" is no field of "
+	    "the access log; did you mean \"c-ip\"?",
+	    "portico.json:5:32: sites.b.log.fields: " } },
+	{ TWO_LOGS("{\"file\": \"x\", \"period\": \"daily\"}",
+		   "{\"fields\": [\"date\"]}"),
+	  { "portico.json:2:32: sites.a.log.period: found \"daily\", ",
+	    "portico.json:5:19: sites.b.log.fields: needs a file of the "
+	    "site's own" } },
+	{ TWO_LOGS("{\"file\": \"{name}.log\"}", "{\"file\": \"\"}"),
+	  { "portico.json:2:8: sites.a.log: \"{name}.log\" cannot be the file "
+	    "of a site's log: {} is for {site} and {id} only",
+	    "portico.json:5:17: sites.b.log.file: " } },
+};
+
 static const struct wrong wrongs[] = {
 	{ "{\"pools\": {\"p\": {\"queueLength\": 9,\n \"workers\": 0,\n "
 	  "\"startupTimeLimit\": \"5\"}}}",
@@ -373,11 +416,10 @@ static const struct wrong wrongs[] = {
 };
 
 static void
-test_wrong(void **state)
+check_wrong(const struct wrong *list, size_t count)
 {
-	(void)state;
-	for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
-		const struct wrong *wrong = &wrongs[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct wrong *wrong = &list[i];
 		struct arena *arena = arena_new("test", 0);
 		struct config_problems *problems = config_problems_new(arena);
 
@@ -400,6 +442,40 @@ test_wrong(void **state)
 		}
 		arena_free(arena);
 	}
+}
+
+static void
+test_wrong(void **state)
+{
+	(void)state;
+	check_wrong(wrongs, sizeof wrongs / sizeof *wrongs);
+}
+
+/* Files that are the same by another name are one, as is the server's. */
+static void
+test_shared_logs(void **state)
+{
+	struct settings *settings = read_good(
+		TWO_LOGS("{\"file\": \"x.log\"}", "{\"file\": \".//x.log\"}"));
+
+	(void)state;
+	assert_string_equal(settings->sites[0].log.file,
+			    settings->sites[1].log.file);
+	settings_unref(&settings);
+	settings = read_good(TWO_LOGS("{\"file\": \"./access.log\"}",
+				      "{\"file\": "
+				      "\"a/../access.log\"}"));
+	assert_null(settings->sites[0].log.file);
+	assert_null(settings->sites[1].log.file);
+	settings_unref(&settings);
+}
+
+static void
+test_wrong_site_logs(void **state)
+{
+	(void)state;
+	check_wrong(wrong_site_logs,
+		    sizeof wrong_site_logs / sizeof *wrong_site_logs);
 }
 
 /* All problems of a file at once, not the first alone. */
@@ -625,6 +701,8 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_keep_numbers),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_wrong_site_logs),
+		cmocka_unit_test(test_shared_logs),
 		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_world),
 		cmocka_unit_test(test_certificates),
