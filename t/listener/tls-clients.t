@@ -7,9 +7,10 @@ use strict;
 use warnings;
 use File::Copy qw(copy);
 use File::Temp ();
+use IPC::Open3 qw(open3);
 use Portico::Server;
 use Portico::Tls;
-use Portico::Wait qw(await_condition seconds);
+use Portico::Wait qw(await_condition await_readable seconds);
 use Test::More;
 
 plan skip_all => 'the programs are not built' unless Portico::Server::is_built();
@@ -165,12 +166,33 @@ subtest 'portico listener certs' => sub {
 
 sub shown { return $tls->shown($other_port, '-noservername') }
 
+# One that stays open: how many of its requests have been answered.
+my $pid = open3(my $to, my $from, undef, 'openssl', 's_client', '-quiet',
+	'-connect', "127.0.0.1:$other_port", '-CAfile', $tls->file('ca.pem'));
+my $answers = '';
+
+sub asks_again
+{
+	my $before = () = $answers =~ m{^HTTP/1\.1 200}mg;
+	my $deadline = time + seconds(10);
+
+	local $SIG{PIPE} = 'IGNORE';
+	syswrite $to, "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	while ((() = $answers =~ m{^HTTP/1\.1 200}mg) == $before) {
+		await_readable($deadline - time, $from) or last;
+		sysread $from, $answers, 65536, length $answers or last;
+	}
+	return (() = $answers =~ m{^HTTP/1\.1 200}mg) - $before;
+}
+
 subtest 'a certificate changes' => sub {
 	is(shown(), 'old', 'the first one');
+	is(asks_again(), 1, 'a connection is used');
 	$tls->issue('new');
 	copy($tls->file("new.$_"), $tls->file("old.$_")) for qw(pem key);
 	ok(await_condition(seconds(10), sub { shown() eq 'new' }),
 		'its files are read again when they have changed');
+	is(asks_again(), 1, '... and who is connected stays so');
 	my $position = $server->log_position;
 	copy($tls->file('open.key'), $tls->file('old.key'));
 	like($server->await_log(qr{P5240\]}, 10, $position),
@@ -187,6 +209,12 @@ subtest 'a certificate changes' => sub {
 	copy($tls->file("newer.$_"), $tls->file("old.$_")) for qw(pem key);
 	ok(await_condition(seconds(10), sub { shown() eq 'newer' }),
 		'the next good one is taken');
+	is(($server->command('reload'))[0], 0, 'a reload');
+	is(asks_again(), 1, 'the connection has outlived all of it');
+	like($answers, qr/CN ?= ?old\b/, '... since before');
+	close $to;
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
 };
 
 $server->stop;
