@@ -2,7 +2,8 @@
 #
 # Everything that the SDK offers is used by something that is tested: each
 # entry of the host's table is wrapped by an inline function, filled in by the
-# host, and each inline function is called by a module that system tests load.
+# host, and each inline function is called by a module that system tests load;
+# each function of the test kit is called by a test.
 use strict;
 use warnings;
 use FindBin;
@@ -71,6 +72,25 @@ my @unused = map { "$functions{$_}: $_" }
 	grep { $used !~ /\b$_\(/ } sort keys %functions;
 ok(!@unused, 'each function is used by a module of t/sdk or an example')
 	or diag(join "\n", @unused);
+
+# A module that no test loads would show nothing.
+my $tests = join "\n", map { read_file($_) } source_files(qr/\.t$/, 't');
+my @idle = grep { my ($name) = m{([^/]+)\.\w+$};
+		$tests !~ /(?<![\w-])\Q$name\E(?![\w-])/ }
+	source_files(qr/\.(c|cc)$/, 't/sdk/modules');
+is(join(' ', @idle), '', '... that a test names');
+
+my %kit;
+for my $path (grep { m{/testkit\w*\.h$} } @headers) {
+	my $text = code_of(read_file($path)) =~ s/^typedef [^;]*;//gmr;
+
+	$kit{$_} = $path for $text =~ /\b(kit_\w+)\(/g;
+}
+cmp_ok(scalar keys %kit, '>', 100, 'functions of the test kit were found');
+my $driven = join "\n", map { code_of(read_file($_)) }
+	source_files(qr/\.[ch]$/, qw(t/unit/sdk));
+is(join("\n", map { "$kit{$_}: $_" } grep { $driven !~ /\b$_\(/ }
+	sort keys %kit), '', '... and each is called by its tests');
 
 # Of the C++ headers: what is declared in classes and functions, but for what
 # is inner (namespace detail, private) or reached through another (`::name`).

@@ -44,6 +44,25 @@ pending_without_a_wait(void **state)
 	assert_told("GET /x: module returned PENDING without having suspended");
 }
 
+/* Each is kept, and kit_close counts them. */
+static void
+told_twice(void **state)
+{
+	(void)state;
+	assert_int_equal(kit_failures(kit), 0);
+	assert_null(kit_failure(kit, 0));
+	drive(just_pending);
+	assert_int_equal(kit_failures(kit), 1);
+	drive(just_pending);
+	assert_int_equal(kit_failures(kit), 2);
+	assert_int_equal(told, 2);
+	assert_string_equal(kit_failure(kit, 0), first_failure);
+	assert_string_equal(kit_failure(kit, 1), first_failure);
+	assert_null(kit_failure(kit, 2));
+	assert_int_equal(kit_close(kit), 2);
+	kit = NULL;
+}
+
 static struct portico_token token;
 
 static enum portico_verdict
@@ -649,6 +668,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(pending_without_a_wait),
+		KIT_TEST(told_twice),
+		KIT_TEST(told_twice),
 		KIT_TEST(wait_without_pending),
 		KIT_TEST(something_else_than_a_verdict),
 		KIT_TEST(two_suspensions),
