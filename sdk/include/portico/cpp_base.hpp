@@ -14,6 +14,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -216,6 +217,55 @@ template <class Function> struct visitor {
 			std::rethrow_exception(thrown);
 	}
 };
+
+/* `function` for each field that `host` has of `owner`. */
+template <class Host, class Owner, class Function>
+void
+each(Host host, Owner owner, Function &function)
+{
+	visitor<Function> lent{ function, nullptr };
+
+	if constexpr (std::is_void_v<decltype(host(owner, lent.visit, &lent))>) {
+		host(owner, lent.visit, &lent);
+		lent.finish();
+	} else {
+		portico_status status = host(owner, lent.visit, &lent);
+
+		lent.finish();
+		check(status);
+	}
+}
+
+/* What `host` has of `owner` by that name; nothing: there is none. */
+template <class Host, class Owner>
+std::optional<std::string_view>
+find(Host host, Owner owner, std::string_view name)
+{
+	portico_slice value = { nullptr, 0 };
+	auto found = host(owner, slice(name), &value);
+
+	if constexpr (std::is_same_v<decltype(found), bool>) {
+		if (!found)
+			return std::nullopt;
+	} else {
+		if (found == PORTICO_NOT_FOUND)
+			return std::nullopt;
+		check(found);
+	}
+	return view(value);
+}
+
+/* The next piece that `host` reads from `owner`. */
+template <class Host, class Owner>
+portico_status
+piece(Host host, Owner owner, std::string_view &chunk_r)
+{
+	portico_slice chunk = { nullptr, 0 };
+	portico_status status = host(owner, &chunk);
+
+	chunk_r = view(chunk);
+	return status;
+}
 
 } /* namespace detail */
 

@@ -94,30 +94,19 @@ class child
 	std::optional<std::string_view>
 	field(std::string_view name) const
 	{
-		portico_slice value;
-
-		if (!portico_child_field(child_, slice(name), &value))
-			return std::nullopt;
-		return view(value);
+		return detail::find(portico_child_field, child_, name);
 	}
 	template <class Function>
 	void
 	fields(Function &&function) const
 	{
-		detail::visitor<Function> visitor{ function, nullptr };
-
-		portico_child_fields(child_, visitor.visit, &visitor);
-		visitor.finish();
+		detail::each(portico_child_fields, child_, function);
 	}
 	/* OK, END, AGAIN (wait), ABORTED or TOO_LARGE. */
 	[[nodiscard]] portico_status
 	read(std::string_view &chunk_r) const
 	{
-		portico_slice chunk = { nullptr, 0 };
-		portico_status status = portico_child_read(child_, &chunk);
-
-		chunk_r = view(chunk);
-		return status;
+		return detail::piece(portico_child_read, child_, chunk_r);
 	}
 	/* What collect() has kept; lives as long as the child. */
 	std::string_view
@@ -129,20 +118,13 @@ class child
 	std::optional<std::string_view>
 	trailer(std::string_view name) const
 	{
-		portico_slice value;
-
-		if (!portico_child_trailer(child_, slice(name), &value))
-			return std::nullopt;
-		return view(value);
+		return detail::find(portico_child_trailer, child_, name);
 	}
 	template <class Function>
 	void
 	trailers(Function &&function) const
 	{
-		detail::visitor<Function> visitor{ function, nullptr };
-
-		portico_child_trailers(child_, visitor.visit, &visitor);
-		visitor.finish();
+		detail::each(portico_child_trailers, child_, function);
 	}
 	void
 	close() noexcept
@@ -166,26 +148,14 @@ class child
 inline std::optional<std::string_view>
 trailer(request request, std::string_view name)
 {
-	portico_slice value;
-	portico_status status =
-		portico_request_trailer(request, slice(name), &value);
-
-	if (status == PORTICO_NOT_FOUND)
-		return std::nullopt;
-	check(status);
-	return view(value);
+	return detail::find(portico_request_trailer, request, name);
 }
 
 template <class Function>
 void
 trailers(request request, Function &&function)
 {
-	detail::visitor<Function> visitor{ function, nullptr };
-	portico_status status =
-		portico_request_trailers(request, visitor.visit, &visitor);
-
-	visitor.finish();
-	check(status);
+	detail::each(portico_request_trailers, request, function);
 }
 
 /* Trailer fields of the response (trailer.h). */
@@ -219,10 +189,7 @@ template <class Function>
 void
 response_trailers(request request, Function &&function)
 {
-	detail::visitor<Function> visitor{ function, nullptr };
-
-	portico_response_trailers(request, visitor.visit, &visitor);
-	visitor.finish();
+	detail::each(portico_response_trailers, request, function);
 }
 
 } /* namespace portico */

@@ -144,11 +144,7 @@ class client_call
 	[[nodiscard]] portico_status
 	read(std::string_view &chunk_r) const
 	{
-		portico_slice chunk = { nullptr, 0 };
-		portico_status status = portico_client_read(call_, &chunk);
-
-		chunk_r = view(chunk);
-		return status;
+		return detail::piece(portico_client_read, call_, chunk_r);
 	}
 	enum portico_client_result
 	result() const
@@ -168,20 +164,13 @@ class client_call
 	std::optional<std::string_view>
 	field(std::string_view name) const
 	{
-		portico_slice value;
-
-		if (!portico_client_field(call_, slice(name), &value))
-			return std::nullopt;
-		return view(value);
+		return detail::find(portico_client_field, call_, name);
 	}
 	template <class Function>
 	void
 	fields(Function &&function) const
 	{
-		detail::visitor<Function> visitor{ function, nullptr };
-
-		portico_client_fields(call_, visitor.visit, &visitor);
-		visitor.finish();
+		detail::each(portico_client_fields, call_, function);
 	}
 	std::string_view
 	body() const

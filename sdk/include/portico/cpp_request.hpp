@@ -61,33 +61,18 @@ class request
 	std::optional<std::string_view>
 	field(std::string_view name) const
 	{
-		portico_slice value;
-
-		if (!portico_request_field(request_, slice(name), &value))
-			return std::nullopt;
-		return view(value);
+		return detail::find(portico_request_field, request_, name);
 	}
 	std::optional<std::string_view>
 	cookie(std::string_view name) const
 	{
-		portico_slice value;
-
-		if (!portico_cookie_get(request_, slice(name), &value))
-			return std::nullopt;
-		return view(value);
+		return detail::find(portico_cookie_get, request_, name);
 	}
 	/* Throws if there are too many parameters to give any. */
 	std::optional<std::string_view>
 	query(std::string_view name) const
 	{
-		portico_slice value;
-		portico_status status =
-			portico_query_get(request_, slice(name), &value);
-
-		if (status == PORTICO_NOT_FOUND)
-			return std::nullopt;
-		check(status);
-		return view(value);
+		return detail::find(portico_query_get, request_, name);
 	}
 	/* function(name, value), in the order sent; a function that returns
 	 * bool ends it with false. */
@@ -95,10 +80,7 @@ class request
 	void
 	fields(Function &&function) const
 	{
-		detail::visitor<Function> visitor{ function, nullptr };
-
-		portico_request_fields(request_, visitor.visit, &visitor);
-		visitor.finish();
+		detail::each(portico_request_fields, request_, function);
 	}
 	bool
 	aborted() const
@@ -258,11 +240,7 @@ class request
 	[[nodiscard]] portico_status
 	read(std::string_view &chunk_r) const
 	{
-		portico_slice chunk = { nullptr, 0 };
-		portico_status status = portico_body_read(request_, &chunk);
-
-		chunk_r = view(chunk);
-		return status;
+		return detail::piece(portico_body_read, request_, chunk_r);
 	}
 
 	/*

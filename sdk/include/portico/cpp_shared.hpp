@@ -125,14 +125,7 @@ namespace shared
 inline std::optional<std::string_view>
 get(request request, std::string_view key)
 {
-	portico_slice value;
-	portico_status status =
-		portico_shared_read(request, slice(key), &value);
-
-	if (status == PORTICO_NOT_FOUND)
-		return std::nullopt;
-	check(status);
-	return view(value);
+	return detail::find(portico_shared_read, request, key);
 }
 
 [[nodiscard]] inline portico_status

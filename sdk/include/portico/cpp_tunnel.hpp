@@ -35,11 +35,7 @@ class tunnel
 	[[nodiscard]] portico_status
 	read(std::string_view &chunk_r) const
 	{
-		portico_slice chunk = { nullptr, 0 };
-		portico_status status = portico_tunnel_read(request_, &chunk);
-
-		chunk_r = view(chunk);
-		return status;
+		return detail::piece(portico_tunnel_read, request_, chunk_r);
 	}
 	/* OK, AGAIN (wait for WRITE) or ABORTED; what was taken is cut off. */
 	[[nodiscard]] portico_status
