@@ -101,7 +101,8 @@ $server->stop;
 subtest 'the number of connections' => sub {
 	my $server = Portico::Server->new(
 		listener => { maxConnections => 10 },
-		allow => [qr/maxConnections/])->start;
+		allow => [qr/maxConnections|room for connections again/])
+		->start;
 	my @clients = map { $server->connect } 1 .. 10;
 	my @answers = map { $_->request('GET', '/count') } @clients;
 	is(scalar(grep { $_->{status} == 200 } @answers), 10,
