@@ -5,6 +5,7 @@ dist_doc_DATA += \
 	ARCHITECTURE.md \
 	CONTRIBUTING.md \
 	HACKING.md \
+	docs/coming-from.md \
 	docs/error-log.md \
 	docs/guarantees.md \
 	docs/messages.md \

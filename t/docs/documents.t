@@ -78,6 +78,25 @@ is_deeply([grep { !$index{$_} } @written], [],
 is_deeply([grep { !-e "$source/$_" } sort keys %index], [],
 	'and to nothing that does not exist');
 
+# What operators look for under another name: keys and commands that exist.
+my $known = join '', map { text_of(substr $_, length "$source/") }
+	glob("$source/core/config/*.[ch]"), "$source/modules/static/static.c";
+my $commands = text_of('core/command/words.c')
+	. text_of('core/command/options.c');
+my ($there) = text_of('docs/coming-from.md') =~ /\A(.*)^## There is none/ms;
+my (@keys, @words);
+for my $row ($there =~ /^\|[^|]*\|(.*)\|$/mg) {
+	for my $name ($row =~ /`([^`]+)`/g) {
+		push @words, $1 if $name =~ /^portico ((?:[a-z]+ ?)+)/;
+		push @keys, split /\./, $name if $name =~ /^[a-z][A-Za-z0-9.]+$/;
+	}
+}
+cmp_ok(scalar @keys, '>', 60, 'keys for who comes from elsewhere');
+is_deeply([grep { $known !~ /"\Q$_\E"/ } @keys], [], 'all of them exist');
+is_deeply([grep { !/^module doc static$/
+	&& $commands !~ /"\Q@{[s{ +$}{}r]}\E"/ } @words], [],
+	'and so do the commands');
+
 my @reasons = text_of('core/http/reason.h') =~ /X\([A-Z_]+,\s*\\?\s*"([^"]+)"/g;
 cmp_ok(scalar @reasons, '>', 20, 'the reasons of the error log');
 my $table = text_of('docs/error-log.md');
