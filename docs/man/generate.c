@@ -58,7 +58,7 @@ static const char head[] =
 	"            \"executionTimeout\": \"1m\", \"tunnelIdleTimeout\": "
 	"\"10m\" }\n"
 	"},\n"
-	"...\n"
+	"\\&...\n"
 	"  \"/shop\": { \"pool\": \"shop\", \"root\": \"/srv/shop\",\n"
 	"    \"modules\": [ \"gate\", \"counter\" ],\n"
 	"    \"onError\": { \"counter\": \"skip\", \"gate\": \"recycle\" },\n"

@@ -6,7 +6,7 @@
 use strict;
 use warnings;
 use Cwd qw(abs_path);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use Test::More;
 
 my $source = $ENV{PORTICO_SRCDIR} // abs_path(dirname(__FILE__) . '/../..');
@@ -65,6 +65,18 @@ sub resolved
 	my ($link) = @_;
 
 	return $link =~ s{^\.\./}{} ? $link : "docs/$link";
+}
+
+# A line that begins with a dot and is no macro is not shown at all.
+my $formatter = grep { -x "$_/groff" } split /:/, $ENV{PATH};
+for my $page (glob("$source/docs/man/*.[1-8]"),
+	glob(($ENV{PORTICO_BUILDDIR} // 'build') . '/docs/man/*.[1-8]')) {
+	SKIP: {
+		skip 'there is no groff here', 1 if !$formatter;
+		unlike(qx{groff -man -ww -Tascii '$page' 2>&1 >/dev/null},
+			qr/macro .* not defined/,
+			basename($page) . ': no line is lost');
+	}
 }
 
 my %index = map { resolved($_) => 1 }
