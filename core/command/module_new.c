@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/buffer.h"
 #include "core/base/error.h"
@@ -162,6 +163,37 @@ print_made(const struct options *options, const char *name,
 	printf("\nNext: cd %s && make check && make run\n", directory);
 }
 
+/* "static", say: what is installed would be gone after make install. */
+static void
+warn_of_namesake(const char *name)
+{
+	char file[NAME_LENGTH_MAX + sizeof ".so"];
+	char path[INSTALLATION_PATH_BYTES];
+
+	snprintf(file, sizeof file, "%s.so", name);
+	if (access(installation_path(INSTALLATION_MODULES, file, path), F_OK) ==
+	    0)
+		fprintf(stderr,
+			"portico: %s is there already; make install of this "
+			"module would write over it\n",
+			path);
+}
+
+static void
+print_refusal(const struct options *options, struct portico_error *err)
+{
+	json_t *json;
+
+	if (options->json) {
+		json = json_pack("{s:b, s:s}", "ok", 0, "error", err->message);
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		printf("\n");
+		json_decref(json);
+	}
+	error_prefix(err, "portico");
+	error_print(stderr, err);
+}
+
 int
 module_new(const struct options *options, const char *name)
 {
@@ -184,11 +216,9 @@ module_new(const struct options *options, const char *name)
 				   directory, name, files, &err);
 	if (status == PORTICO_OK) {
 		print_made(options, name, directory, files);
+		warn_of_namesake(name);
 	} else {
-		error_prefix(&err, "portico");
-		error_print(stderr, &err);
-		if (options->json)
-			printf("{ \"ok\": false }\n");
+		print_refusal(options, &err);
 	}
 	json_decref(files);
 	return status == PORTICO_OK ? 0 : EXIT_FAILED;

@@ -411,7 +411,9 @@ static const struct config_field application_fields[] = {
 				"porticod."),
 	CONFIG_STRING(struct raw_application, pool, "pool",
 		      .fallback = SETTINGS_DEFAULT_POOL, .min = 1, .max = 64,
-		      .prose = "Pool whose workers run the application."),
+		      .prose = "Pool whose workers run the application, of "
+			       "those in pools; default need not be there, "
+			       "and is as poolDefaults say then."),
 	CONFIG_STRING(struct raw_application, root, "root", .min = 1,
 		      .max = 4095,
 		      .prose = "Directory of its files; relative to the file "

@@ -117,6 +117,15 @@ for my $name ('Gate', '../x', 'a' x 33, '1st') {
 	is($status, 1, "$name is no name");
 	like($out, qr/is not of the form/, 'which is said');
 }
+($status, $out) = run('portico', 'module', 'new', 'Gate', '--json');
+is($status, 1, '--json: refused');
+like($out, qr/"error": "the name \\"Gate\\" is not of the form/, '... and why');
+($status, $out) = run('portico', 'module', 'new', 'static');
+is($status, 0, "the name of one of Portico's own");
+like($out, qr{^portico: \S+/static\.so is there already; make install}m,
+	'... is warned of');
+unlike((run('portico', 'module', 'new', 'nonesuch'))[1], qr/is there already/,
+	'... others are not');
 ($status, $out) = run('portico', 'module', 'new');
 is($status, 2, 'no name: wrong usage');
 
