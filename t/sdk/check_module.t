@@ -183,12 +183,12 @@ END
 ($status, $out, $err) = check($broken);
 is($status >> 8, 1, 'a broken configuration is refused');
 for my $expected (
-	'15:18: greting: ',
+	'15:18: hello.greting: ',
 	'did you mean "greeting"',
-	'16:37: count: found 1000',
-	'16:67: limit: found 3.5',
-	'17:19: colour: found "geen"',
-	'18:24: list[1]: ',
+	'16:37: every-directive.count: found 1000',
+	'16:67: every-directive.limit: found 3.5',
+	'17:19: every-directive.colour: found "geen"',
+	'18:24: every-directive.list[1]: ',
 	'12:9: methods: found "POST", but handler "hello" answers only GET,HEAD',
 	'13:9: handler: found "shw"',
 ) {

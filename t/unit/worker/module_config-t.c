@@ -351,6 +351,7 @@ what_is_not_said_comes_from_outside(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
+		levels[i].module = "everything";
 		levels[i].json_length = strlen(levels[i].json);
 		levels[i].place = (struct settings_place){ "portico.json",
 							   10 * (uint32_t)i,
