@@ -124,6 +124,7 @@ $at = $server->log_position;
 start('sleep 0.2', 'X-Directory: /no/such/place');
 ok(news(qr/exited status 127 .*: cannot enter \/no\/such\/place: No such/, $at),
 	'a start that fails says why');
+ok(news(qr/news request ended .*cannot enter/, $at), '... and is over');
 
 # ---- output ------------------------------------------------------------------------
 
