@@ -169,7 +169,7 @@ sub ask
 		return eval { JSON::PP->new->utf8->decode($output) } // {}
 			if $status == 0;
 		return { error => "$output$errors" } if time > $deadline
-			|| "$output$errors" !~ /Too many open files|goes on already/;
+			|| "$output$errors" !~ /Too many open files|no room left|goes on already/;
 		sleep 0.05;
 	}
 }
@@ -273,9 +273,11 @@ sub recycle
 			await_exit($_, seconds(1)) for @old;
 			die "workers @old stay\n" if time > $until;
 			my $pool = $self->ask('pool', 'show', 'main')->{pool};
-			# It had no descriptors for a new one.
+			# It had no descriptors for a new one, or the listener
+			# none to offer it channels with.
 			$self->must('pool', 'recycle', 'main')
-				if ($pool->{degraded} // '') =~ /Too many open/;
+				if ($pool->{degraded} // '')
+					=~ /Too many open|no room left/;
 		}
 	});
 }
