@@ -57,4 +57,4 @@ EXTRA_DIST += t/vm/unit.t
 
 include t/system.mk
 include t/load/local.mk
-noinst_HEADERS += t/unit/lingering.h t/unit/stuck.h t/unit/unit.h
+noinst_HEADERS += t/unit/descriptors.h t/unit/lingering.h t/unit/stuck.h t/unit/unit.h

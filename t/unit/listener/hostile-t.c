@@ -3,7 +3,6 @@
  * A worker that lies ends its own channel, with a reason, and nothing else:
  * the client gets an answer from another worker, the listener goes on.
  */
-#include <dirent.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 #include "core/base/io.h"
 #include "core/channel/channel_priv.h"
 #include "core/control/connection.h"
+#include "t/unit/descriptors.h"
 #include "t/unit/listener/stage.h"
 
 static const unsigned done = CHANNEL_FLAG_LAST | CHANNEL_FLAG_END;
@@ -377,20 +377,13 @@ test_offered_again_after_the_client_left(void **state)
 
 /* ---- hoarding -------------------------------------------------------------------- */
 
+/* When all that other threads close is closed. */
 static unsigned
 open_descriptors(void)
 {
-	DIR *directory;
-	unsigned count = 0;
-
 	while (!io_close_foreign_done())
 		sched_yield();
-	directory = opendir("/proc/self/fd");
-	assert_non_null(directory);
-	while (readdir(directory) != NULL)
-		count++;
-	closedir(directory);
-	return count;
+	return descriptors_open();
 }
 
 static void

@@ -5,7 +5,6 @@
  */
 #include "t/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/types.h>
@@ -13,6 +12,7 @@
 
 #include "core/base/io.h"
 #include "core/worker/child_process.h"
+#include "t/unit/descriptors.h"
 
 /* What is to fail next; 0: nothing. */
 static int fork_error, pidfd_error;
@@ -55,19 +55,6 @@ __wrap_uv_poll_init(uv_loop_t *uv, uv_poll_t *poll, int fd)
 	memset(poll, 0xa5, sizeof(*poll));
 	errno = 0;
 	return UV_ENOSPC;
-}
-
-static unsigned
-descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory) != NULL)
-		count++;
-	closedir(directory);
-	return count;
 }
 
 static void
@@ -150,13 +137,13 @@ assert_fails(int error, unsigned before)
 	assert_int_equal(waitpid(-1, &status, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
 	if (before > 0)
-		assert_int_equal(descriptors(), before);
+		assert_int_equal(descriptors_open(), before);
 }
 
 static void
 no_process(void **state)
 {
-	unsigned before = descriptors();
+	unsigned before = descriptors_open();
 
 	(void)state;
 	fork_error = EAGAIN;
@@ -165,13 +152,13 @@ no_process(void **state)
 	assert_fails(ENOMEM, before);
 	fork_error = 0;
 	assert_works();
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 }
 
 static void
 no_pidfd(void **state)
 {
-	unsigned before = descriptors();
+	unsigned before = descriptors_open();
 
 	(void)state;
 	pidfd_error = EMFILE;
@@ -184,7 +171,7 @@ no_pidfd(void **state)
 static void
 no_poll(void **state)
 {
-	unsigned before = descriptors();
+	unsigned before = descriptors_open();
 
 	(void)state;
 	for (unsigned n = 1; n <= 2; n++) {
@@ -199,7 +186,7 @@ no_poll(void **state)
 static void
 no_descriptors(void **state)
 {
-	unsigned before = descriptors();
+	unsigned before = descriptors_open();
 	struct rlimit limit, few;
 	unsigned left;
 
@@ -224,11 +211,11 @@ no_descriptors(void **state)
 		assert_int_equal(error, EMFILE);
 		assert_null(child);
 		uv_run(&loop, UV_RUN_DEFAULT);
-		assert_int_equal(descriptors(), before);
+		assert_int_equal(descriptors_open(), before);
 	}
 	assert_in_range(left, 3, 8);
 	uv_run(&loop, UV_RUN_DEFAULT);
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 }
 
 #define CHILD_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -6,7 +6,6 @@
  */
 #include "t/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,6 +16,7 @@
 #include "core/base/memory.h"
 #include "core/worker/client_engine.h"
 #include "core/worker/link.h"
+#include "t/unit/descriptors.h"
 
 const struct curl_library *__wrap_curl_library_get(void);
 const struct curl_library *__real_curl_library_get(void);
@@ -325,19 +325,6 @@ no_poll(void **state)
 	assert_good(other);
 }
 
-static unsigned
-descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory) != NULL)
-		count++;
-	closedir(directory);
-	return count;
-}
-
 static void
 no_descriptors(void **state)
 {
@@ -376,7 +363,7 @@ no_memory(void **state)
 
 	(void)state;
 	assert_good(begin(""));
-	before = descriptors();
+	before = descriptors_open();
 	for (n = 1; hit; n++) {
 		enum portico_status status;
 
@@ -406,7 +393,7 @@ no_memory(void **state)
 	assert_true(n > 3); /* the call, its answer */
 	assert_good(begin(""));
 	/* The server's threads may still have theirs. */
-	while (descriptors() > before)
+	while (descriptors_open() > before)
 		usleep(1000);
 }
 
