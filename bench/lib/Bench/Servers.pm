@@ -85,15 +85,11 @@ sub run
 	die "$name does not run:\n", <$file>;
 }
 
-sub start_nginx
+# What all servers of nginx here have, around what the caller adds: directives
+# of http {}, and of server {}.
+sub run_nginx
 {
-	my ($self) = @_;
-	my $port = Portico::Server::free_port();
-	my $h2_port = Portico::Server::free_port();
-	my $log = $self->{logs}
-		? "access_log $self->{directory}/nginx-access.log combined "
-			. 'buffer=64k flush=1s'
-		: 'access_log off';
+	my ($self, $port, $http, $site) = @_;
 	my $user = $> == 0 ? 'user www-data;' : '';
 	# Their memory is taken at the start.
 	my $connections = $self->{connections} // 4096;
@@ -108,13 +104,11 @@ events { worker_connections $connections; }
 http {
 	types { text/html html; application/octet-stream bin; }
 	default_type text/plain;
-	$log;
 	sendfile on;
 	tcp_nopush on;
 	tcp_nodelay on;
 	keepalive_timeout 300s;
 	keepalive_requests 1000000000;
-	http2_max_concurrent_streams 128;
 	open_file_cache max=1000 inactive=60s;
 	open_file_cache_valid 60s;
 	client_body_temp_path $self->{directory}/nginx-body;
@@ -122,16 +116,34 @@ http {
 	fastcgi_temp_path $self->{directory}/nginx-fastcgi;
 	uwsgi_temp_path $self->{directory}/nginx-uwsgi;
 	scgi_temp_path $self->{directory}/nginx-scgi;
+	$http
 	server {
-		listen 127.0.0.1:$port backlog=511;
-		listen 127.0.0.1:$h2_port http2;
 		root $self->{root};
-		location = /hello { return 200 "$self->{body}"; }
+		$site
 	}
 }
 END
-	my $server = $self->run('nginx', $port, 'nginx', '-p',
-		$self->{directory}, '-c', $path);
+	return $self->run('nginx', $port, 'nginx', '-p', $self->{directory},
+		'-c', $path);
+}
+
+sub start_nginx
+{
+	my ($self) = @_;
+	my $port = Portico::Server::free_port();
+	my $h2_port = Portico::Server::free_port();
+	my $log = $self->{logs}
+		? "access_log $self->{directory}/nginx-access.log combined "
+			. 'buffer=64k flush=1s'
+		: 'access_log off';
+	my $server = $self->run_nginx($port, <<"HTTP", <<"SITE");
+	$log;
+	http2_max_concurrent_streams 128;
+HTTP
+		listen 127.0.0.1:$port backlog=511;
+		listen 127.0.0.1:$h2_port http2;
+		location = /hello { return 200 "$self->{body}"; }
+SITE
 	$server->{h2_port} = $h2_port;
 	return $server;
 }
@@ -187,9 +199,12 @@ END
 	return $self->run('haproxy', $port, 'haproxy', '-f', $path);
 }
 
-sub start_portico
+# Portico with what the caller adds; %more: applications, and any option of
+# Portico::Server besides.
+sub run_portico
 {
-	my ($self) = @_;
+	my ($self, %more) = @_;
+	my $applications = delete $more{applications};
 	my $server = Portico::Server->new(
 		wrapper => ['taskset', '-c', $self->{core}],
 		listener => { threads => 1,
@@ -200,13 +215,23 @@ sub start_portico
 			'/' => { root => $self->{root}, static =>
 				{ listenerCache => JSON::PP::false } },
 			'/kept' => { root => "$self->{root}/kept" },
-			'/hello' => { modules => ['hello'], handlers =>
-				[ { path => '*', module => 'hello' } ] },
+			%$applications,
 		},
+		%more,
 	)->start;
 
 	return { name => 'portico', port => $server->port,
 		pid => $server->pid, portico => $server };
+}
+
+sub start_portico
+{
+	my ($self) = @_;
+
+	return $self->run_portico(applications => {
+		'/hello' => { modules => ['hello'], handlers =>
+			[ { path => '*', module => 'hello' } ] },
+	});
 }
 
 # ---- by TLS: the same, on a port for https with the certificate `pair` --------
@@ -215,22 +240,13 @@ sub start_portico_tls
 {
 	my ($self) = @_;
 	my $port = Portico::Server::free_port();
-	my $server = Portico::Server->new(
-		wrapper => ['taskset', '-c', $self->{core}],
-		listener => { threads => 1,
-			accessLog => { enabled => JSON::PP::false } },
-		pools => { main => { threads => 1, offloadThreads => 1 } },
+	my $server = $self->run_portico(
+		applications => {},
 		bindings => [{ url => "https://*:$port", certificate => 'c' }],
-		applications => {
-			'/' => { root => $self->{root}, static =>
-				{ listenerCache => JSON::PP::false } },
-			'/kept' => { root => "$self->{root}/kept" },
-		},
 		top => { certificates => { c => $self->{pair} } },
-	)->start;
-
-	return { name => 'portico', port => $port, pid => $server->pid,
-		portico => $server };
+	);
+	$server->{port} = $port;
+	return $server;
 }
 
 # Sessions in tickets, as here: no cache that processes share.
@@ -238,44 +254,16 @@ sub start_nginx_tls
 {
 	my ($self) = @_;
 	my $port = Portico::Server::free_port();
-	# Their memory is taken at the start.
-	my $connections = $self->{connections} // 4096;
-	my $user = $> == 0 ? 'user www-data;' : '';
-	my $path = $self->write_file('nginx.conf', <<"END");
-daemon off;
-$user
-worker_processes 1;
-worker_rlimit_nofile 16384;
-pid $self->{directory}/nginx.pid;
-error_log $self->{directory}/nginx-error.log warn;
-events { worker_connections $connections; }
-http {
-	types { application/octet-stream bin; }
+
+	return $self->run_nginx($port, <<"HTTP", <<"SITE");
 	access_log off;
-	sendfile on;
-	tcp_nopush on;
-	tcp_nodelay on;
-	keepalive_timeout 300s;
-	keepalive_requests 1000000000;
-	open_file_cache max=1000 inactive=60s;
-	open_file_cache_valid 60s;
-	client_body_temp_path $self->{directory}/nginx-body;
-	proxy_temp_path $self->{directory}/nginx-proxy;
-	fastcgi_temp_path $self->{directory}/nginx-fastcgi;
-	uwsgi_temp_path $self->{directory}/nginx-uwsgi;
-	scgi_temp_path $self->{directory}/nginx-scgi;
 	ssl_protocols TLSv1.2 TLSv1.3;
 	ssl_session_tickets on;
-	server {
+HTTP
 		listen 127.0.0.1:$port ssl backlog=511;
 		ssl_certificate $self->{pair}{certificate};
 		ssl_certificate_key $self->{pair}{key};
-		root $self->{root};
-	}
-}
-END
-	return $self->run('nginx', $port, 'nginx', '-p', $self->{directory}, '-c',
-		$path);
+SITE
 }
 
 1;
