@@ -15,6 +15,7 @@ my @middle = (@low, qw(http config channel control));
 my %allowed = (
 	base => [],
 	http => [@low],
+	http2 => [@low, 'http'],
 	config => [@low, 'http'],
 	channel => [@low, 'http'],
 	control => [@low, 'config'],
