@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fuzz target: a listener that gets the input as a client of HTTP/2 would send
- * it, while a worker answers what comes of it: the glue between nghttp2 and
+ * it, while a worker answers what comes of it: the glue between frames and
  * requests, with its windows, resets, trailers, tunnels and ends.
+ * fuzz/http2_frames_fuzz.c has the frames alone.
  *
  * The first byte says how: bit 0: the preface and SETTINGS come first; bit 1:
  * the input is sent in two pieces; bits 2 and 3: what the worker answers (all

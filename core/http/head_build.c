@@ -110,7 +110,7 @@ http_head_build_first(struct http_head_build *build,
 		      const struct http_head_first *first)
 {
 	struct http_parsed_head *head = build->head;
-	/* nghttp2 has seen to it that it is CONNECT. */
+	/* The method is CONNECT then: core/http2/message.c. */
 	struct portico_slice method = first->protocol.data != NULL ?
 					      PORTICO_SLICE("GET") :
 					      first->method;

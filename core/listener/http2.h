@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP/2 (RFC 9113) on a connection.  nghttp2 knows frames, HPACK and the state
- * of streams; here its streams become requests, its windows those of workers,
- * and a client that makes work out of nothing is turned away.
+ * HTTP/2 (RFC 9113) on a connection.  core/http2 knows frames, fields and the
+ * state of streams; here its streams become requests, its windows those of
+ * workers, and a client that makes work out of nothing is turned away.
  *
  * The connection of a socket is in CONNECTION_HTTP2 then and has a session;
  * each stream is a listener_connection of its own with one request.

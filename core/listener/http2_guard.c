@@ -52,3 +52,30 @@ http2_guard_count(struct http2_session *session, enum http2_flood flood)
 	session->fault = reasons[flood];
 	return false;
 }
+
+bool
+http2_on_frame(struct endpoint *endpoint, const struct http2_frame_head *head)
+{
+	struct http2_session *session = http2_session_of(endpoint);
+
+	switch (head->type) {
+	case HTTP2_PING:
+		return http2_guard_count(session, HTTP2_FLOOD_PINGS);
+	case HTTP2_SETTINGS:
+		return http2_guard_count(session, HTTP2_FLOOD_SETTINGS);
+	case HTTP2_RST_STREAM:
+		return http2_guard_count(session, HTTP2_FLOOD_RESETS);
+	case HTTP2_DATA:
+		return head->length > 0 ||
+		       (head->flags & HTTP2_FLAG_END_STREAM) != 0 ||
+		       http2_guard_count(session, HTTP2_FLOOD_EMPTY);
+	case HTTP2_CONTINUATION:
+		return head->length > 0 ||
+		       http2_guard_count(session, HTTP2_FLOOD_EMPTY);
+	case HTTP2_HEADERS:
+	case HTTP2_WINDOW_UPDATE:
+		return true;
+	default: /* those that nobody knows, too */
+		return http2_guard_count(session, HTTP2_FLOOD_EMPTY);
+	}
+}

@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Priorities (RFC 9218).  nghttp2 sends bodies by what clients say, but tells
- * nobody what that was; so it is read here, too, for responses that have a word
- * of their own (section 8), and for PRIORITY_UPDATE that comes before its
- * request and outweighs the field in it (section 7).
+ * Priorities (RFC 9218): what the request's field has said, what a response has
+ * (section 8), and PRIORITY_UPDATE, which may come before its request and
+ * outweighs the field in it (section 7).  The endpoint sends bodies by it.
  */
 #include <string.h>
 
 #include "core/base/check.h"
 #include "core/listener/http2_priv.h"
 
-/* nghttp2 is told what counts, and no longer looks itself: it would take the
- * request's field after its head is known here. */
+/* The endpoint is told what counts. */
 static void
-apply(const struct http2_stream *stream)
+apply(struct http2_stream *stream)
 {
 	struct http_priority merged =
 		http_priority_merge(stream->asked, stream->answered);
-	nghttp2_extpri priority = { .urgency = merged.urgency,
-				    .inc = merged.incremental };
 
-	(void)nghttp2_session_change_extpri_stream_priority(
-		stream->session->session, stream->id, &priority, 1);
+	endpoint_prioritize(&stream->session->endpoint, &stream->flow,
+			    merged.urgency, merged.incremental);
 }
 
 void
@@ -44,13 +40,14 @@ http2_priority_head(struct http2_stream *stream)
 	for (unsigned i = 0; i < HTTP2_EARLY_MAX; i++) {
 		struct http2_early *early = &session->early[i];
 
-		if (early->id != (uint32_t)stream->id)
+		if (early->id != stream->flow.id)
 			continue;
 		early->id = 0;
 		stream->asked = early->asked;
-		apply(stream);
-		return;
+		break;
 	}
+	if (stream->asked.has_urgency || stream->asked.has_incremental)
+		apply(stream);
 }
 
 /* Of those that are too many the one with the lowest number is forgotten: most
@@ -74,23 +71,18 @@ keep(struct http2_session *session, uint32_t id, struct http_priority asked)
 }
 
 void
-http2_priority_update(struct http2_session *session,
-		      const nghttp2_ext_priority_update *update)
+http2_on_priority(struct endpoint *endpoint, struct endpoint_stream *flow,
+		  uint32_t id, struct portico_slice value)
 {
-	struct http2_stream *stream =
-		http2_stream_find(session->session, update->stream_id);
-	struct portico_slice value = { (const char *)update->field_value,
-				       update->field_value_len };
 	struct http_priority asked = { 0 };
 
 	if (!http_priority_read(value, &asked))
 		return;
-	if (stream != NULL) {
-		stream->asked = asked;
-		apply(stream);
-	} else if (update->stream_id >
-		   nghttp2_session_get_last_proc_stream_id(session->session)) {
-		keep(session, (uint32_t)update->stream_id, asked);
+	if (flow != NULL) {
+		http2_stream_of(flow)->asked = asked;
+		apply(http2_stream_of(flow));
+	} else if (id > endpoint->last) {
+		keep(http2_session_of(endpoint), id, asked);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From frames to requests.  nghttp2 has checked what RFC 9113 says of heads
+ * From frames to requests.  The endpoint has checked what RFC 9113 says of heads
  * (section 8.2 and 8.3: pseudo-header fields, forbidden fields, lower case,
  * lengths that fit): what is wrong there has reset the stream.  What the two
  * versions have in common is judged as in HTTP/1, and answered.
@@ -17,15 +17,13 @@
 
 /* ---- heads -------------------------------------------------------------------- */
 
+/* NULL data: was not sent. */
 static struct portico_slice
-slice_of(nghttp2_rcbuf *buffer)
+span_of(const struct http2_first *first, const struct http2_span *span)
 {
-	nghttp2_vec vec;
-
-	if (buffer == NULL)
+	if (!span->there)
 		return (struct portico_slice){ NULL, 0 };
-	vec = nghttp2_rcbuf_get_buf(buffer);
-	return (struct portico_slice){ (const char *)vec.base, vec.len };
+	return slice_make(first->text.data + span->at, span->length);
 }
 
 /* At most once: then the limits say no before it is too small again. */
@@ -64,11 +62,12 @@ static void
 begin_fields(struct http2_stream *stream)
 {
 	struct listener_request *request = stream->connection.request;
+	const struct http2_first *sent = request->loop->http2_first;
 	struct http_head_first first = {
-		.method = slice_of(stream->method),
-		.authority = slice_of(stream->authority),
-		.path = slice_of(stream->path),
-		.protocol = slice_of(stream->protocol),
+		.method = span_of(sent, &sent->method),
+		.authority = span_of(sent, &sent->authority),
+		.path = span_of(sent, &sent->path),
+		.protocol = span_of(sent, &sent->protocol),
 	};
 
 	http_head_build_init(&stream->build, &request->parser, &request->head,
@@ -93,26 +92,26 @@ add_field(struct http2_stream *stream, struct portico_slice name,
 		(void)http_head_build_field(&stream->build, name, value);
 }
 
-static bool
-keep(nghttp2_rcbuf **to, nghttp2_rcbuf *buffer)
+static void
+keep(struct http2_first *first, struct http2_span *span,
+     struct portico_slice value)
 {
-	nghttp2_rcbuf_incref(buffer);
-	*to = buffer;
-	return true;
+	*span = (struct http2_span){ true, first->text.length, value.length };
+	(void)buffer_append_slice(&first->text, value);
 }
 
 static void
-add_first(struct http2_stream *stream, struct portico_slice name,
-	  nghttp2_rcbuf *value)
+add_first(struct http2_first *first, struct portico_slice name,
+	  struct portico_slice value)
 {
 	if (slice_equal(name, PORTICO_SLICE(":method")))
-		(void)keep(&stream->method, value);
+		keep(first, &first->method, value);
 	else if (slice_equal(name, PORTICO_SLICE(":authority")))
-		(void)keep(&stream->authority, value);
+		keep(first, &first->authority, value);
 	else if (slice_equal(name, PORTICO_SLICE(":path")))
-		(void)keep(&stream->path, value);
+		keep(first, &first->path, value);
 	else if (slice_equal(name, PORTICO_SLICE(":protocol")))
-		(void)keep(&stream->protocol, value);
+		keep(first, &first->protocol, value);
 }
 
 /* In the form in which the decoder of chunks leaves them. */
@@ -135,85 +134,56 @@ add_trailer(struct http2_stream *stream, struct portico_slice name,
 	}
 }
 
-static int
-on_begin_headers(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
+struct endpoint_stream *
+http2_on_open(struct endpoint *endpoint, uint32_t id)
 {
-	struct http2_session *session = arg;
+	struct http2_session *session = http2_session_of(endpoint);
 	struct listener_connection *socket = session->connection;
-	struct http2_stream *stream;
+	struct http2_first *first = socket->loop->http2_first;
 
 	CHECK(session, HTTP2_SESSION_MAGIC);
-	session->header_bytes = 0;
-	session->empty_continuations = 0;
-	timers_set_for(&socket->loop->timers, &socket->timer, TIMER_HEADER,
-		       socket->header_timeout, loop_now(socket->loop));
-	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-		session->incoming =
-			http2_stream_find(from, frame->hd.stream_id);
-		return 0;
-	}
-	stream = http2_stream_new(session, frame->hd.stream_id);
-	session->incoming = stream;
-	return nghttp2_session_set_stream_user_data(from, stream->id, stream);
+	/* It no longer idles. */
+	timers_clear(&socket->timer);
+	session->timed_head = 0;
+	buffer_reset(&first->text);
+	first->method = first->authority = first->path = first->protocol =
+		(struct http2_span){ false, 0, 0 };
+	return &http2_stream_new(session, id)->flow;
 }
 
-static int
-on_header(nghttp2_session *from, const nghttp2_frame *frame,
-	  nghttp2_rcbuf *name_buffer, nghttp2_rcbuf *value_buffer,
-	  uint8_t flags, void *arg)
+void
+http2_on_field(struct endpoint *endpoint, struct endpoint_stream *flow,
+	       bool trailer, struct portico_slice name,
+	       struct portico_slice value)
 {
-	struct http2_session *session = arg;
-	struct http2_stream *stream = session->incoming;
-	struct portico_slice name = slice_of(name_buffer);
-	struct portico_slice value = slice_of(value_buffer);
-	const struct listener_loop *loop = session->connection->loop;
+	struct http2_stream *stream = http2_stream_of(flow);
 
-	(void)from;
-	(void)flags;
-	CHECK(session, HTTP2_SESSION_MAGIC);
-	session->header_bytes += name.length + value.length + 32;
-	if (session->header_bytes >
-	    (uint64_t)loop->snapshot->shared->parser_limits.head *
-		    HTTP2_HEAD_PATIENCE) {
-		session->fault = HTTP_REASON_HTTP2_HEADERS;
-		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	}
-	if (stream == NULL)
-		return 0;
-	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+	(void)endpoint;
+	CHECK(stream, HTTP2_STREAM_MAGIC);
+	if (trailer) {
 		add_trailer(stream, name, value);
-	else if (name.length > 0 && name.data[0] == ':')
-		add_first(stream, name, value_buffer);
-	else
-		add_field(stream, name, value);
-	if (slice_equal(name, PORTICO_SLICE("priority")) &&
-	    frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		return;
+	}
+	if (name.data[0] == ':') {
+		add_first(stream->connection.loop->http2_first, name, value);
+		return;
+	}
+	add_field(stream, name, value);
+	if (slice_equal(name, PORTICO_SLICE("priority")))
 		http2_priority_field(stream, value);
-	return 0;
 }
 
-/* RFC 9113 section 8.2.1: not left out, as nghttp2 would, but refused. */
-static int
-on_invalid_header(nghttp2_session *from, const nghttp2_frame *frame,
-		  nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
-		  void *arg)
+void
+http2_on_head(struct endpoint *endpoint, struct endpoint_stream *flow,
+	      bool ended)
 {
-	(void)from;
-	(void)frame;
-	(void)name;
-	(void)value;
-	(void)flags;
-	(void)arg;
-	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
-static void
-head_complete(struct http2_stream *stream, bool ended)
-{
+	struct http2_stream *stream = http2_stream_of(flow);
 	struct listener_connection *connection = &stream->connection;
 	struct listener_request *request = connection->request;
 	struct http_head_build *build = &stream->build;
 
+	(void)endpoint;
+	CHECK(stream, HTTP2_STREAM_MAGIC);
 	if (build->parser == NULL)
 		begin_fields(stream);
 	connection->state = CONNECTION_REQUEST;
@@ -233,178 +203,36 @@ head_complete(struct http2_stream *stream, bool ended)
 	request_begin(request);
 }
 
-/* ---- frames ----------------------------------------------------------------------- */
+/* ---- bodies ----------------------------------------------------------------------- */
 
-/* Heads that are complete are no longer waited for. */
-static void
-headers_received(struct http2_session *session, const nghttp2_frame *frame,
-		 struct http2_stream *stream)
+void
+http2_on_data(struct endpoint *endpoint, struct endpoint_stream *flow,
+	      const uint8_t *data, uint32_t length)
 {
-	bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	struct http2_stream *stream = http2_stream_of(flow);
+	struct listener_request *request = stream->connection.request;
 
-	timers_clear(&session->connection->timer);
-	if (stream == NULL || stream->connection.request == NULL)
-		return;
-	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-		head_complete(stream, ended);
-	else if (ended)
-		request_body_push(stream->connection.request, "", 0, true);
-}
-
-static void
-data_received(const nghttp2_frame *frame, struct http2_stream *stream)
-{
-	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
-	    stream != NULL && stream->connection.request != NULL)
-		request_body_push(stream->connection.request, "", 0, true);
-}
-
-static bool
-frame_is_fair(struct http2_session *session, const nghttp2_frame_hd *hd)
-{
-	switch (hd->type) {
-	case NGHTTP2_PING:
-		return http2_guard_count(session, HTTP2_FLOOD_PINGS);
-	case NGHTTP2_SETTINGS:
-		return http2_guard_count(session, HTTP2_FLOOD_SETTINGS);
-	case NGHTTP2_RST_STREAM:
-		return http2_guard_count(session, HTTP2_FLOOD_RESETS);
-	case NGHTTP2_DATA:
-		return hd->length > 0 ||
-		       (hd->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
-		       http2_guard_count(session, HTTP2_FLOOD_EMPTY);
-	case NGHTTP2_CONTINUATION:
-		return hd->length > 0 ||
-		       http2_guard_count(session, HTTP2_FLOOD_EMPTY);
-	case NGHTTP2_HEADERS:
-	case NGHTTP2_WINDOW_UPDATE:
-		return true;
-	default:
-		return http2_guard_count(session, HTTP2_FLOOD_EMPTY);
-	}
-}
-
-static int
-on_begin_frame(nghttp2_session *from, const nghttp2_frame_hd *hd, void *arg)
-{
-	struct http2_session *session = arg;
-
-	CHECK(session, HTTP2_SESSION_MAGIC);
-	http2_frames_announced(session, hd);
-	/* RFC 9113 section 6.3; without its priorities nghttp2 does not look. */
-	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
-		(void)nghttp2_session_terminate_session(from,
-							NGHTTP2_PROTOCOL_ERROR);
-	return frame_is_fair(session, hd) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-/* The client has broken its stream: a head of it is no longer waited for. */
-static int
-on_invalid_frame(nghttp2_session *from, const nghttp2_frame *frame, int code,
-		 void *arg)
-{
-	struct http2_session *session = arg;
-
-	(void)from;
-	(void)code;
-	CHECK(session, HTTP2_SESSION_MAGIC);
-	if (frame->hd.type == NGHTTP2_HEADERS)
-		timers_clear(&session->connection->timer);
-	return 0;
-}
-
-/* RFC 9218 section 7.1.  nghttp2 has done all the rest of PRIORITY_UPDATE. */
-static void
-priority_received(struct http2_session *session, const nghttp2_frame *frame)
-{
-	const nghttp2_ext_priority_update *update = frame->ext.payload;
-
-	if (update->stream_id == 0)
-		(void)nghttp2_session_terminate_session(session->session,
-							NGHTTP2_PROTOCOL_ERROR);
-	else
-		http2_priority_update(session, update);
-}
-
-static int
-on_frame(nghttp2_session *from, const nghttp2_frame *frame, void *arg)
-{
-	struct http2_session *session = arg;
-	struct http2_stream *stream =
-		frame->hd.stream_id == 0 ?
-			NULL :
-			http2_stream_find(from, frame->hd.stream_id);
-
-	CHECK(session, HTTP2_SESSION_MAGIC);
-	if (frame->hd.type == NGHTTP2_HEADERS)
-		headers_received(session, frame, stream);
-	else if (frame->hd.type == NGHTTP2_DATA)
-		data_received(frame, stream);
-	else if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE)
-		priority_received(session, frame);
-	session->frame_stream = 0;
-	return 0;
-}
-
-static int
-on_data(nghttp2_session *from, uint8_t flags, int32_t id, const uint8_t *data,
-	size_t length, void *arg)
-{
-	struct http2_session *session = arg;
-	struct http2_stream *stream = http2_stream_find(from, id);
-	struct listener_request *request =
-		stream == NULL ? NULL : stream->connection.request;
-
-	(void)flags;
-	CHECK(session, HTTP2_SESSION_MAGIC);
+	CHECK(stream, HTTP2_STREAM_MAGIC);
 	if (request == NULL || !request_body_pending(request)) {
+		endpoint_taken(endpoint, flow, length);
 		/* Bytes of a tunnel before it is one cannot be kept apart from
 		 * those of a body: no client sends them (RFC 8441 section 4). */
 		if (request != NULL && request->head.upgrade &&
 		    !request->response_seen)
-			http2_stream_reset(stream, NGHTTP2_PROTOCOL_ERROR);
-		(void)nghttp2_session_consume(from, id, length);
-		http2_schedule(session);
-		return 0;
+			http2_stream_reset(stream, HTTP2_PROTOCOL_ERROR);
+		return;
 	}
-	stream->unconsumed += (uint32_t)length;
-	request_body_push(request, (const char *)data, (uint32_t)length, false);
-	return 0;
-}
-
-static int
-on_stream_close(nghttp2_session *from, int32_t id, uint32_t code, void *arg)
-{
-	struct http2_stream *stream = http2_stream_find(from, id);
-
-	(void)code;
-	(void)arg;
-	if (stream == NULL)
-		return 0;
-	stream->open = false;
-	/* Complete: that is told after the batch has been sent. */
-	if (stream->ended && list_linked(&stream->touched_link))
-		return 0;
-	http2_stream_free(stream, HTTP_REASON_CONNECTION_DROPPED);
-	return 0;
+	stream->unconsumed += length;
+	request_body_push(request, (const char *)data, length, false);
 }
 
 void
-http2_receive_init(nghttp2_session_callbacks *callbacks)
+http2_on_ended(struct endpoint *endpoint, struct endpoint_stream *flow)
 {
-	nghttp2_session_callbacks_set_on_begin_headers_callback(
-		callbacks, on_begin_headers);
-	nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
-	nghttp2_session_callbacks_set_on_invalid_header_callback2(
-		callbacks, on_invalid_header);
-	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks,
-							      on_begin_frame);
-	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
-		callbacks, on_invalid_frame);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks,
-							     on_frame);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks,
-								  on_data);
-	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
-							       on_stream_close);
+	struct http2_stream *stream = http2_stream_of(flow);
+
+	(void)endpoint;
+	CHECK(stream, HTTP2_STREAM_MAGIC);
+	if (stream->connection.request != NULL)
+		request_body_push(stream->connection.request, "", 0, true);
 }

@@ -4,9 +4,9 @@
  *
  * All that was read in a turn is answered at its end: frames are gathered in a
  * batch that the loop's sessions share, and leave in one system call.  What the
- * socket does not take is copied aside, and nothing more is asked of nghttp2
- * until that has left; meanwhile the client is not read either if it makes us
- * answer without reading.
+ * socket does not take is copied aside, and nothing more is made until that has
+ * left; meanwhile the client is not read either if it makes us answer without
+ * reading.
  */
 #include <errno.h>
 #include <string.h>
@@ -71,6 +71,9 @@ http2_end(struct listener_connection *connection, enum http_reason reason)
 
 	CHECK(session, HTTP2_SESSION_MAGIC);
 	any = session->logged;
+	/* The endpoint is not asked any more. */
+	LIST_FOREACH(struct http2_stream, link, stream, &session->streams)
+		stream->flow.open = false;
 	/* One that ends may let others of this session begin. */
 	while (!list_empty(&session->streams)) {
 		struct http2_stream *stream = LIST_FIRST(
@@ -81,7 +84,7 @@ http2_end(struct listener_connection *connection, enum http_reason reason)
 	}
 	connection->http2 = NULL;
 	list_remove(&session->ready_link);
-	nghttp2_session_del(session->session);
+	endpoint_fini(&session->endpoint);
 	mem_free(session->pending);
 	session->magic = 0;
 	mem_free(session);
@@ -118,17 +121,6 @@ write_some(struct http2_session *session, const char *data, size_t length)
 	return true;
 }
 
-static bool
-write_batch(struct http2_session *session)
-{
-	size_t length = session->batched;
-
-	session->batched = 0;
-	return length == 0 ||
-	       write_some(session, session->connection->loop->http2_batch,
-			  length);
-}
-
 /* False: the connection is lost. */
 static bool
 write_pending(struct http2_session *session)
@@ -157,46 +149,24 @@ write_pending(struct http2_session *session)
 	return true;
 }
 
-/* A frame that nghttp2 has made. */
-static bool
-put(struct http2_session *session, const uint8_t *data, size_t length)
-{
-	if (length > HTTP2_BATCH_BYTES - session->batched &&
-	    !write_batch(session))
-		return false;
-	if (length > HTTP2_BATCH_BYTES)
-		return write_some(session, (const char *)data, length);
-	memcpy(session->connection->loop->http2_batch + session->batched, data,
-	       length);
-	session->batched += length;
-	return true;
-}
-
 /* As much as goes now, and at most a turn's worth.  False: it is lost. */
 static bool
 write_frames(struct http2_session *session)
 {
+	struct endpoint *endpoint = &session->endpoint;
+	char *batch = session->connection->loop->http2_batch;
 	uint64_t before = session->connection->bytes_sent;
+	size_t length;
 
-	for (;;) {
-		const uint8_t *data;
-		ssize_t length;
-
-		session->full = false;
-		length = nghttp2_session_mem_send(session->session, &data);
-		if (length < 0)
+	do {
+		length = endpoint_produce(endpoint, (uint8_t *)batch,
+					  HTTP2_BATCH_BYTES);
+		if (length > 0 && !write_some(session, batch, length))
 			return false;
-		if (length > 0 && !put(session, data, (size_t)length))
-			return false;
-		if (length > 0 && session->pending == NULL)
-			continue;
-		if (!write_batch(session))
-			return false;
-		if (!session->full || session->pending != NULL ||
-		    session->connection->bytes_sent - before >=
-			    HTTP2_TURN_BYTES)
-			return true;
-	}
+	} while (length > 0 && session->pending == NULL &&
+		 endpoint_has_output(endpoint) &&
+		 session->connection->bytes_sent - before < HTTP2_TURN_BYTES);
+	return true;
 }
 
 /* By its window, or by the bandwidth of its site: that is asked again. */
@@ -211,7 +181,25 @@ blocked(struct http2_stream *stream)
 		http2_send(stream);
 }
 
-/* What became of streams whose output moved. */
+static void
+tell(struct http2_stream *stream)
+{
+	struct listener_request *request = stream->connection.request;
+
+	if (request == NULL)
+		return;
+	if (stream->cut)
+		response_sent(request, OUTPUT_SHORT);
+	else if (!stream->flow.open && !stream->flow.local_ended)
+		return;
+	else if (!output_empty(&request->output) ||
+		 (request->response_last && !stream->flow.local_ended))
+		blocked(stream);
+	else if (stream->flow.head_written)
+		response_sent(request, OUTPUT_DONE);
+}
+
+/* What became of streams whose output moved, or that have closed. */
 static void
 tell_touched(struct http2_session *session)
 {
@@ -220,18 +208,10 @@ tell_touched(struct http2_session *session)
 	while ((first = list_take_first(&session->touched)) != NULL) {
 		struct http2_stream *stream =
 			CONTAINER_OF(first, struct http2_stream, touched_link);
-		struct listener_request *request = stream->connection.request;
 
 		CHECK(stream, HTTP2_STREAM_MAGIC);
-		if (request != NULL && stream->cut)
-			response_sent(request, OUTPUT_SHORT);
-		else if (request != NULL &&
-			 (!output_empty(&request->output) ||
-			  (request->response_last && !stream->ended)))
-			blocked(stream);
-		else if (request != NULL && stream->submitted)
-			response_sent(request, OUTPUT_DONE);
-		if (!stream->open)
+		tell(stream);
+		if (!stream->flow.open)
 			http2_stream_free(stream,
 					  HTTP_REASON_CONNECTION_DROPPED);
 	}
@@ -253,9 +233,7 @@ set_timer(struct http2_session *session)
 static bool
 is_over(const struct http2_session *session)
 {
-	return session->pending == NULL &&
-	       nghttp2_session_want_read(session->session) == 0 &&
-	       nghttp2_session_want_write(session->session) == 0;
+	return session->pending == NULL && endpoint_is_over(&session->endpoint);
 }
 
 /* A flood is answered once; nothing is waited for. */
@@ -264,11 +242,9 @@ end_for_fault(struct http2_session *session)
 {
 	struct listener_connection *connection = session->connection;
 
-	(void)nghttp2_session_terminate_session(session->session,
-						NGHTTP2_ENHANCE_YOUR_CALM);
+	endpoint_end(&session->endpoint, HTTP2_ENHANCE_YOUR_CALM);
 	if (session->pending != NULL || !write_frames(session) ||
 	    session->pending != NULL) {
-		http2_log_end(session, NGHTTP2_ENHANCE_YOUR_CALM);
 		connection_reset(connection, HTTP_REASON_NONE);
 		return;
 	}
@@ -295,7 +271,7 @@ flush(struct http2_session *session)
 		}
 		tell_touched(session);
 		blocked = session->pending != NULL ||
-			  nghttp2_session_want_write(session->session) != 0;
+			  endpoint_has_output(&session->endpoint);
 		if (!blocked || session->pending != NULL)
 			break;
 	}
@@ -309,11 +285,10 @@ flush(struct http2_session *session)
 		return;
 	}
 	connection_watch_output(connection, blocked);
-	connection_watch_input(connection,
-			       session->pending == NULL ||
-				       nghttp2_session_get_outbound_queue_size(
-					       session->session) <
-					       HTTP2_QUEUE_MAX);
+	connection_watch_input(
+		connection, session->pending == NULL ||
+				    endpoint_control_waits(&session->endpoint) <
+					    HTTP2_CONTROL_BYTES);
 	set_timer(session);
 }
 
@@ -336,18 +311,33 @@ http2_writable(struct listener_connection *connection)
 
 /* ---- reading ------------------------------------------------------------------------- */
 
+/* A head that comes in pieces has its own time, from its first one. */
+static void
+time_head(struct http2_session *session)
+{
+	struct listener_connection *connection = session->connection;
+	struct listener_loop *loop = connection->loop;
+	uint32_t awaited = endpoint_awaits_head(&session->endpoint);
+
+	if (awaited == session->timed_head)
+		return;
+	session->timed_head = awaited;
+	if (awaited == 0)
+		timers_clear(&connection->timer);
+	else
+		timers_set_for(&loop->timers, &connection->timer, TIMER_HEADER,
+			       connection->header_timeout, loop_now(loop));
+}
+
 static void
 feed(struct http2_session *session, const char *data, size_t length)
 {
-	ssize_t used;
+	bool good = endpoint_receive(&session->endpoint, (const uint8_t *)data,
+				     length);
 
-	session->input = (struct http2_input){ (const uint8_t *)data, length };
-	used = nghttp2_session_mem_recv(session->session, session->input.data,
-					length);
-
-	if (used < 0 && session->fault == HTTP_REASON_NONE)
-		session->fault = HTTP_REASON_HTTP2_PROTOCOL;
-	http2_frames_taken(session);
+	if (!good && session->fault == HTTP_REASON_NONE)
+		session->fault = HTTP_REASON_HTTP2_HEADERS;
+	time_head(session);
 	http2_schedule(session);
 }
 
@@ -374,57 +364,103 @@ http2_readable(struct listener_connection *connection)
 
 /* ---- the beginning ---------------------------------------------------------------------- */
 
-static nghttp2_session *
-new_session(struct http2_session *session,
-	    const struct settings_http2 *settings, uint32_t head)
+static struct endpoint_limits
+limits_of(const struct listener_snapshot *snapshot)
 {
-	struct listener_loop *loop = session->connection->loop;
-	const nghttp2_settings_entry entries[] = {
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-		  settings->max_concurrent_streams },
-		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-		  (uint32_t)settings->initial_window },
-		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, head },
-		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
-		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
-	};
-	nghttp2_session *made;
+	const struct settings_http2 *settings =
+		&snapshot->settings->listener.http2;
+	uint32_t head = snapshot->parser_limits.head;
 
-	if (nghttp2_session_server_new3(
-		    &made, loop->http2_callbacks, session, loop->http2_options,
-		    http2_memory_calls(loop->http2_memory)) != 0)
-		return NULL;
-	if (nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries,
-				    sizeof(entries) / sizeof(entries[0])) !=
-		    0 ||
-	    nghttp2_session_set_local_window_size(
-		    made, NGHTTP2_FLAG_NONE, 0,
-		    (int32_t)settings->connection_window) != 0) {
-		nghttp2_session_del(made);
-		return NULL;
-	}
-	return made;
+	return (struct endpoint_limits){
+		.streams = settings->max_concurrent_streams,
+		.stream_window = (uint32_t)settings->initial_window,
+		.connection_window = (uint32_t)settings->connection_window,
+		.head = head,
+		.block = head * HTTP2_HEAD_PATIENCE,
+	};
 }
+
+static void
+on_closed(struct endpoint *endpoint, struct endpoint_stream *flow)
+{
+	http2_stream_touch(http2_stream_of(flow));
+	http2_schedule(http2_session_of(endpoint));
+}
+
+/* The client has broken a stream, which may not have a request (yet). */
+static void
+on_broken(struct endpoint *endpoint, struct endpoint_stream *flow, uint32_t id,
+	  enum http2_error code)
+{
+	struct http2_session *session = http2_session_of(endpoint);
+	struct http2_stream *stream = flow == NULL ? NULL :
+						     http2_stream_of(flow);
+	const char *detail = http2_error_name(code);
+
+	CHECK(session, HTTP2_SESSION_MAGIC);
+	(void)http2_guard_count(session, HTTP2_FLOOD_RESETS);
+	if (stream != NULL && stream->connection.state == CONNECTION_REQUEST) {
+		struct listener_request *request = stream->connection.request;
+
+		if (request->reason != HTTP_REASON_NONE)
+			return;
+		request->reason = HTTP_REASON_HTTP2_PROTOCOL;
+		request->detail = detail;
+		return;
+	}
+	error_log_stream(session->connection, id, HTTP_REASON_HTTP2_PROTOCOL,
+			 detail);
+}
+
+/* Once, with the stream of the frame that it has read last. */
+static void
+on_failed(struct endpoint *endpoint, enum http2_error code)
+{
+	struct http2_session *session = http2_session_of(endpoint);
+
+	CHECK(session, HTTP2_SESSION_MAGIC);
+	if (session->logged)
+		return;
+	session->logged = true;
+	error_log_stream(session->connection, endpoint->frame.stream,
+			 session->fault != HTTP_REASON_NONE ?
+				 (enum http_reason)session->fault :
+				 HTTP_REASON_HTTP2_PROTOCOL,
+			 http2_error_name(code));
+}
+
+static const struct endpoint_methods methods = {
+	.open = http2_on_open,
+	.field = http2_on_field,
+	.head = http2_on_head,
+	.data = http2_on_data,
+	.ended = http2_on_ended,
+	.closed = on_closed,
+	.broken = on_broken,
+	.failed = on_failed,
+	.frame = http2_on_frame,
+	.priority = http2_on_priority,
+	.write_head = http2_on_write_head,
+	.write_body = http2_on_write_body,
+	.write_trailers = http2_on_write_trailers,
+	.wrote = http2_on_wrote,
+};
 
 void
 http2_begin(struct listener_connection *connection, const char *data,
 	    uint32_t length)
 {
 	struct listener_loop *loop = connection->loop;
-	const struct listener_snapshot *snapshot = loop->snapshot->shared;
+	const struct endpoint_limits limits = limits_of(loop->snapshot->shared);
 	struct http2_session *session = mem_zalloc(sizeof(*session));
 
 	CHECK(connection, LISTENER_CONNECTION_MAGIC);
 	session->magic = HTTP2_SESSION_MAGIC;
 	session->connection = connection;
-	session->frame_at = PREFACE_BYTES;
 	list_init(&session->streams);
 	list_init(&session->touched);
 	list_init(&session->ready_link);
-	session->session = new_session(session,
-				       &snapshot->settings->listener.http2,
-				       snapshot->parser_limits.head);
-	if (session->session == NULL) {
+	if (!endpoint_init(&session->endpoint, &methods, &limits)) {
 		session->magic = 0;
 		mem_free(session);
 		connection_close(connection, HTTP_REASON_NOT_AVAILABLE);
@@ -435,7 +471,7 @@ http2_begin(struct listener_connection *connection, const char *data,
 	connection->http2 = session;
 	timers_set(&loop->timers, &connection->timer, TIMER_IDLE,
 		   loop_now(loop));
-	feed(session, data, length);
+	feed(session, data + PREFACE_BYTES, length - PREFACE_BYTES);
 	if (loop->draining)
 		http2_drain(connection);
 }
@@ -451,8 +487,7 @@ http2_expire(struct listener_connection *connection, enum http_reason reason)
 	if (!session->logged)
 		error_log_connection(connection, reason);
 	session->logged = true;
-	(void)nghttp2_session_terminate_session(session->session,
-						NGHTTP2_NO_ERROR);
+	endpoint_end(&session->endpoint, HTTP2_NO_ERROR);
 	if (session->pending != NULL || !write_frames(session) ||
 	    session->pending != NULL)
 		connection_close(connection, HTTP_REASON_NONE);
@@ -471,16 +506,12 @@ http2_drain(struct listener_connection *connection)
 	if (session->drain == HTTP2_DRAIN_NONE) {
 		session->drain = HTTP2_DRAIN_TOLD;
 		session->drain_since = now;
-		(void)nghttp2_submit_shutdown_notice(session->session);
+		endpoint_warn(&session->endpoint);
 	} else if (session->drain == HTTP2_DRAIN_TOLD &&
 		   now >= loop->drain_idle_until &&
 		   now - session->drain_since >= HTTP2_DRAIN_DISTANCE_NS) {
 		session->drain = HTTP2_DRAIN_LAST;
-		(void)nghttp2_submit_goaway(
-			session->session, NGHTTP2_FLAG_NONE,
-			nghttp2_session_get_last_proc_stream_id(
-				session->session),
-			NGHTTP2_NO_ERROR, NULL, 0);
+		endpoint_refuse(&session->endpoint);
 	} else {
 		return;
 	}
@@ -498,10 +529,7 @@ http2_refuse_more(struct listener_connection *connection)
 	/* What comes after it was not looked at, which the client sees, and
 	 * asks again elsewhere (RFC 9113 section 6.8). */
 	session->drain = HTTP2_DRAIN_LAST;
-	(void)nghttp2_submit_goaway(
-		session->session, NGHTTP2_FLAG_NONE,
-		nghttp2_session_get_last_proc_stream_id(session->session),
-		NGHTTP2_NO_ERROR, NULL, 0);
+	endpoint_refuse(&session->endpoint);
 	http2_schedule(session);
 }
 
@@ -535,31 +563,17 @@ http2_cut(struct listener_connection *connection)
 void
 http2_loop_init(struct listener_loop *loop)
 {
-	nghttp2_session_callbacks *callbacks;
-	nghttp2_option *options;
-
 	list_init(&loop->http2_ready);
-	ASSERT(nghttp2_session_callbacks_new(&callbacks) == 0 &&
-	       nghttp2_option_new(&options) == 0);
-	http2_receive_init(callbacks);
-	http2_send_init(callbacks);
-	nghttp2_option_set_no_auto_window_update(options, 1);
-	nghttp2_option_set_no_closed_streams(options, 1);
-	nghttp2_option_set_builtin_recv_extension_type(options,
-						       NGHTTP2_PRIORITY_UPDATE);
-	loop->http2_callbacks = callbacks;
-	loop->http2_options = options;
-	loop->http2_memory = http2_memory_new();
-	loop->http2_batch = mem_alloc(HTTP2_BATCH_BYTES);
+	loop->http2_first = mem_zalloc(sizeof(*loop->http2_first));
+	loop->http2_batch = mem_alloc(HTTP2_BATCH_BYTES + ENDPOINT_HEAD_ROOM);
 	loop->http2_input = mem_alloc(HTTP2_INPUT_BYTES);
 }
 
 void
 http2_loop_fini(struct listener_loop *loop)
 {
-	nghttp2_session_callbacks_del(loop->http2_callbacks);
-	nghttp2_option_del(loop->http2_options);
-	http2_memory_free(loop->http2_memory);
+	buffer_fini(&loop->http2_first->text);
+	mem_free(loop->http2_first);
 	loop->spare_streams.least = UINT_MAX;
 	spare_trim(&loop->spare_streams, 0);
 	mem_free(loop->http2_batch);
@@ -569,6 +583,5 @@ http2_loop_fini(struct listener_loop *loop)
 unsigned
 http2_loop_trim(struct listener_loop *loop)
 {
-	return spare_trim(&loop->spare_streams, LOOP_KEEP_IDLE) +
-	       http2_memory_trim(loop->http2_memory);
+	return spare_trim(&loop->spare_streams, LOOP_KEEP_IDLE);
 }

@@ -32,17 +32,8 @@ static bool
 on_continue(struct listener_connection *connection)
 {
 	struct http2_stream *stream = stream_of(connection);
-	nghttp2_nv status = {
-		.name = (uint8_t *)(uintptr_t) ":status",
-		.value = (uint8_t *)(uintptr_t) "100",
-		.namelen = 7,
-		.valuelen = 3,
-	};
 
-	if (stream->open)
-		(void)nghttp2_submit_headers(stream->session->session,
-					     NGHTTP2_FLAG_NONE, stream->id,
-					     NULL, &status, 1, NULL);
+	endpoint_inform(&stream->session->endpoint, &stream->flow, 100);
 	http2_schedule(stream->session);
 	return true;
 }
@@ -55,8 +46,7 @@ on_taken(struct listener_connection *connection, uint32_t bytes)
 
 	ASSERT(bytes <= stream->unconsumed);
 	stream->unconsumed -= bytes;
-	(void)nghttp2_session_consume(stream->session->session, stream->id,
-				      bytes);
+	endpoint_taken(&stream->session->endpoint, &stream->flow, bytes);
 	http2_schedule(stream->session);
 }
 
@@ -66,7 +56,7 @@ on_shutdown(struct listener_connection *connection)
 	http2_send(stream_of(connection));
 }
 
-/* The request leaves; the stream stays until nghttp2 has closed it. */
+/* The request leaves; the stream stays until it is closed. */
 static struct listener_request *
 detach(struct http2_stream *stream)
 {
@@ -80,20 +70,16 @@ detach(struct http2_stream *stream)
 	list_remove(&connection->awaiting_link);
 	/* Nobody will take these; other streams may have their room. */
 	if (stream->unconsumed > 0)
-		(void)nghttp2_session_consume_connection(
-			stream->session->session, stream->unconsumed);
+		endpoint_taken(&stream->session->endpoint, NULL,
+			       stream->unconsumed);
 	stream->unconsumed = 0;
 	return request;
 }
 
 void
-http2_stream_reset(struct http2_stream *stream, uint32_t code)
+http2_stream_reset(struct http2_stream *stream, enum http2_error code)
 {
-	if (!stream->open)
-		return;
-	stream->reset = true;
-	(void)nghttp2_submit_rst_stream(stream->session->session,
-					NGHTTP2_FLAG_NONE, stream->id, code);
+	endpoint_reset(&stream->session->endpoint, &stream->flow, code);
 	http2_schedule(stream->session);
 }
 
@@ -105,9 +91,8 @@ on_done(struct listener_connection *connection)
 
 	/* RFC 9113 section 8.1: the answer is complete, the rest of the body
 	 * is not wanted. */
-	if (stream->open && nghttp2_session_get_stream_remote_close(
-				    stream->session->session, stream->id) == 0)
-		http2_stream_reset(stream, NGHTTP2_NO_ERROR);
+	if (!stream->flow.remote_ended)
+		http2_stream_reset(stream, HTTP2_NO_ERROR);
 	request_wire_done(request);
 }
 
@@ -122,10 +107,10 @@ on_close(struct listener_connection *connection, enum http_reason reason,
 		return;
 	request = detach(stream);
 	if (reason == HTTP_REASON_TIMER_MIN_BYTES_PER_SECOND)
-		http2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+		http2_stream_reset(stream, HTTP2_ENHANCE_YOUR_CALM);
 	else
-		http2_stream_reset(stream, cut ? NGHTTP2_INTERNAL_ERROR :
-						 NGHTTP2_CANCEL);
+		http2_stream_reset(stream,
+				   cut ? HTTP2_INTERNAL_ERROR : HTTP2_CANCEL);
 	request_client_gone(request, reason);
 }
 
@@ -139,7 +124,7 @@ static const struct connection_methods methods = {
 };
 
 struct http2_stream *
-http2_stream_new(struct http2_session *session, int32_t id)
+http2_stream_new(struct http2_session *session, uint32_t id)
 {
 	struct listener_connection *socket = session->connection;
 	struct http2_stream *stream = spare_take(&socket->loop->spare_streams);
@@ -150,8 +135,6 @@ http2_stream_new(struct http2_session *session, int32_t id)
 	memset(stream, 0, sizeof(*stream));
 	connection = &stream->connection;
 	stream->magic = HTTP2_STREAM_MAGIC;
-	stream->id = id;
-	stream->open = true;
 	stream->session = session;
 	list_add_tail(&session->streams, &stream->link);
 	list_init(&stream->touched_link);
@@ -159,7 +142,7 @@ http2_stream_new(struct http2_session *session, int32_t id)
 	connection->state = CONNECTION_HEAD;
 	connection->events = UV_READABLE;
 	connection->methods = &methods;
-	connection->stream_id = (uint32_t)id;
+	connection->stream_id = id;
 	connection->carrier = socket;
 	connection->transport.fd = -1;
 	connection->tls = socket->tls;
@@ -181,23 +164,14 @@ http2_stream_new(struct http2_session *session, int32_t id)
 	return stream;
 }
 
-static void
-drop_buffer(nghttp2_rcbuf **buffer)
-{
-	if (*buffer != NULL)
-		nghttp2_rcbuf_decref(*buffer);
-	*buffer = NULL;
-}
-
 void
 http2_stream_free(struct http2_stream *stream, enum http_reason reason)
 {
 	struct listener_connection *connection = &stream->connection;
-	struct http2_session *session = stream->session;
 	bool begun = connection->state == CONNECTION_REQUEST;
 
 	CHECK(stream, HTTP2_STREAM_MAGIC);
-	stream->open = false;
+	stream->flow.open = false;
 	if (connection->request != NULL) {
 		struct listener_request *request = detach(stream);
 
@@ -206,15 +180,9 @@ http2_stream_free(struct http2_stream *stream, enum http_reason reason)
 		else
 			request_drop(request);
 	}
-	drop_buffer(&stream->method);
-	drop_buffer(&stream->authority);
-	drop_buffer(&stream->path);
-	drop_buffer(&stream->protocol);
 	list_remove(&stream->touched_link);
 	list_remove(&stream->link);
-	if (session->incoming == stream)
-		session->incoming = NULL;
 	stream->magic = connection->magic = 0;
-	spare_give(&session->connection->loop->spare_streams, stream,
+	spare_give(&stream->session->connection->loop->spare_streams, stream,
 		   LOOP_KEEP_REQUESTS);
 }

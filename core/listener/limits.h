@@ -48,8 +48,6 @@
  * once, and these when they were not used between two trims, down to some. */
 #define LOOP_KEEP_BUFFERS 1024
 #define LOOP_KEEP_REQUESTS 1024
-/* And of each size of nghttp2's blocks. */
-#define HTTP2_MEMORY_KEEP 512
 #define LOOP_KEEP_IDLE 64
 /* When a trim has freed so many pieces, the heap is asked to give back what it
  * holds; that takes its locks. */
@@ -174,19 +172,14 @@
 #define HTTP2_BATCH_BYTES (64 * 1024)
 #define HTTP2_TURN_BYTES (1024 * 1024)
 #define HTTP2_FLUSH_ROUNDS 4
-#define HTTP2_FRAME_HEAD_BYTES 9
-#define HTTP2_FRAME_BYTES_MAX 16384 /* SETTINGS_MAX_FRAME_SIZE, as it is */
-/* Frames that wait for a client who does not read: it is not read either. */
-#define HTTP2_QUEUE_MAX 256
+/* Answers to the frames of a client who does not read: it is not read either. */
+#define HTTP2_CONTROL_BYTES 4096
 /* Rates of frames: so much of them may come at once. */
 #define HTTP2_FLOOD_SPAN_NS (10 * CLOCK_NS_PER_S)
 /* A head beyond its limit is read so many times as far, to be answered. */
 #define HTTP2_HEAD_PATIENCE 4
 /* Between the two GOAWAY frames of a drain. */
 #define HTTP2_DRAIN_DISTANCE_NS (200 * CLOCK_NS_PER_MS)
-/* Fields of a response, and the text of those that are made here. */
-#define HTTP2_RESPONSE_FIELDS_MAX HTTP_RESPONSE_FIELDS_MAX
-#define HTTP2_RESPONSE_TEXT_BYTES 64
 
 /* Told to clients that are turned away, in seconds. */
 #define RETRY_AFTER_SECONDS "1"

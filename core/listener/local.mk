@@ -41,9 +41,7 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/half_close.c \
 	core/listener/half_close.h \
 	core/listener/http2.h \
-	core/listener/http2_frames.c \
 	core/listener/http2_guard.c \
-	core/listener/http2_memory.c \
 	core/listener/http2_priority.c \
 	core/listener/http2_priv.h \
 	core/listener/http2_receive.c \
@@ -133,7 +131,8 @@ core_listener_liblistener_la_SOURCES = \
 
 LISTENER_LIBS = core/listener/liblistener.la core/base/libsandbox.la \
 	core/channel/libchannel.la \
-	core/http/libhttp.la core/control/libcontrol.la $(CONFIG_LIBS) \
+	core/http2/libhttp2.la core/http/libhttp.la \
+	core/control/libcontrol.la $(CONFIG_LIBS) \
 	$(NGHTTP2_LIBS) $(UV_LIBS) $(SSL_LIBS)
 
 pkglibexec_PROGRAMS += portico-listener

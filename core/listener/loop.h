@@ -81,10 +81,9 @@ struct listener_loop {
 	struct list lost_channels; /* ended; requests still send from them */
 	uint32_t request_count; /* that exist */
 	struct list http2_ready; /* sessions that have something to send */
-	struct nghttp2_session_callbacks *http2_callbacks;
-	struct nghttp2_option *http2_options;
-	struct http2_memory *http2_memory; /* owned */
-	char *http2_batch; /* HTTP2_BATCH_BYTES: frames on their way */
+	struct http2_first *http2_first; /* owned */
+	char *http2_batch; /* frames on their way: HTTP2_BATCH_BYTES, and room
+			      for a head */
 	char *http2_input; /* HTTP2_INPUT_BYTES */
 	struct timers timers;
 	bool draining; /* no new connections, none kept */

@@ -25,7 +25,8 @@ my %allowed = (
 	single => [@middle, 'listener', 'worker'],
 	# It asks the program that asks.
 	activation => [@middle, 'trace', 'ocsp'],
-	map { $_ => [@middle, 'trace'] } qw(listener worker command),
+	listener => [@middle, 'trace', 'http2'],
+	map { $_ => [@middle, 'trace'] } qw(worker command),
 );
 
 # [line, file] of each #include "..." or <...>.

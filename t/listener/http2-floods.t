@@ -59,6 +59,8 @@ my @floods = (
 			. frame('DATA', 0, 1, '') }],
 	['PRIORITY', 'Http2_EmptyFrames', 10000, sub {
 		return frame('PRIORITY', 0, 1, pack 'NC', 0, 1) }],
+	['frames of unknown types', 'Http2_EmptyFrames', 10000, sub {
+		return frame(0x42, 0, 0, 'x') }],
 	['PRIORITY_UPDATE', 'Http2_EmptyFrames', 10000, sub {
 		return frame(16, 0, 0, pack('N', 1) . 'u=' . $_[0] % 8) }],
 	['a head without end', 'Http2_Headers|Http2_Protocol', 10000, sub {

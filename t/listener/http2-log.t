@@ -85,7 +85,7 @@ subtest 'connections' => sub {
 		'by the stream that brought it');
 };
 
-# nghttp2 does not announce these, nor what it passes over before.
+# The stream that a frame names gets the line, whatever becomes of the frame.
 subtest 'faults in the head of a frame' => sub {
 	my %faults = (
 		'a stream that is idle' => [ 'DATA', 0, 7, 'x' ],
