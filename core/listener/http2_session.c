@@ -60,6 +60,8 @@ leave(struct http2_session *session)
 	struct listener_connection *connection = session->connection;
 
 	(void)http2_end(connection, HTTP_REASON_CONNECTION_DROPPED);
+	/* It closes at once if the client has reset it meanwhile. */
+	connection->state = CONNECTION_LINGER;
 	connection_linger(connection);
 }
 

@@ -139,6 +139,18 @@ subtest 'a connection that idles' => sub {
 	is($plain->read_response->{status}, 408, 'half a preface is timed, too');
 };
 
+subtest 'a connection that is over and reset at once' => sub {
+	my $client = Portico::Http2->connect($port);
+	ok($client->ping, 'it has nothing left to say');
+	# So that both are there when it looks.
+	kill 'STOP', $listener;
+	$client->frame('GOAWAY', 0, 0, pack 'NN', 0, 0);
+	$client->reset;
+	kill 'CONT', $listener;
+	is($server->get('/count')->{status}, 200, 'others are served');
+	is($server->pid_of('listener'), $listener, '... by the same process');
+};
+
 subtest 'a drain' => sub {
 	my $client = Portico::Http2->connect($port);
 	my $idle = Portico::Http2->connect($port);
