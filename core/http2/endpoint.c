@@ -161,8 +161,11 @@ endpoint_find(const struct endpoint *endpoint, uint32_t id)
 bool
 endpoint_is_idle(const struct endpoint *endpoint, uint32_t id)
 {
-	if (id > endpoint->last || id % 2 == 0)
+	if (id % 2 == 0)
 		return true;
+	/* Those that were refused by GOAWAY were not counted. */
+	if (id > endpoint->last)
+		return !endpoint->goaway_sent;
 	for (unsigned i = 0; i < ENDPOINT_SKIPS; i++)
 		if (id >= endpoint->skipped[i].first &&
 		    id <= endpoint->skipped[i].last)

@@ -105,7 +105,7 @@ struct endpoint_methods {
 			 struct portico_slice value);
 
 	/* The head of its response, which was announced: MORE, a body follows;
-	 * LAST; or NONE, it is announced again. */
+	 * LAST; or NONE, it is announced again, and nothing is written. */
 	enum endpoint_body (*write_head)(struct endpoint *endpoint,
 					 struct endpoint_stream *stream,
 					 struct hpack_block *block);
