@@ -72,10 +72,16 @@ on_unhealthy(struct worker_process *worker,
 }
 
 void
-complaint_hear(struct worker_process *worker, const json_t *json)
+complaint_hear(struct worker_process *worker, json_t *json)
 {
 	struct control_replace message;
 
+	if (worker->state < WORKER_PROCESS_ATTACHED ||
+	    worker->state == WORKER_PROCESS_SUSPENDED) {
+		json_decref(worker->complaint);
+		worker->complaint = json_incref(json);
+		return;
+	}
 	/* Nobody needs to hear it twice. */
 	if (worker->state != WORKER_PROCESS_ATTACHED ||
 	    worker->escalation > 0 || worker->marked != RECYCLE_NONE ||
@@ -90,4 +96,15 @@ complaint_hear(struct worker_process *worker, const json_t *json)
 	else if (strcmp(message.reason, "unhealthy") == 0)
 		on_unhealthy(worker, &message);
 	/* Else it is a newer worker. */
+}
+
+void
+complaint_hear_kept(struct worker_process *worker)
+{
+	json_t *json = worker->complaint;
+
+	worker->complaint = NULL;
+	if (json != NULL)
+		complaint_hear(worker, json);
+	json_decref(json);
 }

@@ -10,7 +10,12 @@
 
 struct worker_process;
 
-/* CONTROL_TYPE_replace, which it may send as often as it likes. */
-void complaint_hear(struct worker_process *worker, const json_t *json);
+/* CONTROL_TYPE_replace, which it may send as often as it likes.  The last one of
+ * a worker that cannot be replaced now, since it is not attached yet, as far as
+ * we know, or sleeps, is kept: a module that has said it may not say it again. */
+void complaint_hear(struct worker_process *worker, json_t *json);
+
+/* It is attached, or awake: what was kept is heard. */
+void complaint_hear_kept(struct worker_process *worker);
 
 #endif

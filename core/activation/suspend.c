@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/activation/cgroup.h"
+#include "core/activation/complaint.h"
 #include "core/activation/events.h"
 #include "core/activation/listeners.h"
 #include "core/activation/manager.h"
@@ -191,6 +192,7 @@ suspend_wake(struct worker_process *worker, const char *why)
 		  "the worker (process %d) of pool \"%s\" is woken%s by %s",
 		  (int)process_pid(worker->process), worker->pool->name, slept,
 		  why);
+	complaint_hear_kept(worker);
 }
 
 bool

@@ -389,6 +389,7 @@ on_health_closed(uv_handle_t *handle)
 	json_decref(worker->events);
 	json_decref(worker->loaded);
 	json_decref(worker->remains);
+	json_decref(worker->complaint);
 	worker->magic = 0;
 	mem_free(worker);
 }
@@ -813,6 +814,7 @@ worker_process_attached(struct worker_process *worker)
 		 (double)(clock_monotonic_ns() - worker->started_ns) / 1e6);
 	health_begin(worker);
 	pool_worker_attached(worker->pool, worker);
+	complaint_hear_kept(worker);
 }
 
 void

@@ -73,6 +73,7 @@ struct worker_process {
 	uint64_t requests; /* when it said stopped */
 	json_t *modules, *events; /* names by number, or NULL */
 	uint64_t complained_ns; /* monotonic; of being unwell; 0: never */
+	json_t *complaint; /* that is kept, or NULL: complaint.h */
 	json_t *remains; /* what it had begun, from listeners; or NULL */
 	json_t *loaded; /* what it says of its modules, or NULL */
 };
