@@ -162,7 +162,8 @@ tell(struct listener_process *listener, json_t *message)
 
 enum portico_status
 listener_process_add_worker(struct listener_process *listener,
-			    const struct worker_process *worker, int fd)
+			    const struct worker_process *worker, int fd,
+			    struct portico_error *err)
 {
 	const struct control_worker message = {
 		.pool = worker->pool->name,
@@ -180,7 +181,9 @@ listener_process_add_worker(struct listener_process *listener,
 	status = control_send(listener->control,
 			      control_encode_worker(&message), &fd, 1);
 	if (status != PORTICO_OK)
-		return status;
+		return control_send_failed(listener->control, status, err,
+					   "linking worker %u to the listener",
+					   worker->id);
 	add_member(listener, worker->id, LISTENER_MEMBER_GIVEN);
 	return PORTICO_OK;
 }
@@ -284,9 +287,9 @@ send_secrets(struct listener_process *listener, struct portico_error *err)
 			      control_encode_secrets(&secrets), &memory, 1);
 	io_close(&memory);
 	if (status != PORTICO_OK)
-		return error_set(err, status,
-				 "passing certificates to the listener: %s",
-				 status_text(status));
+		return control_send_failed(
+			listener->control, status, err,
+			"passing certificates to the listener");
 	return PORTICO_OK;
 }
 
@@ -310,8 +313,8 @@ listener_process_configure(struct listener_process *listener, int memory,
 	status = control_send(listener->control,
 			      control_encode_configure(&configure), &memory, 1);
 	if (status != PORTICO_OK)
-		return error_set(err, status, "configuring the listener: %s",
-				 status_text(status));
+		return control_send_failed(listener->control, status, err,
+					   "configuring the listener");
 	return PORTICO_OK;
 }
 
@@ -365,9 +368,8 @@ listener_process_open(struct listener_process *listener,
 				      control_encode_sockets_done(&done), NULL,
 				      0);
 	if (status != PORTICO_OK)
-		return error_set(err, status,
-				 "passing sockets to the listener: %s",
-				 status_text(status));
+		return control_send_failed(listener->control, status, err,
+					   "passing sockets to the listener");
 	return PORTICO_OK;
 }
 

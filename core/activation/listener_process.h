@@ -110,8 +110,8 @@ enum portico_status listener_process_open(struct listener_process *listener,
 /* Its end of a link to a worker, borrowed.  PORTICO_CLOSED: it is ending. */
 enum portico_status
 listener_process_add_worker(struct listener_process *listener,
-			    const struct worker_process *worker, int fd);
-/* `abort`: what it still has, too. */
+			    const struct worker_process *worker, int fd,
+			    struct portico_error *err);
 /* No more requests for it, or again. */
 void listener_process_pause_worker(struct listener_process *listener,
 				   const struct worker_process *worker,

@@ -602,8 +602,8 @@ configure(struct worker_process *worker, struct portico_error *err)
 	if (status == PORTICO_CLOSED)
 		return PORTICO_OK;
 	if (status != PORTICO_OK)
-		return error_set(err, status, "configuring a worker: %s",
-				 status_text(status));
+		return control_send_failed(worker->control, status, err,
+					   "configuring a worker");
 	return PORTICO_OK;
 }
 
@@ -775,18 +775,21 @@ worker_process_join(struct worker_process *worker,
 	status = io_seqpacket_pair(ends, true, err);
 	if (status != PORTICO_OK)
 		return status;
-	status = listener_process_add_worker(listener, worker, ends[0]);
-	if (status == PORTICO_OK)
+	status = listener_process_add_worker(listener, worker, ends[0], err);
+	if (status == PORTICO_OK) {
 		status = control_send(worker->control,
 				      control_encode_link(&message), &ends[1],
 				      1);
+		if (status != PORTICO_OK)
+			status = control_send_failed(
+				worker->control, status, err,
+				"linking worker %u to the listener",
+				worker->id);
+	}
 	io_close(&ends[0]);
 	io_close(&ends[1]);
 	/* One of them is ending; what follows comes with its end. */
-	if (status == PORTICO_OK || status == PORTICO_CLOSED)
-		return PORTICO_OK;
-	return error_set(err, status, "linking worker %u to the listener: %s",
-			 worker->id, status_text(status));
+	return status == PORTICO_CLOSED ? PORTICO_OK : status;
 }
 
 void

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -62,6 +64,7 @@ struct control_connection {
 	size_t output_count;
 	enum portico_status end_status; /* set when a send failed */
 	const char *end_why;
+	int send_error; /* errno of the last control_send(), or 0 */
 	char input[CONTROL_MESSAGE_MAX + 1];
 };
 
@@ -305,10 +308,9 @@ enqueue(struct control_connection *connection, char *data, size_t length,
 		int copy = fcntl(fds[outgoing->nfds], F_DUPFD_CLOEXEC, 3);
 
 		if (copy < 0) {
-			enum portico_status status = status_from_errno(errno);
-
+			connection->send_error = errno;
 			drop(outgoing);
-			return status;
+			return status_from_errno(connection->send_error);
 		}
 		outgoing->fds[outgoing->nfds] = copy;
 	}
@@ -330,9 +332,11 @@ send_packet(struct control_connection *connection, char *data, size_t length,
 	status = io_send_message(connection->fd, data, length, fds, nfds);
 	if (status == PORTICO_AGAIN)
 		return enqueue(connection, data, length, fds, nfds);
-	mem_free(data);
-	if (status != PORTICO_OK)
+	if (status != PORTICO_OK) {
+		connection->send_error = errno;
 		end_later(connection, status, "the peer is gone");
+	}
+	mem_free(data);
 	return status;
 }
 
@@ -358,6 +362,7 @@ send_large(struct control_connection *connection, char *data, size_t length,
 {
 	int all[IO_MESSAGE_FDS_MAX];
 	enum portico_status status;
+	struct portico_error err;
 	json_t *stub;
 	char *text;
 	int memory;
@@ -366,10 +371,12 @@ send_large(struct control_connection *connection, char *data, size_t length,
 		mem_free(data);
 		return PORTICO_TOO_LARGE;
 	}
-	memory = io_memfd_from("portico-message", data, length, NULL);
+	memory = io_memfd_from("portico-message", data, length, &err);
 	mem_free(data);
-	if (memory < 0)
+	if (memory < 0) {
+		connection->send_error = err.os_error;
 		return (enum portico_status)memory;
+	}
 	if (nfds > 0)
 		memcpy(all, fds, nfds * sizeof *fds);
 	all[nfds] = memory;
@@ -392,6 +399,7 @@ control_send(struct control_connection *connection, json_t *message,
 
 	CHECK(connection, CONNECTION_MAGIC);
 	ASSERT(nfds <= IO_MESSAGE_FDS_MAX);
+	connection->send_error = 0;
 	if (message == NULL)
 		return PORTICO_NO_MEMORY;
 	if (connection->closed || connection->end_why != NULL) {
@@ -406,6 +414,23 @@ control_send(struct control_connection *connection, json_t *message,
 	if (length > CONTROL_MESSAGE_MAX)
 		return send_large(connection, data, length, fds, nfds);
 	return send_packet(connection, data, length, fds, nfds);
+}
+
+enum portico_status
+control_send_failed(const struct control_connection *connection,
+		    enum portico_status status, struct portico_error *err,
+		    const char *format, ...)
+{
+	char text[256];
+	va_list arguments;
+
+	CHECK(connection, CONNECTION_MAGIC);
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (connection->send_error != 0)
+		return error_os(err, connection->send_error, "%s", text);
+	return error_set(err, status, "%s: %s", text, status_text(status));
 }
 
 /* ---- receiving ----------------------------------------------------------- */

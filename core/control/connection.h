@@ -76,10 +76,19 @@ void control_connection_unref(struct control_connection *connection);
  * Send.  OWNERSHIP: takes `message` (which must have "type"), also on failure;
  * the descriptors are duplicated if the message has to wait, and stay the
  * caller's.  PORTICO_CLOSED after the end; PORTICO_FULL: the queue is full and
- * the connection will end; PORTICO_NO_MEMORY.
+ * the connection will end, or there is no descriptor for a duplicate;
+ * PORTICO_NO_MEMORY.
  */
 enum portico_status control_send(struct control_connection *connection,
 				 json_t *message, const int *fds, size_t nfds);
+
+/* After a control_send() that returned `status`: says so in err, with what the
+ * system said, if it did ("... : Too many open files").  Returns the status. */
+enum portico_status
+control_send_failed(const struct control_connection *connection,
+		    enum portico_status status, struct portico_error *err,
+		    const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* True when nothing waits to be sent. */
 bool control_idle(const struct control_connection *connection);

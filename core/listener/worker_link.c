@@ -110,9 +110,9 @@ offer_channel(struct worker_link *worker, uint32_t index, uint32_t slots,
 	for (unsigned i = 0; i < CHANNEL_HANDLES; i++)
 		io_close(&fds[i]);
 	if (status != PORTICO_OK)
-		return error_set(err, status,
-				 "offering channel %u to worker %u: %s", index,
-				 worker->id, status_text(status));
+		return control_send_failed(worker->connection, status, err,
+					   "offering channel %u to worker %u",
+					   index, worker->id);
 	return PORTICO_OK;
 }
 
@@ -137,8 +137,9 @@ offer_channels(struct worker_link *worker, struct portico_error *err)
 	status = control_send(worker->connection,
 			      control_encode_link_done(&done), NULL, 0);
 	if (status != PORTICO_OK)
-		return error_set(err, status, "offering channels to worker %u",
-				 worker->id);
+		return control_send_failed(worker->connection, status, err,
+					   "offering channels to worker %u",
+					   worker->id);
 	return PORTICO_OK;
 }
 

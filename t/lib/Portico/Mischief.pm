@@ -169,7 +169,7 @@ sub ask
 		return eval { JSON::PP->new->utf8->decode($output) } // {}
 			if $status == 0;
 		return { error => "$output$errors" } if time > $deadline
-			|| "$output$errors" !~ /Too many open files|no room left|goes on already/;
+			|| "$output$errors" !~ /Too many open files|goes on already/;
 		sleep 0.05;
 	}
 }
@@ -277,7 +277,7 @@ sub recycle
 			# none to offer it channels with.
 			$self->must('pool', 'recycle', 'main')
 				if ($pool->{degraded} // '')
-					=~ /Too many open|no room left/;
+					=~ /Too many open/;
 		}
 	});
 }

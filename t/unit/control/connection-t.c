@@ -4,6 +4,7 @@
  * also when the peer does not read for a while and when they are large; a
  * peer that lies or leaves ends its connection once.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -573,6 +574,51 @@ test_does_not_read(void **state)
 	teardown(&pair);
 }
 
+/* Without descriptors for a message that has to wait, or is large, it is not
+ * sent; why is what an operator can act on, and the connection lives on. */
+static void
+test_sends_without_descriptors(void **state)
+{
+	struct pair pair;
+	struct rlimit limit;
+	struct portico_error err;
+	json_t *large = make(0);
+	int fd = setup(&pair, true), null = open("/dev/null", O_RDONLY);
+	enum portico_status status;
+
+	(void)state;
+	json_object_set_new(large, "text",
+			    json_sprintf("%*d", CONTROL_MESSAGE_MAX, 1));
+	while (control_idle(pair.a.connection))
+		assert_int_equal(control_send(pair.a.connection, make(1), NULL,
+					      0),
+				 PORTICO_OK);
+	limit = take_descriptors();
+	status = control_send(pair.a.connection, make(2), &null, 1);
+	assert_int_equal(status, PORTICO_FULL);
+	assert_int_equal(control_send_failed(pair.a.connection, status, &err,
+					     "telling worker %d", 7),
+			 PORTICO_FULL);
+	assert_string_equal(err.message,
+			    "telling worker 7: Too many open files");
+	assert_int_equal(err.os_error, EMFILE);
+	status = control_send(pair.a.connection, large, NULL, 0);
+	assert_int_equal(status, PORTICO_FULL);
+	control_send_failed(pair.a.connection, status, &err, "telling");
+	assert_int_equal(err.os_error, EMFILE);
+	/* What needs none is sent, and of that nothing is said any more. */
+	assert_int_equal(control_send(pair.a.connection, make(3), NULL, 0),
+			 PORTICO_OK);
+	control_send_failed(pair.a.connection, PORTICO_TOO_LARGE, &err,
+			    "telling");
+	assert_int_equal(err.os_error, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(pair.a.ends, 0);
+	io_close(&null);
+	io_close(&fd);
+	teardown(&pair);
+}
+
 int
 main(void)
 {
@@ -592,6 +638,7 @@ main(void)
 		cmocka_unit_test(test_distrust),
 		cmocka_unit_test(test_suspect),
 		cmocka_unit_test(test_does_not_read),
+		cmocka_unit_test(test_sends_without_descriptors),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
