@@ -84,6 +84,7 @@ t_activation_slow_end_LDFLAGS = -Wl,--wrap=log_writer_free
 
 EXTRA_DIST += \
 	t/lib/Portico/Control.pm \
+	t/lib/Portico/Family.pm \
 	t/lib/Portico/Http.pm \
 	t/lib/Portico/Http2.pm \
 	t/lib/Portico/Limits.pm \

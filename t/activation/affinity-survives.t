@@ -7,6 +7,7 @@
 
 use strict;
 use warnings;
+use Portico::Family qw(kill_porticod);
 use Portico::Server;
 use Portico::Wait qw(await_condition await_exit seconds);
 use Test::More;
@@ -70,8 +71,7 @@ stays('each client has its worker');
 is(($server->command(qw(upgrade listener --wait)))[0], 0, 'another listener');
 stays('... to which workers have the same names');
 
-kill 'KILL', $server->pid;
-waitpid $server->pid, 0;
+kill_porticod($server);
 stays('porticod is killed: they stay');
 $server->launch;
 ok($server->await_ready, 'another porticod') or $server->show_log;

@@ -7,6 +7,7 @@
 
 use strict;
 use warnings;
+use Portico::Family qw(kill_porticod);
 use Portico::Server;
 use POSIX ();
 use Portico::Wait qw(await_condition seconds);
@@ -149,8 +150,7 @@ ok(await_condition(seconds(20), sub {
 ok($server->await_log(qr/process $pid\) has stopped/), 'its worker is gone');
 $server->command('status');
 my $mark = $server->log_position;
-kill 'KILL', $server->pid;
-waitpid $server->pid, 0;
+kill_porticod($server);
 $server->launch(@{ $server->{arguments} // [] });
 ok($server->await_ready, 'another porticod');
 ok($server->await_log(qr/pool "$name" may have workers again/,

@@ -8,6 +8,7 @@
 use strict;
 use warnings;
 use POSIX ();
+use Portico::Family qw(kill_porticod);
 use Portico::Limits qw(cpu_seconds);
 use Portico::Server;
 use Portico::Wait qw(await_condition seconds);
@@ -145,8 +146,7 @@ $pid = self_of('slowed')->{pid};
 # Without porticod nobody stays stopped.
 $spinning = spin(1500);
 ok(await_condition(seconds(10), sub { is_stopped($pid) }), 'stopped again');
-kill 'KILL', $server->pid;
-waitpid $server->pid, 0;
+kill_porticod($server);
 ok(await_condition(seconds(10), sub { !is_stopped($pid) }),
 	'porticod dies: the worker is continued');
 is($spinning->read_response->{status}, 200, 'and answers');

@@ -6,6 +6,7 @@
 
 use strict;
 use warnings;
+use Portico::Family qw(kill_porticod);
 use Portico::Load;
 use Portico::Server;
 use Portico::Wait qw(await_condition await_exit seconds);
@@ -108,8 +109,7 @@ subtest 'porticod is killed meanwhile' => sub {
 	my $held = hold($server);
 	is(($server->command(qw(pool restart main)))[0], 0, 'restart');
 	my @running = $server->descendants;
-	kill 'KILL', $server->pid;
-	waitpid $server->pid, 0;
+	kill_porticod($server);
 	$server->launch;
 	ok($server->await_ready, 'another porticod gets ready')
 		or $server->show_log;

@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 use IO::Socket::UNIX;
+use Portico::Family qw(family await_workers strike kill_porticod);
 use Portico::Load;
 use Portico::Server;
 use Portico::Wait qw(await_condition await_exit process_is_alive seconds);
@@ -17,48 +18,12 @@ use Test::More;
 
 my @running;
 
-# The processes that porticod says it has, whoever's children they are.
-sub family
-{
-	my ($server) = @_;
-	my $status = $server->command_json('status') // {};
-	my $workers = $server->command_json('worker', 'list') // {};
-
-	return { listener => $status->{listener}{pid},
-		keeper => $status->{keeper}, takeOvers => $status->{takeOvers},
-		generation => $status->{generation},
-		workers => [ sort { $a <=> $b } map { $_->{pid} }
-			grep { $_->{state} eq 'running' }
-			@{ $workers->{workers} // [] } ] };
-}
-
-# Never to number 0, which is all of us.
-sub strike
-{
-	my ($signal, $pid) = @_;
-
-	die "no process\n" unless ($pid // 0) > 1;
-	return kill $signal, $pid;
-}
-
-sub await_workers
-{
-	my ($server, $count) = @_;
-
-	return await_condition(seconds(10), sub {
-		my $family = family($server);
-		return $family if @{ $family->{workers} } == $count;
-		return;
-	});
-}
-
-sub kill_porticod
+sub kill_it
 {
 	my ($server) = @_;
 
 	push @running, $server->descendants;
-	strike('KILL', $server->pid);
-	waitpid $server->pid, 0;
+	kill_porticod($server);
 }
 
 sub start_again
@@ -100,7 +65,7 @@ subtest 'under load' => sub {
 
 	ok($load->await_ready, '64 connections have had an answer');
 	for my $round (1 .. $ENV{PORTICO_TAKEOVERS} // 2) {
-		kill_porticod($server);
+		kill_it($server);
 		my $seen = $load->totals->{good};
 		ok(await_condition(seconds(10), sub {
 			$load->totals->{good} > $seen + 500 }),
@@ -146,7 +111,7 @@ subtest 'what waits for porticod' => sub {
 	is($server->get('/count')->{status}, 200, 'one pool has a worker');
 	my $before = await_workers($server, 1);
 	my $victim = $before->{workers}[0];
-	kill_porticod($server);
+	kill_it($server);
 	# No worker yet, and nobody who could start one.
 	my $waiting = $server->connect;
 	$waiting->send("GET /other/count HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -209,7 +174,7 @@ subtest 'what is remembered' => sub {
 	for my $how (qw(kill upgrade)) {
 		my $from = $server->log_position;
 		if ($how eq 'kill') {
-			kill_porticod($server);
+			kill_it($server);
 			start_again($server, $family);
 		} else {
 			is(($server->command('upgrade', 'manager'))[0], 0,
@@ -232,13 +197,13 @@ subtest 'another configuration' => sub {
 	my $before = await_workers($server, 1);
 	my $good = do { local (@ARGV, $/) = $file; <> };
 
-	kill_porticod($server);
+	kill_it($server);
 	$server->write_configuration($good . 'and more');
 	my $now = start_again($server, $before);
 	ok($server->await_log(qr/\bP5208\b/), 'a broken one is told');
 	is($server->get('/count')->{status}, 200, 'and the old one is in force');
 
-	kill_porticod($server);
+	kill_it($server);
 	my $other = JSON::PP::decode_json($good);
 	my $applications = $other->{sites}{main}{applications};
 	$applications->{'/new'} = { %{ $applications->{'/'} },
@@ -296,7 +261,7 @@ subtest 'who may take over' => sub {
 	is_deeply(family($server), $before, 'nothing has changed');
 
 	# Without porticod they are refused as well.
-	kill_porticod($server);
+	kill_it($server);
 	is($ask->(), 'refused', 'nor when porticod is dead');
 	my $now = start_again($server, $before);
 
@@ -310,7 +275,7 @@ subtest 'who may take over' => sub {
 	});
 	ok($new, 'a keeper that dies is started again') or $server->show_log;
 	ok($server->await_log(qr/\bP5261\b/), 'which is told');
-	kill_porticod($server);
+	kill_it($server);
 	start_again($server, $new);
 	$server->stop;
 };
@@ -322,7 +287,7 @@ subtest 'both die' => sub {
 	my $family = await_workers($server, 1);
 	strike('STOP', $server->pid); # so that it starts no other
 	strike('KILL', $family->{keeper});
-	kill_porticod($server);
+	kill_it($server);
 	ok(await_condition(seconds(10), sub {
 		!grep { process_is_alive($_) } $family->{listener},
 			@{ $family->{workers} } }),

@@ -7,6 +7,7 @@
 
 use strict;
 use warnings;
+use Portico::Family qw(family await_workers kill_porticod);
 use Portico::Server;
 use Portico::Wait qw(await_condition process_is_alive seconds);
 use Test::More;
@@ -14,25 +15,6 @@ use Test::More;
 # porticod as another version of it would be.
 my $other = Portico::Server::test_program('t/activation/other-state');
 my @wrapper = ('/bin/sh', '-c', 'shift; exec "$0" "$@"', $other);
-
-sub family
-{
-	my ($server) = @_;
-	my $status = $server->command_json('status');
-	my $workers = $server->command_json('worker', 'list')->{workers};
-
-	return { keeper => $status->{keeper}, takeOvers => $status->{takeOvers},
-		listener => $status->{listener}{pid},
-		workers => [ map { $_->{pid} } @$workers ] };
-}
-
-sub kill_porticod
-{
-	my ($server) = @_;
-
-	kill 'KILL', $server->pid;
-	waitpid $server->pid, 0;
-}
 
 sub try_state
 {
@@ -47,11 +29,7 @@ sub try_state
 		allow => [qr/P5262/])->start;
 
 	is($server->get('/count')->{status}, 200, 'a worker');
-	my $before = await_condition(seconds(10), sub {
-		my $family = family($server);
-		return $family if @{ $family->{workers} } == 2;
-		return;
-	});
+	my $before = await_workers($server, 2);
 	kill_porticod($server);
 	is($server->get('/count')->{status}, 200, 'it serves without porticod');
 	$server->{wrapper} = [];
