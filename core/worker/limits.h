@@ -160,5 +160,7 @@
 #define MEMORY_TELL_AGAIN_NS 60000000000ull
 #define STOP_POLL_MS 10
 #define STOP_QUIET_MS 250 /* no request for so long after `stop` */
+/* ... and a health check that was aborted then may take to end. */
+#define STOP_CHECKS_MS 1000
 
 #endif

@@ -55,7 +55,7 @@ struct process {
 	uint32_t reclaim_mib;
 	bool preloaded; /* it has said ready */
 	bool stopping, leaving;
-	uint64_t stop_deadline, quiet_since; /* ns */
+	uint64_t stop_began, stop_deadline, quiet_since; /* ns */
 	int exit_status;
 };
 
@@ -101,6 +101,19 @@ finish_stop(struct process *process)
 	leave(process, 0);
 }
 
+/* What has to end before it stops.  Its own health checks were aborted: a module
+ * that does not heed that holds nobody up. */
+static uint64_t
+count_unfinished(const struct process *process, uint64_t now)
+{
+	uint64_t own = atomic_load(&process->checks.running);
+	uint64_t active = worker_active(process->worker);
+
+	if (now - process->stop_began < STOP_CHECKS_MS * CLOCK_NS_PER_MS)
+		return active;
+	return own < active ? active - own : 0;
+}
+
 /*
  * No request runs, and none can come: all channels are drained, or it has been
  * quiet for a while.
@@ -110,7 +123,7 @@ on_stop_timer(uv_timer_t *timer)
 {
 	struct process *process = timer->data;
 	uint64_t now = clock_monotonic_ns();
-	uint64_t active = worker_active(process->worker);
+	uint64_t active = count_unfinished(process, now);
 
 	if (active > 0)
 		process->quiet_since = now;
@@ -153,7 +166,7 @@ stop(struct process *process, uint64_t deadline_ms)
 	io_close(&process->reclaim_fd);
 	initialization_cancel(&process->initialization);
 	health_checks_cancel(&process->checks);
-	process->quiet_since = now;
+	process->stop_began = process->quiet_since = now;
 	process->stop_deadline = deadline;
 	uv_timer_start(&process->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }

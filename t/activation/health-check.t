@@ -16,7 +16,8 @@ my @static = (modules => ['static'],
 	handlers => [ { path => '*', module => 'static' } ]);
 my $server = Portico::Server->new(
 	pools => {
-		well => {}, hung => {}, deaf => { shutdownTimeLimit => '1s' },
+		well => {}, hung => {},
+		deaf => { shutdownTimeLimit => '1h' },
 		file => { recycling => { unhealthyInterval => '1h' } },
 		never => { rapidFailProtectionMaxCrashes => 2,
 			recycling => { unhealthyInterval => '100ms' } },
@@ -119,6 +120,8 @@ subtest 'one that does not even heed that it is aborted' => sub {
 	ok(await_condition(seconds(10), sub { serving('deaf') != $old }),
 		'is replaced');
 	cmp_ok(failed_checks($old), '>=', 2, 'after so many failures');
+	ok(await_exit($old, seconds(20)),
+		'... and does not stay for shutdownTimeLimit');
 };
 
 subtest 'one that never worked' => sub {
