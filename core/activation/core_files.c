@@ -19,6 +19,7 @@
 #include "core/activation/events.h"
 #include "core/activation/pool.h"
 #include "core/activation/temporary.h"
+#include "core/activation/worker_process.h"
 #include "core/base/io.h"
 #include "core/base/log.h"
 #include "core/config/settings.h"
@@ -204,10 +205,9 @@ number_of(const char *name, const char *pool, const char *suffix)
 
 /* True: there was one too many, and the oldest is gone. */
 static bool
-remove_one(const struct settings_pool *pool)
+remove_one(const struct settings_pool *pool, const char *path)
 {
-	const struct settings_failure *failure = &pool->failure;
-	DIR *directory = opendir(failure->core_directory);
+	DIR *directory = opendir(path);
 	char oldest[NAME_MAX + 1] = "";
 	struct timespec since = { 0, 0 };
 	struct dirent *entry;
@@ -230,7 +230,7 @@ remove_one(const struct settings_pool *pool)
 		since = info.st_mtim;
 		snprintf(oldest, sizeof oldest, "%s", entry->d_name);
 	}
-	removed = count > failure->core_files &&
+	removed = count > pool->failure.core_files &&
 		  unlinkat(dirfd(directory), oldest, 0) == 0;
 	closedir(directory);
 	return removed;
@@ -286,11 +286,12 @@ core_files_prepare(const struct settings_pool *pool,
 }
 
 void
-core_files_collect(struct pool *pool, pid_t pid, bool dumped,
+core_files_collect(const struct worker_process *worker, bool dumped,
 		   char text[CORE_FILES_TEXT_SIZE])
 {
-	const struct settings_pool *settings = pool->settings;
-	const char *directory = settings->failure.core_directory;
+	const struct pool *pool = worker->pool;
+	const char *directory = worker->core_directory;
+	pid_t pid = process_pid(worker->process);
 	char path[CORE_FILES_PATH_SIZE], target[CORE_FILES_PATH_SIZE];
 	char pattern[256];
 	off_t size = 0;
@@ -304,7 +305,7 @@ core_files_collect(struct pool *pool, pid_t pid, bool dumped,
 				 "; its core is %s (%.1f MiB)", target,
 				 (double)size / 1048576);
 		temporary_remove_tree(pool->manager, path);
-		while (remove_one(settings))
+		while (remove_one(pool->settings, directory))
 			;
 	}
 	if (text[0] != '\0' || !dumped)

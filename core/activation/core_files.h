@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct pool;
 struct settings_pool;
+struct worker_process;
 
 #define CORE_FILES_PATH_SIZE PATH_MAX
 #define CORE_FILES_TEXT_SIZE (PATH_MAX + 128)
@@ -31,9 +31,10 @@ struct settings_pool;
 bool core_files_prepare(const struct settings_pool *pool,
 			char path[CORE_FILES_PATH_SIZE]);
 
-/* After the worker's end.  `dumped`: as the kernel says.  The text begins with
- * "; ", or is empty: there is no core. */
-void core_files_collect(struct pool *pool, pid_t pid, bool dumped,
+/* After the worker's end, from the directory that was its pool's when it was
+ * started.  `dumped`: as the kernel says.  The text begins with "; ", or is
+ * empty: there is no core. */
+void core_files_collect(const struct worker_process *worker, bool dumped,
 			char text[CORE_FILES_TEXT_SIZE]);
 
 /* What becomes of a core, in words. */

@@ -453,6 +453,8 @@ write_worker(const void *object, struct state_record *record)
 	put_names(json, "modules", worker->modules);
 	put_names(json, "events", worker->events);
 	put_names(json, "loaded", worker->loaded);
+	if (worker->core_directory != NULL)
+		put_text(json, "coreDirectory", worker->core_directory);
 	put_process(record, worker->process, worker->control);
 }
 

@@ -288,6 +288,7 @@ takeover_set_worker(struct worker_process *worker,
 		    const struct kept_worker *kept)
 {
 	const json_t *record = kept->record;
+	const char *text;
 
 	worker->id = (uint32_t)number_of(record, "id");
 	worker->generation = (uint32_t)number_of(record, "generation");
@@ -322,6 +323,8 @@ takeover_set_worker(struct worker_process *worker,
 	worker->modules = json_incref(json_object_get(record, "modules"));
 	worker->events = json_incref(json_object_get(record, "events"));
 	worker->loaded = json_incref(json_object_get(record, "loaded"));
+	text = json_string_value(json_object_get(record, "coreDirectory"));
+	worker->core_directory = text == NULL ? NULL : mem_strdup(text);
 }
 
 /* ---- listeners ------------------------------------------------------------- */

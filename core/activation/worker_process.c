@@ -390,6 +390,7 @@ on_health_closed(uv_handle_t *handle)
 	json_decref(worker->loaded);
 	json_decref(worker->remains);
 	json_decref(worker->complaint);
+	mem_free(worker->core_directory);
 	worker->magic = 0;
 	mem_free(worker);
 }
@@ -464,8 +465,9 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	bool expected, failed_start;
 	char how[128], core[CORE_FILES_TEXT_SIZE];
 
+	(void)process;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
-	core_files_collect(pool, process_pid(process), result->core, core);
+	core_files_collect(worker, result->core, core);
 	/* That it is attached may wait beside that it has ended, and then it
 	 * has started, and may have died of its first request. */
 	if (worker->state == WORKER_PROCESS_READY)
@@ -555,6 +557,9 @@ spawn(struct worker_process *worker, int control_fd,
 					       on_line, on_end, worker,
 					       &worker->process, err);
 	pool->metered.missing = confinement_missing_groups(&confinement);
+	if (confinement.cores != NULL)
+		worker->core_directory =
+			mem_strdup(pool->settings->failure.core_directory);
 	confinement_fini(&confinement);
 	if (environment == NULL)
 		mem_free(confinement.temporary);

@@ -76,6 +76,7 @@ struct worker_process {
 	json_t *complaint; /* that is kept, or NULL: complaint.h */
 	json_t *remains; /* what it had begun, from listeners; or NULL */
 	json_t *loaded; /* what it says of its modules, or NULL */
+	char *core_directory; /* owned; where its core will be, or NULL */
 };
 
 /*

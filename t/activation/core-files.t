@@ -2,11 +2,14 @@
 #
 # Core files of workers that crash: where the pool wants them, how many, whose,
 # and that event 1000 says where one is.  What kernel.core_pattern makes of
-# that is said as well.
+# that is said as well.  A worker that was started when coreDirectory was
+# another one leaves its core, and nothing else, there.
 
 use strict;
 use warnings;
 use File::Temp ();
+use JSON::PP ();
+use Portico::Family qw(kill_porticod);
 use Portico::Server;
 use Portico::Wait qw(await_condition await_exit seconds);
 use Test::More;
@@ -14,6 +17,7 @@ use Test::More;
 my $home = File::Temp->newdir('portico-cores-XXXXXXXX', TMPDIR => 1);
 chmod 0755, "$home";
 my $cores = "$home/cores";
+my %moved = (coreDump => 'full', coreDirectory => "$home/before");
 my %application = (modules => ['confined'],
 	handlers => [ { path => '*', module => 'confined' } ]);
 my $server = Portico::Server->new(
@@ -25,9 +29,14 @@ my $server = Portico::Server->new(
 			isolation => { paths => { write => [], execute =>
 				[Portico::Server::program_directory()] } } },
 		none => { failure => { coreDump => 'none',
-				coreDirectory => $cores } } },
+				coreDirectory => $cores } },
+		moved => { failure => \%moved, isolation => { paths => {
+				write => [], execute =>
+				[Portico::Server::program_directory()] } },
+			recycling => { disallowRotationOnConfigChange =>
+				JSON::PP::true() } } },
 	applications => { map { ("/$_" => { %application,
-				pool => $_ || 'main' }) } '', qw(full none) },
+				pool => $_ || 'main' }) } '', qw(full none moved) },
 	allow => [qr/P1000|P5009|channel|fatal signal|worker is gone/,
 		# What a sanitizer says of a signal.
 		qr/\(pool=none worker=\d+\)$/])->start;
@@ -120,6 +129,34 @@ SKIP: {
 	isnt($server->get("/full/open?path=$cores/full.$third.core")->{body},
 		"0\n", 'and reads no core');
 }
+
+subtest 'another coreDirectory' => sub {
+	my $old = self_of('moved')->{pid};
+	my $last = sub { [ map { s{.*/}{}r } glob "$home/$_[0]/*" ] };
+
+	is_deeply($last->('before'), ["moved.$old"], 'a worker has a directory');
+	$moved{coreDirectory} = "$home/after";
+	delete $server->{configuration};
+	$server->write_configuration;
+	is(($server->command('reload'))[0], 0, 'other settings');
+	# Whoever is porticod then knows it as well.
+	kill_porticod($server);
+	$server->launch;
+	ok($server->await_ready, 'another porticod');
+	is(self_of('moved')->{pid}, $old, 'the worker stays');
+	my ($pid, $line) = crash('moved');
+	is($pid, $old, '... and crashes');
+	if ($said =~ /\.PROCESS\.core/ && !$sanitized) {
+		like($line, qr{its core is \Q$home\E/before/moved\.$old\.core},
+			'event 1000 says where its core is');
+		is_deeply($last->('before'), ["moved.$old.core"],
+			'... and it is there, alone');
+	} else {
+		is_deeply($last->('before'), [], 'nothing of it is left');
+	}
+	my $new = self_of('moved')->{pid};
+	is_deeply($last->('after'), ["moved.$new"], 'the next has the other');
+};
 
 # Directories of those whose porticod went with them.
 $pid = self_of('full')->{pid};
