@@ -86,11 +86,14 @@ enum http_tls {
 	HTTP_TLS_CLIENT_ISSUER,
 	HTTP_TLS_CLIENT_SERIAL, /* hexadecimal */
 	HTTP_TLS_CLIENT_FINGERPRINT, /* SHA-256 of the certificate */
+	/* Lines: how many certificates the verified chain has, then the same
+	 * four texts of each but the client's own, up to the authority. */
+	HTTP_TLS_CLIENT_CHAIN,
 	HTTP_TLS_COUNT
 };
 
 /* All together, with what is between. */
-#define HTTP_TLS_BYTES_MAX 2048
+#define HTTP_TLS_BYTES_MAX 5120
 
 enum http_family {
 	HTTP_FAMILY_NONE = 0,

@@ -41,7 +41,7 @@
 #define INPUT_SMALL_BYTES 4096
 /* Raw head and cooked path together; the rest of a block of 64 KiB is for the
  * fixed part, the fields and what is known of TLS. */
-#define HEAD_AND_PATH_BYTES_MAX (58 * 1024)
+#define HEAD_AND_PATH_BYTES_MAX (56 * 1024)
 /* Room that a chunked body needs behind the head for its framing. */
 #define INPUT_FRAMING_BYTES 1024
 /* Free buffers and requests that a loop keeps; a burst's rest is freed at
@@ -68,9 +68,11 @@
 
 /* Certificates as porticod hands them over. */
 #define TLS_MATERIAL_BYTES_MAX (256 * 1024 * 1024)
-/* Names and number of a client's certificate: what is longer is not told. */
+/* Names and number of a client's certificate, and all that is told of those that
+ * vouch for it: what is longer is not told.  HTTP_TLS_BYTES_MAX has room. */
 #define TLS_NAME_BYTES_MAX 700
 #define TLS_SERIAL_BYTES_MAX 64
+#define TLS_CHAIN_BYTES_MAX 3072
 /* What is encrypted at once: the most that a record of TLS can have. */
 #define TLS_RECORD_BYTES 16384
 /* Of a handshake, sent together: a flight with a long chain of certificates. */

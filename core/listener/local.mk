@@ -109,6 +109,8 @@ core_listener_liblistener_la_SOURCES = \
 	core/listener/tls_context.h \
 	core/listener/tls_material.c \
 	core/listener/tls_material.h \
+	core/listener/tls_peer.c \
+	core/listener/tls_peer.h \
 	core/listener/tls_staple.c \
 	core/listener/tls_staple.h \
 	core/listener/tls_store.c \

@@ -29,6 +29,7 @@
 #include "core/listener/limits.h"
 #include "core/listener/loop.h"
 #include "core/listener/snapshot.h"
+#include "core/listener/tls_peer.h"
 #include "core/listener/tls_store.h"
 
 #define TLS_STREAM_MAGIC 0x7157574eu
@@ -649,60 +650,11 @@ tls_serves(const struct listener_connection *connection,
 
 /* ---- what modules are told ----------------------------------------------------------- */
 
-/* The texts of a certificate come from its owner: control bytes are escaped,
- * and one that is too long is left out, not cut. */
-static void
-add_name(struct buffer *details, const X509_NAME *name)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	unsigned long flags = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB;
-	char *text;
-	long length;
-
-	(void)buffer_append(details, "", 1);
-	if (bio == NULL)
-		return;
-	if (X509_NAME_print_ex(bio, name, 0, flags) >= 0) {
-		length = BIO_get_mem_data(bio, &text);
-		if (length > 0 && length <= TLS_NAME_BYTES_MAX &&
-		    memchr(text, '\0', (size_t)length) == NULL)
-			(void)buffer_append(details, text, (size_t)length);
-	}
-	BIO_free(bio);
-}
-
-static void
-add_serial(struct buffer *details, const X509 *x509)
-{
-	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x509), NULL);
-	char *text = number != NULL ? BN_bn2hex(number) : NULL;
-
-	(void)buffer_append(details, "", 1);
-	if (text != NULL && strlen(text) <= TLS_SERIAL_BYTES_MAX)
-		(void)buffer_append(details, text, strlen(text));
-	OPENSSL_free(text);
-	BN_free(number);
-}
-
-static void
-add_fingerprint(struct buffer *details, const X509 *x509)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned length = 0;
-
-	(void)buffer_append(details, "", 1);
-	if (X509_digest(x509, EVP_sha256(), digest, &length) != 1)
-		return;
-	for (unsigned i = 0; i < length; i++)
-		(void)buffer_printf(details, "%02x", digest[i]);
-}
-
 static void
 make_details(struct tls_stream *stream)
 {
 	struct buffer *details = &stream->details;
 	const char *cipher = SSL_get_cipher_name(stream->ssl);
-	X509 *x509 = SSL_get0_peer_certificate(stream->ssl);
 
 	(void)buffer_append_text(details, SSL_get_version(stream->ssl));
 	(void)buffer_append(details, "", 1);
@@ -712,13 +664,7 @@ make_details(struct tls_stream *stream)
 	     *at != '\0'; at++)
 		(void)buffer_append(details, *at > ' ' && *at < 0x7f ? at : "?",
 				    1);
-	if (x509 == NULL || SSL_get_verify_result(stream->ssl) != X509_V_OK)
-		return;
-	add_name(details, X509_get_subject_name(x509));
-	add_name(details, X509_get_issuer_name(x509));
-	add_serial(details, x509);
-	add_fingerprint(details, x509);
-	ERR_clear_error();
+	tls_peer_describe(stream->ssl, details);
 }
 
 struct portico_slice

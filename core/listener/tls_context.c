@@ -24,6 +24,7 @@
 #include "core/listener/loop.h"
 #include "core/listener/tls.h"
 #include "core/listener/tls_material.h"
+#include "core/listener/tls_peer.h"
 #include "core/listener/tls_staple.h"
 #include "core/listener/tls_store.h"
 
@@ -306,6 +307,7 @@ tls_context_new(uint64_t lifetime_s, struct portico_error *err)
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(context, (long)lifetime_s);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
+	SSL_CTX_set_session_ticket_cb(context, tls_peer_on_ticket, NULL, NULL);
 	SSL_CTX_set_client_hello_cb(context, on_client_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
 	SSL_CTX_set_tlsext_status_cb(context, tls_staple_show);

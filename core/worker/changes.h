@@ -68,6 +68,8 @@ struct changes {
 	uint32_t variable_count;
 	struct variable *computed; /* those of the server that had to be
 				      written, by the names in its table */
+	struct portico_slice client_chain; /* its lines, each followed by a
+					      NUL; data NULL: not cut yet */
 	bool authenticated;
 	struct portico_slice authentication; /* its type */
 	struct portico_slice cache_key; /* what modules have added to it */

@@ -21,6 +21,7 @@ enum kind {
 	KIND_FIELD, /* a field of the request */
 	KIND_CONSTANT,
 	KIND_TLS, /* an enum http_tls */
+	KIND_CHAIN, /* a line of HTTP_TLS_CLIENT_CHAIN */
 	KIND_FLAG, /* "on"/"off", "1"/"0" or nothing */
 	KIND_USER, /* of an authenticated request */
 	KIND_APPLICATION, /* "" for the root application */
@@ -86,6 +87,7 @@ static const struct known known[] = {
 	{ "SERVER_PROTOCOL", KIND_VERSION, 0, NULL },
 	{ "SERVER_SOFTWARE", KIND_CONSTANT, 0, "Portico/" PORTICO_VERSION },
 	{ "SSL_CIPHER", KIND_TLS, HTTP_TLS_CIPHER, NULL },
+	{ "SSL_CLIENT_CHAIN_LENGTH", KIND_CHAIN, 0, NULL },
 	{ "SSL_CLIENT_FINGERPRINT", KIND_TLS, HTTP_TLS_CLIENT_FINGERPRINT,
 	  NULL },
 	{ "SSL_PROTOCOL", KIND_TLS, HTTP_TLS_PROTOCOL, NULL },
@@ -93,6 +95,9 @@ static const struct known known[] = {
 	{ "UNENCODED_URL", KIND_TEXT, PORTICO_TEXT_TARGET, NULL },
 	{ "URL", KIND_TEXT, PORTICO_TEXT_PATH, NULL },
 };
+
+/* Of each certificate, from HTTP_TLS_CLIENT_SUBJECT to its fingerprint. */
+#define CHAIN_LINES (HTTP_TLS_CLIENT_FINGERPRINT - HTTP_TLS_CLIENT_SUBJECT + 1)
 
 static const struct portico_slice none = { NULL, 0 };
 
@@ -199,6 +204,7 @@ written(struct portico_request *request, const struct known *entry)
 	case KIND_VERSION:
 		return write_version(request, entry);
 	case KIND_TLS:
+	case KIND_CHAIN:
 	case KIND_TEXT:
 	case KIND_FIELD:
 	case KIND_CONSTANT:
@@ -208,6 +214,74 @@ written(struct portico_request *request, const struct known *entry)
 		break;
 	}
 	UNREACHABLE();
+}
+
+/* ---- the client's chain of certificates --------------------------------------------- */
+
+/* Its lines become texts of their own with the first one that is asked for. */
+static struct portico_slice
+cut_chain(struct portico_request *request)
+{
+	struct portico_slice lines =
+		http_request_head_tls(request->head, HTTP_TLS_CLIENT_CHAIN);
+	struct changes *changes;
+	char *copy;
+
+	if (lines.length == 0)
+		return none;
+	changes = changes_get(request);
+	if (changes->client_chain.data != NULL)
+		return changes->client_chain;
+	copy = arena_try_alloc(request->arena, lines.length + 1);
+	if (copy == NULL)
+		return none;
+	for (size_t i = 0; i < lines.length; i++)
+		copy[i] = lines.data[i] == '\n' ? '\0' : lines.data[i];
+	copy[lines.length] = '\0';
+	changes->client_chain = slice_make(copy, lines.length);
+	return changes->client_chain;
+}
+
+static struct portico_slice
+line_of_chain(struct portico_request *request, unsigned line)
+{
+	struct portico_slice rest = cut_chain(request);
+
+	while (rest.data != NULL) {
+		size_t length = strlen(rest.data);
+
+		if (line == 0)
+			return length == 0 ? none :
+					     slice_make(rest.data, length);
+		if (length >= rest.length)
+			break;
+		rest = slice_skip(rest, length + 1);
+		line--;
+	}
+	return none;
+}
+
+/* CERT_SUBJECT_2 and the like, of the second one above the client's: its line. */
+static bool
+names_issuer(const char *name, unsigned *line_r)
+{
+	size_t length = strlen(name);
+	const struct known *entry;
+	char base[32];
+
+	if (length < 3 || length - 2 >= sizeof(base) ||
+	    name[length - 2] != '_' || name[length - 1] < '1' ||
+	    name[length - 1] > '9')
+		return false;
+	memcpy(base, name, length - 2);
+	base[length - 2] = '\0';
+	entry = find_known(base);
+	if (entry == NULL || entry->kind != KIND_TLS ||
+	    entry->detail < HTTP_TLS_CLIENT_SUBJECT)
+		return false;
+	*line_r = 1 + (unsigned)(name[length - 1] - '1') * CHAIN_LINES +
+		  (unsigned)(entry->detail - HTTP_TLS_CLIENT_SUBJECT);
+	return true;
 }
 
 /* ---- all -------------------------------------------------------------------------- */
@@ -266,6 +340,8 @@ value_of(struct portico_request *request, const struct known *entry)
 	case KIND_TLS:
 		return http_request_head_tls(request->head,
 					     (enum http_tls)entry->detail);
+	case KIND_CHAIN:
+		return line_of_chain(request, (unsigned)entry->detail);
 	case KIND_FIELD:
 		return field(request, slice_from(entry->text));
 	case KIND_CONSTANT:
@@ -316,11 +392,14 @@ host_variable(struct portico_request *request, const char *name)
 	const struct known *entry;
 	const struct variable *one;
 	struct portico_slice field_name;
+	unsigned line;
 
 	CHECK(request, REQUEST_MAGIC);
 	entry = find_known(name);
 	if (entry != NULL)
 		return value_of(request, entry);
+	if (names_issuer(name, &line))
+		return line_of_chain(request, line);
 	if (names_field(name, text, sizeof(text), &field_name))
 		return field(request, field_name);
 	one = request->changes == NULL ? NULL : request->changes->variables;
@@ -371,11 +450,12 @@ host_variable_set(struct portico_request *request, const char *name,
 	struct variable *made, **at;
 	struct portico_slice unused;
 	char text[HTTP_NAME_LENGTH_MAX], *copy;
+	unsigned line;
 
 	CHECK(request, REQUEST_MAGIC);
 	if (!is_name(name))
 		return PORTICO_INVALID;
-	if (find_known(name) != NULL ||
+	if (find_known(name) != NULL || names_issuer(name, &line) ||
 	    names_field(name, text, sizeof(text), &unused))
 		return PORTICO_EXISTS;
 	changes = changes_get(request);

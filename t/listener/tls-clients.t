@@ -26,6 +26,10 @@ my $stranger = do {
 	$tls->authority('strangers');
 	$tls->issue('stranger', authority => 'strangers');
 };
+# A client of an authority that another one vouches for, whose name is hostile.
+$tls->issue('middle', subject => "/O=Line,\x01\n Corp/CN=Middle",
+	extensions => ['basicConstraints=critical,CA:TRUE']);
+$tls->issue('member', authority => 'middle', chain => 1);
 my ($port, $other_port) = map { Portico::Server::free_port() } 1 .. 2;
 my @asking = (clientCertificateAuthorities => $tls->file('ca.pem'));
 my $server = Portico::Server->new(
@@ -74,10 +78,7 @@ subtest 'who is asked for a certificate' => sub {
 		is($seen->{CERT_ISSUER}, 'CN=Test Authority', '... its issuer');
 		is($seen->{CERT_SERIALNUMBER}, sprintf('%04X', 1005),
 			'... its number');
-		my $fingerprint = lc $tls->run('x509', '-in',
-			$tls->file('client.pem'), '-noout', '-fingerprint',
-			'-sha256') =~ s/.*=|[:\s]//gr;
-		is($seen->{SSL_CLIENT_FINGERPRINT}, $fingerprint,
+		is($seen->{SSL_CLIENT_FINGERPRINT}, fingerprint('client.pem'),
 			'... its fingerprint');
 		is(seen($host, '--cert', $tls->file('stranger.pem'), '--key',
 			$tls->file('stranger.key'))->{status}, '000',
@@ -89,6 +90,82 @@ subtest 'who is asked for a certificate' => sub {
 	ok($server->await_error_log(
 		qr/ TlsHandshake - unable[+]to[+]get[+]local[+]issuer/),
 		'... of the stranger, too');
+};
+
+sub fingerprint
+{
+	return lc $tls->run('x509', '-in', $tls->file($_[0]), '-noout',
+		'-fingerprint', '-sha256') =~ s/.*=|[:\s]//gr;
+}
+
+# What modules see of a client by openssl's s_client.
+sub variables_by
+{
+	my ($names, @arguments) = @_;
+	my $text = $tls->client($port, { send => 'GET /?'
+		. join('&', map { "show=variable:$_" } @$names)
+		. " HTTP/1.1\r\nHost: must.example\r\nConnection: close\r\n\r\n" },
+		'-servername', 'must.example', @arguments);
+	return { reused => $text =~ /^Reused, /m ? 1 : 0,
+		$text =~ /^variable (\S+): ([^\r\n]*)/mg };
+}
+
+subtest 'who vouches for the client' => sub {
+	my @each = qw(CERT_SUBJECT CERT_ISSUER CERT_SERIALNUMBER
+		SSL_CLIENT_FINGERPRINT);
+	my @asked = ('SSL_CLIENT_CHAIN_LENGTH', @each,
+		map { my $n = $_; map { "${_}_$n" } @each } 1 .. 3);
+	my $root = $tls->run('x509', '-in', $tls->file('ca.pem'), '-noout',
+		'-serial') =~ s/.*=|\s//gr;
+	my $middle = 'CN=Middle,O=Line\,\01\0A Corp';
+	my %wanted = (SSL_CLIENT_CHAIN_LENGTH => 3);
+	@wanted{@each} = ('CN=member', $middle,
+		sprintf('%04X', $tls->serial('member')), fingerprint('member.pem'));
+	@wanted{map { "${_}_1" } @each} = ($middle, 'CN=Test Authority',
+		sprintf('%04X', $tls->serial('middle')), fingerprint('middle.pem'));
+	@wanted{map { "${_}_2" } @each} = ('CN=Test Authority',
+		'CN=Test Authority', $root, fingerprint('ca.pem'));
+	$wanted{"${_}_3"} = '-' for @each;
+	my @member = ('-cert', $tls->file('member.pem'), '-key',
+		$tls->file('member.key'), '-cert_chain', $tls->file('member.pem'));
+	my ($session, $later) = map { $tls->file($_) } qw(chain.one chain.two);
+
+	for my $version (qw(-tls1_2 -tls1_3)) {
+		is_deeply(variables_by(\@asked, $version, @member, '-sess_out',
+			$session), { %wanted, reused => 0 },
+			"$version: up to the authority");
+		is_deeply(variables_by(\@asked, $version, '-sess_in', $session,
+			'-sess_out', $later), { %wanted, reused => 1 },
+			'... also when the session goes on');
+	}
+	is_deeply(variables_by(\@asked, '-tls1_3', '-sess_in', $later),
+		{ %wanted, reused => 1 }, '... and with the next ticket of it');
+	my $short = variables_by(\@asked, '-cert', $tls->file('client.pem'),
+		'-key', $tls->file('client.key'));
+	is($short->{SSL_CLIENT_CHAIN_LENGTH}, 2, 'one whom the authority knows');
+	is($short->{CERT_SUBJECT_1}, 'CN=Test Authority', '... by its own');
+	is($short->{CERT_SUBJECT_2}, '-', '... and no more');
+
+	# Names of 500 bytes in six certificates: more than is told.
+	my $above = 'ca';
+	for my $name (map { "long$_" } 1 .. 6) {
+		$tls->issue($name, authority => $above, subject => '/CN=' . $name
+			. join('', map { "/OU=$_" . 'x' x 60 } 1 .. 7),
+			extensions => ['basicConstraints=critical,CA:TRUE']);
+		$above = $name;
+	}
+	$tls->issue('deep', authority => $above);
+	open my $all, '>', $tls->file('deep.chain') or die $!;
+	for my $name (map { "long$_" } reverse 1 .. 6) {
+		open my $one, '<', $tls->file("$name.pem") or die $!;
+		print {$all} <$one>;
+	}
+	close $all or die $!;
+	my $deep = variables_by(\@asked, '-cert', $tls->file('deep.pem'), '-key',
+		$tls->file('deep.key'), '-cert_chain', $tls->file('deep.chain'));
+	is($deep->{CERT_SUBJECT}, 'CN=deep', 'a chain that is too long is served');
+	is($deep->{$_}, '-', "... without $_")
+		for qw(SSL_CLIENT_CHAIN_LENGTH CERT_SUBJECT_1);
 };
 
 # A request for another host than the one that TLS was told.

@@ -128,10 +128,12 @@ is_deeply(lines('/', [do_('variable:mine:1', 'variable:MINE:2', 'variable:_a.b-c
 	'variable Mine: 2', 'variable _A.B-C: 3', 'variable gone: -'],
 	'variables of modules');
 is_deeply(lines('/', [do_('variable:remote_addr:1', 'variable:HTTP_X:1',
-	'variable:header_x:1', 'variable:1a:1', 'variable::1', 'variable:a b:1',
+	'variable:header_x:1', 'variable:cert_subject_2:1', 'variable:CERT_FLAGS_2:1',
+	'variable:1a:1', 'variable::1', 'variable:a b:1',
 	'variable:' . 'a' x 65 . ':1', 'variable:' . 'a' x 64 . ':1')]),
 	['did variable remote_addr: -4', 'did variable HTTP_X: -4',
-	'did variable header_x: -4', 'did variable 1a: -2', 'did variable : -2',
+	'did variable header_x: -4', 'did variable cert_subject_2: -4',
+	'did variable CERT_FLAGS_2: 0', 'did variable 1a: -2', 'did variable : -2',
 	'did variable a b: -2', 'did variable ' . 'a' x 40 . ': -2',
 	'did variable ' . 'a' x 40 . ': 0'],
 	"the server's own and what is no name are refused");

@@ -16,6 +16,10 @@
  *                        verified; else no value, as the other CERT_...
  *   CERT_ISSUER, CERT_SUBJECT            names of it (RFC 2253)
  *   CERT_SERIALNUMBER    hexadecimal
+ *   CERT_SUBJECT_1 ...   the same of the certificate that vouches for the
+ *                        client's (_1), of the one above that (_2), and so on
+ *                        to the authority (_9 at most): CERT_ISSUER_1,
+ *                        CERT_SERIALNUMBER_1, SSL_CLIENT_FINGERPRINT_1
  *   GATEWAY_INTERFACE    "CGI/1.1"
  *   HTTPS                "on" or "off"
  *   HTTP_METHOD, REQUEST_METHOD          "GET"
@@ -38,6 +42,9 @@
  *   SERVER_PORT_SECURE   "1" or "0"
  *   SERVER_SOFTWARE      "Portico/1.2"
  *   SSL_CIPHER, SSL_PROTOCOL             of TLS: OpenSSL's name, "TLSv1.3"
+ *   SSL_CLIENT_CHAIN_LENGTH              certificates from the client's to the
+ *                        authority, both counted; no value if there are
+ *                        too many to be told (about 3 KiB of text)
  *   SSL_CLIENT_FINGERPRINT               SHA-256 of the client's certificate,
  *                        hexadecimal; the thing to compare
  *   SSL_SERVER_NAME      the name that the client asked for (SNI)
