@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Clients that misbehave at random: they leave in the middle of heads, bodies
-# and responses, stop reading, reset, send in odd pieces.  After that no slot,
-# block, descriptor or request is left, and the server still answers.
+# Clients that misbehave at random, over HTTP/1 and HTTP/2: they leave in the
+# middle of heads, bodies and responses, stop reading, reset, send in odd pieces
+# and frames in odd orders.  After that no slot, block, descriptor or request is
+# left, and the server still answers.
 #
 # PORTICO_TEST_SEED repeats a run; PORTICO_TEST_SECONDS makes it longer.
 
 use strict;
 use warnings;
+use Portico::Http2 qw(hpack);
 use Portico::Server;
 use Portico::Wait qw(await_condition await_readable seconds);
 use Test::More;
@@ -30,6 +32,8 @@ my $server = Portico::Server->new(
 		] },
 		'/files' => { modules => ['static'], handlers =>
 			[ { path => '*', module => 'static' } ] },
+		'/tunnel' => { modules => ['tunnel'], handlers => [
+			{ path => '*', module => 'tunnel', handler => 'tunnel' } ] },
 	},
 );
 open my $file, '>', $server->root . '/some.bin' or die $!;
@@ -92,10 +96,106 @@ sub some_request
 	);
 }
 
+# ---- HTTP/2 --------------------------------------------------------------------
+
+sub frame { return Portico::Http2::bytes(@_) }
+
+# HEADERS, at times in pieces, padded, or with a priority of old.
+sub head_frames
+{
+	my ($id, $end, @fields) = @_;
+	my $block = hpack(@fields);
+	my $flags = $end ? 1 : 0;
+
+	return frame('HEADERS', $flags | 4, $id, $block) if rand() < 0.7;
+	return frame('HEADERS', $flags | 4 | 8, $id,
+		pack('C', 5) . $block . "\0" x 5) if rand() < 0.3;
+	return frame('HEADERS', $flags | 4 | 32, $id,
+		pack('NC', 0, 15) . $block) if rand() < 0.5;
+	my $first = substr $block, 0, rand length $block, '';
+	return frame('HEADERS', $flags, $id, $first)
+		. frame('CONTINUATION', 4, $id, $block);
+}
+
+sub some_stream
+{
+	my ($id) = @_;
+	my @common = (':scheme', 'http', ':authority', 'a');
+	my $size = int rand pick(10, 5000, 100_000);
+	my $path = pick('/fields', "/stream?bytes=$size", '/files/some.bin',
+		"/stream?bytes=${size}0&sized=1", '/sleep?ms=' . int(rand 20),
+		'/offload?ms=2', '/thread?ms=2', '/hold', '/stages', '/count');
+
+	return head_frames($id, 1, ':method', pick('GET', 'GET', 'HEAD'), @common,
+		':path', $path, rand() < 0.2 ? ('priority', 'u=' . int(rand 8)
+			. pick('', ', i')) : ()) if rand() < 0.6;
+	return head_frames($id, 0, ':method', 'CONNECT', @common, ':path',
+		pick('/tunnel/echo', '/tunnel/close', '/count'),
+		':protocol', 'x-test') if rand() < 0.2;
+	my $frames = head_frames($id, 0, ':method', 'POST', @common,
+		':path', pick('/body', '/count', '/hold'), rand() < 0.3
+			? ('content-length', $size) : ());
+	my $left = $size;
+	while ($left > 0) {
+		my $part = 1 + int rand($left < 16384 ? $left : 16384);
+		$frames .= frame('DATA', 0, $id, 'b' x $part);
+		$left -= $part;
+		last if rand() < 0.1;
+	}
+	return $frames . pick('', frame('DATA', 1, $id, ''),
+		head_frames($id, 1, 'x-sum', '1'));
+}
+
+# What fits to the streams so far, and what does not.
+sub some_frame
+{
+	my ($last) = @_;
+	my $id = 1 + 2 * int rand(1 + $last / 2);
+
+	return pick(
+		(map { my $bytes = $_;
+			(frame('WINDOW_UPDATE', 0, $id, pack 'N', $bytes),
+			frame('WINDOW_UPDATE', 0, 0, pack 'N', $bytes)) }
+			1, 70_000, 1_000_000),
+		(frame('RST_STREAM', 0, $id, pack 'N', 8)) x 4,
+		(frame('SETTINGS', 0, 0, pack 'nN', 4,
+			pick(0, 100, 65_535, 1_000_000))) x 2,
+		frame('SETTINGS', 0, 0, pack 'nN', 1, pick(0, 100, 4096)),
+		frame('SETTINGS', 1, 0, ''),
+		frame('PING', 0, 0, '12345678'),
+		frame('PRIORITY', 0, $id, pack 'NC', 0, 15),
+		frame(16, 0, 0, pack('N', $id) . 'u=' . int(rand 8) . ', i'),
+		frame(0x42, 0xff, $id, 'x' x rand 100),
+		frame('DATA', pick(0, 1, 8), $id, "\3" . 'x' x rand 20),
+		frame('GOAWAY', 0, 0, pack 'NN', 0, 0),
+		frame('HEADERS', 5, $id, hpack('x', 'y')),
+	);
+}
+
+sub some_session
+{
+	my $bytes = $Portico::Http2::PREFACE . frame('SETTINGS', 0, 0,
+		rand() < 0.5 ? '' : pack 'nN', 4, pick(0, 1000, 1_000_000));
+	my $last = -1;
+
+	for (0 .. rand 12) {
+		if ($last < 0 || rand() < 0.5) {
+			$last += 2 * (1 + int rand pick(1, 1, 3));
+			$bytes .= some_stream($last);
+		} else {
+			$bytes .= some_frame($last);
+		}
+	}
+	return $bytes;
+}
+
+# ---- clients -------------------------------------------------------------------
+
 # One connection's life as a list of acts; each is done when it comes up.
 sub new_client
 {
-	my $bytes = join '', map { some_request() } 1 .. 1 + rand 4;
+	my $bytes = rand() < 0.5 ? some_session()
+		: join '', map { some_request() } 1 .. 1 + rand 4;
 	my @acts;
 
 	$bytes = substr $bytes, 0, rand length $bytes if rand() < 0.3;
