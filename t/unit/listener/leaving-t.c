@@ -386,10 +386,10 @@ test_path_beyond_a_block(void **state)
 	assert_non_null(strstr(client_read(client, "\r\n\r\n", NULL), " 414 "));
 	close(client);
 	client = client_connect(&stage);
-	client_send(client, long_get(29000));
+	client_send(client, long_get(28000));
 	fake_worker_take(&worker, &request);
 	assert_int_equal(fake_worker_head(&worker, &request)->path.length,
-			 29000);
+			 28000);
 	fake_worker_respond(&worker, &request, 200, 2, "ok", done);
 	client_read(client, "\r\n\r\nok", NULL);
 	close(client);
