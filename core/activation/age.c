@@ -20,6 +20,10 @@
 #include "core/config/settings.h"
 #include "core/control/messages.h"
 
+/* Where there is a limit of requests it is asked for them so often. */
+#define REQUESTS_LOOK_NS 1000000000ull
+#define REQUESTS_LOOK_LEAST_NS 50000000ull
+
 /* ---- time ---------------------------------------------------------------- */
 
 /* Up to a twentieth less or more. */
@@ -163,6 +167,20 @@ age_begin(struct worker_process *worker)
 			     worker->id;
 }
 
+/* At the pace of late. */
+static void
+foresee(struct age *age, uint64_t limit, uint32_t served, uint64_t now)
+{
+	uint32_t more = served - age->served;
+
+	age->full_ns = 0;
+	if (limit > served && more > 0 && age->heard_ns != 0)
+		age->full_ns =
+			now + (uint64_t)((double)(now - age->heard_ns) *
+					 (double)(limit - served) / more);
+	age->heard_ns = now;
+}
+
 void
 age_on_pong(struct worker_process *worker, const struct control_pong *message)
 {
@@ -170,6 +188,7 @@ age_on_pong(struct worker_process *worker, const struct control_pong *message)
 	uint64_t limit = worker->pool->settings->recycling.requests;
 	char why[128];
 
+	foresee(age, limit, message->served, clock_monotonic_ns());
 	if (message->active > 0 || message->served != age->served)
 		age->idle_ns = 0;
 	else if (age->idle_ns == 0)
@@ -192,6 +211,30 @@ age_due(const struct worker_process *worker, uint64_t now, uint64_t most)
 
 	/* One that stays in spite of it is looked at as any other. */
 	return limit > lived && limit - lived < most ? limit - lived : most;
+}
+
+/* A worker can serve very many requests between two pings. */
+static uint64_t
+until_full(const struct age *age, uint64_t now, uint64_t most)
+{
+	uint64_t left = age->full_ns > now ? age->full_ns - now : 0;
+
+	if (age->full_ns == 0 || left > REQUESTS_LOOK_NS)
+		left = REQUESTS_LOOK_NS;
+	else if (left < REQUESTS_LOOK_LEAST_NS)
+		left = REQUESTS_LOOK_LEAST_NS;
+	return left < most ? left : most;
+}
+
+uint64_t
+age_next(const struct worker_process *worker, uint64_t now, uint64_t most)
+{
+	uint64_t due = age_due(worker, now, most);
+
+	if (worker->pool->settings->recycling.requests == 0 ||
+	    worker->marked != RECYCLE_NONE)
+		return due;
+	return until_full(&worker->age, now, due);
 }
 
 void

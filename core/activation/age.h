@@ -19,6 +19,8 @@ struct age {
 	uint32_t jitter; /* a random number */
 	uint32_t served; /* requests, when it answered last */
 	uint64_t idle_ns; /* it has had no request since; 0: it has one */
+	uint64_t heard_ns; /* ... and that is when it answered; 0: never */
+	uint64_t full_ns; /* when it will have served `requests`; 0: who knows */
 	bool told_cleanup; /* its memory is near the limit */
 };
 
@@ -32,5 +34,8 @@ void age_look(struct worker_process *worker, uint64_t now);
 /* Nanoseconds until it is to be looked at again, at most `most`. */
 uint64_t age_due(const struct worker_process *worker, uint64_t now,
 		 uint64_t most);
+/* The same where it has answered, and is to be asked again then. */
+uint64_t age_next(const struct worker_process *worker, uint64_t now,
+		  uint64_t most);
 
 #endif

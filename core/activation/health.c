@@ -33,12 +33,25 @@ look_in(struct worker_process *worker, uint64_t ns)
 	uv_timer_start(&health->timer, on_timer, ns / CLOCK_NS_PER_MS + 1, 0);
 }
 
+/* It is asked more often than modules are to know of it. */
+static bool
+is_quiet(const struct worker_process *worker, uint64_t now)
+{
+	const struct settings_pool *settings = worker->pool->settings;
+	uint64_t since = now - worker->health.told_ns;
+
+	return !settings->pinging_enabled || since < settings->ping_interval;
+}
+
 static void
 ping(struct worker_process *worker, uint64_t now)
 {
 	struct health *health = &worker->health;
-	const struct control_ping message = { .id = ++health->sent };
+	const struct control_ping message = { .id = ++health->sent,
+					      .quiet = is_quiet(worker, now) };
 
+	if (!message.quiet)
+		health->told_ns = now;
 	if (health->asked_ns == 0)
 		health->asked_ns = now;
 	if (worker->control != NULL)
@@ -85,7 +98,10 @@ on_timer(uv_timer_t *timer)
 	if (worker->state != WORKER_PROCESS_ATTACHED)
 		return;
 	if (!settings->pinging_enabled) {
-		health->asked_ns = 0;
+		/* What it has served is asked for all the same, and it may take
+		 * its time. */
+		if (health->asked_ns == 0)
+			ping(worker, now);
 		look_in(worker, next);
 		return;
 	}
@@ -124,8 +140,8 @@ health_on_pong(struct worker_process *worker, const json_t *json)
 	health->late[0] = '\0';
 	age_on_pong(worker, &message);
 	if (worker->state == WORKER_PROCESS_ATTACHED)
-		look_in(worker, age_due(worker, clock_monotonic_ns(),
-					settings->ping_interval));
+		look_in(worker, age_next(worker, clock_monotonic_ns(),
+					 settings->ping_interval));
 }
 
 void
@@ -143,8 +159,9 @@ void
 health_begin(struct worker_process *worker)
 {
 	age_begin(worker);
-	look_in(worker, age_due(worker, clock_monotonic_ns(),
-				worker->pool->settings->ping_interval));
+	worker->health.told_ns = clock_monotonic_ns();
+	look_in(worker, age_next(worker, clock_monotonic_ns(),
+				 worker->pool->settings->ping_interval));
 }
 
 void
@@ -152,8 +169,8 @@ health_resume(struct worker_process *worker)
 {
 	worker->health.asked_ns = 0;
 	worker->age.idle_ns = 0;
-	look_in(worker, age_due(worker, clock_monotonic_ns(),
-				worker->pool->settings->ping_interval));
+	look_in(worker, age_next(worker, clock_monotonic_ns(),
+				 worker->pool->settings->ping_interval));
 }
 
 void

@@ -18,6 +18,7 @@ struct health {
 	uv_timer_t timer;
 	uint64_t due_ns; /* of the timer */
 	uint64_t asked_ns; /* oldest ping without an answer; 0: none */
+	uint64_t told_ns; /* modules were told HEALTH, or it began */
 	uint32_t sent; /* number of the newest ping */
 	char late[256]; /* what it says does not return; "" */
 };

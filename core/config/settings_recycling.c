@@ -110,11 +110,11 @@ static const struct config_field recycling_fields[] = {
 				 "that pools that began together do not do it "
 				 "together. 0: for ever."),
 	CONFIG_INTEGER(struct raw_recycling, requests, "requests",
-		       .fallback = "0", .min = 0, .max = 1000000000000ll,
+		       .fallback = "0", .min = 0, .max = 4294967295ll,
 		       .prose = "So many requests a worker serves until it is "
-				"replaced; looked at each pingInterval, so "
-				"that there may be more; not without "
-				"pingingEnabled. 0: any number."),
+				"replaced; looked at each second, and when "
+				"it should be reached, so that there may be "
+				"some more. 0: any number."),
 	CONFIG_SIZE(struct raw_recycling, memory, "memory", .fallback = "0",
 		    .flags = CONFIG_ZERO, .min = 1024 * 1024,
 		    .prose = "Address space of a worker above which it is "

@@ -278,12 +278,13 @@ static const struct config_field pool_fields[] = {
 				 "until its workers are ended; the next "
 				 "request starts one. Looked at each "
 				 "pingInterval; not if startMode is "
-				 "AlwaysRunning, or without pingingEnabled. "
-				 "0: they stay."),
+				 "AlwaysRunning. 0: they stay."),
 	CONFIG_BOOL(struct raw_pool, pinging_enabled, "pingingEnabled",
 		    .fallback = "true",
 		    .prose = "Whether a worker that does not answer is "
-			     "replaced."),
+			     "replaced, and modules are told HEALTH. Without "
+			     "that it is asked how many requests it has, and "
+			     "may take its time."),
 	CONFIG_DURATION(struct raw_pool, ping_interval, "pingInterval",
 			.fallback = "30s", .min = SECOND / 100, .max = DAY,
 			.prose = "How often a worker is asked whether all its "

@@ -160,7 +160,8 @@ static const struct member members_replace[] = {
 	O(struct control_replace, "text", TEXT, text), END
 };
 static const struct member members_ping[] = {
-	M(struct control_ping, "id", U32, id), END
+	M(struct control_ping, "id", U32, id),
+	O(struct control_ping, "quiet", BOOL, quiet), END
 };
 static const struct member members_late[] = {
 	M(struct control_late, "id", U32, id),

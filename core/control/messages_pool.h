@@ -6,11 +6,13 @@
 #ifndef CORE_CONTROL_MESSAGES_POOL_H
 #define CORE_CONTROL_MESSAGES_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* manager -> worker: answer when every loop has answered. */
 struct control_ping {
 	uint32_t id;
+	bool quiet; /* modules are not told HEALTH */
 };
 
 struct control_pong {

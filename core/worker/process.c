@@ -552,7 +552,7 @@ receive_ping(struct process *process, const json_t *message)
 	if (control_decode_ping(message, &ping, NULL) != PORTICO_OK)
 		return;
 	process->health.worker = process->worker;
-	if (process->preloaded)
+	if (process->preloaded && !ping.quiet)
 		globals_tell(process->worker, PORTICO_GLOBAL_HEALTH, "", 0);
 	health_ping(&process->health, ping.id);
 }

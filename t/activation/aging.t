@@ -26,6 +26,9 @@ my %pools = (
 		startMode => 'AlwaysRunning' },
 	near => { %often, threads => 32 },
 	never => { %often, recycling => { time => '0s' } },
+	unasked => { %often, pingingEnabled => JSON::PP::false(),
+		idleTimeout => '500ms', recycling => { requests => 20 } },
+	seldom => { recycling => { requests => 500 } },
 );
 my $server = Portico::Server->new(pools => \%pools,
 	applications => { map { ("/$_" => { pool => $_, @global }) }
@@ -143,6 +146,34 @@ for my $pool (qw(requests alone)) {
 			'... with or without overlap');
 	};
 }
+
+# Neither needs pings: at the defaults one comes each 30 s.
+subtest 'requests, where a worker is not pinged' => sub {
+	my $pid = pid_of('unasked');
+	my ($asked, $new) = replaced('unasked', $pid);
+	isnt($new, $pid, 'another answers');
+	cmp_ok($asked, '>', 15, "... after $asked requests");
+	ok(await_exit($new, seconds(10)), 'and that ends when it is idle');
+	ok($server->await_log(qr/"unasked" is idle for 500ms.*P5186/, 5),
+		'... as idleTimeout says');
+	unlike($server->log, qr/HEALTH.*pool=unasked/,
+		'modules are not told HEALTH');
+};
+
+subtest 'requests, long before a ping' => sub {
+	my $pid = pid_of('seldom');
+	my $client = $server->connect;
+	ok(await_condition(seconds(20), sub {
+		$client->request('GET', '/seldom/count');
+		return $server->log =~ /pool "seldom" is to be replaced/;
+	}), 'a worker is replaced');
+	ok(await_exit($pid, seconds(10)), '... and ends');
+	my ($served) = $server->log
+		=~ /"seldom" is to be replaced \(requests: (\d+) served/;
+	cmp_ok($served, '>=', 500, "... after $served requests");
+	my $told = () = $server->log =~ /HEALTH.*pool=seldom/g;
+	is($told, 0, 'modules are told HEALTH with pings only');
+};
 
 subtest 'without overlap one is gone before the other starts' => sub {
 	my ($log) = $server->log =~ /(pool "alone" is to be replaced.*)/s;

@@ -293,6 +293,7 @@ test_numbers(void **state)
 	ONE_NUMBER(link, control_link, listener, 8);
 	ONE_NUMBER(stop, control_stop, deadline_ms, 0x7fffffffffffffffull);
 	ONE_NUMBER(ping, control_ping, id, 9);
+	ONE_NUMBER(ping, control_ping, quiet, true);
 	ONE_NUMBER(pong, control_pong, id, 10);
 	ONE_NUMBER(stopped, control_stopped, served, 11);
 	ONE_NUMBER(link_done, control_link_done, count, 12);
