@@ -38,6 +38,7 @@ struct member {
 	struct list link;
 	uint32_t worker;
 	enum listener_member state;
+	bool fresh; /* given after it was asked what it has */
 };
 
 static const char *const state_names[] = {
@@ -145,6 +146,7 @@ add_member(struct listener_process *listener, uint32_t worker,
 
 	member->worker = worker;
 	member->state = state;
+	member->fresh = listener->asked_again;
 	list_init(&member->link);
 	list_add_tail(&listener->members, &member->link);
 }
@@ -494,7 +496,8 @@ has_link(const json_t *body, uint32_t worker)
 	return false;
 }
 
-/* The end of a link may have been said to a porticod that died with it. */
+/* The end of a link may have been said to a porticod that died with it.  Of what
+ * it was given since it was asked the answer says nothing. */
 static void
 check_members(struct listener_process *listener, const json_t *body)
 {
@@ -507,7 +510,8 @@ check_members(struct listener_process *listener, const json_t *body)
 			.reason = "the link to it ended meanwhile"
 		};
 
-		if ((member->state != LISTENER_MEMBER_GIVEN &&
+		if (member->fresh ||
+		    (member->state != LISTENER_MEMBER_GIVEN &&
 		     member->state != LISTENER_MEMBER_ATTACHED) ||
 		    has_link(body, member->worker))
 			continue;

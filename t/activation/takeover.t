@@ -12,6 +12,7 @@ use IO::Socket::UNIX;
 use Portico::Family qw(family await_workers strike kill_porticod);
 use Portico::Load;
 use Portico::Server;
+use Portico::Stops;
 use Portico::Wait qw(await_condition await_exit process_is_alive seconds);
 use Socket qw(AF_UNIX SOCK_SEQPACKET pack_sockaddr_un);
 use Test::More;
@@ -130,6 +131,44 @@ subtest 'what waits for porticod' => sub {
 	my $now = await_workers($server, 2);
 	is($now->{listener}, $before->{listener}, 'the same listener');
 	ok(!grep({ $_ == $victim } @{ $now->{workers} }), 'other workers');
+	$server->stop;
+};
+
+# The listener says what it has of workers when it is asked by the next porticod,
+# and that may be late: what it was given meanwhile is none that it has lost.
+subtest 'a worker that gets ready meanwhile' => sub {
+	my $stops = Portico::Stops->new;
+	my $server = server(worker => 't/worker/stopping-worker',
+		pools => { main => { environment => $stops->environment } })
+		->start;
+	my $listener = $server->pid_of('listener');
+	my $client = $server->connect;
+	my $worker = sub {
+		my $pool = ($server->command_json('pool', 'show', 'main')
+			// return {})->{pool};
+		return $pool->{workers}[0] // {};
+	};
+
+	$stops->arm('ready');
+	$client->send("GET /count HTTP/1.1\r\nHost: a\r\n\r\n");
+	ok($stops->await('ready'), 'it starts');
+	my $pid = $worker->()->{pid};
+	kill_it($server);
+	ok($stops->go, 'and is ready when nobody hears it');
+	strike('STOP', $listener);
+	$server->launch;
+	ok(await_condition(seconds(10), sub {
+		($worker->()->{state} // '') eq 'ready' }),
+		'the next porticod hears it') or $server->show_log;
+	strike('CONT', $listener);
+	ok($server->await_ready, 'and the listener');
+	is(($client->read_response // {})->{status}, 200,
+		'the request that waited is answered');
+	is($server->get_json('/count')->{pid}, $pid, 'by that worker');
+	# It would be killed a second after it was given up.
+	ok(!await_exit($pid, seconds(1.5)), 'which stays');
+	is($server->command_json('pool', 'show', 'main')->{pool}{starts}, 1,
+		'no other was started');
 	$server->stop;
 };
 
