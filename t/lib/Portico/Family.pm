@@ -13,10 +13,15 @@ package Portico::Family;
 
 use strict;
 use warnings;
+use Config;
 use Exporter 'import';
 use Portico::Wait qw(await_condition seconds);
 
-our @EXPORT_OK = qw(family await_workers strike kill_porticod);
+our @EXPORT_OK = qw(family await_workers strike kill_porticod adopt_orphans);
+
+# prctl(PR_SET_CHILD_SUBREAPER)
+use constant PR_SET_CHILD_SUBREAPER => 36;
+my %prctl = (x86_64 => 157, aarch64 => 167);
 
 # The pids, of workers those that run; how often one porticod followed another.
 sub family
@@ -60,6 +65,18 @@ sub kill_porticod
 
 	strike('KILL', $server->pid);
 	waitpid $server->pid, 0;
+}
+
+# The children of a porticod of this server that dies become ours, so that they
+# are found (pids_of), by other processes of the test as well.
+sub adopt_orphans
+{
+	my ($server) = @_;
+	my ($arch) = $Config{archname} =~ /^([^-]+)/;
+	my $number = $prctl{$arch} // return;
+
+	return if syscall($number, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0;
+	return $server->{reaper} = $$;
 }
 
 1;

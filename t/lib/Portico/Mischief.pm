@@ -15,6 +15,9 @@
 #	machine  takes descriptors, room for logs and time from the listener and
 #	         from porticod; clients that are rude.  With `listener`: kills
 #	         and upgrades it, too
+#	manager  kills and upgrades porticod, kills its keeper; with `porticod`,
+#	         which the others bear then.  Whoever has started porticod starts
+#	         it again when it was killed
 #
 # A permit: from, until (s), most (failures per connection), clients: name =>
 # { METHOD => [how] } in the words of load-client's --failures; * is any, and
@@ -68,6 +71,11 @@ my %actors = (
 		pause_listener => [1, \&pause_listener],
 		pause_porticod => [1, \&pause_porticod],
 		rude_clients => [3, \&rude_clients],
+	},
+	manager => {
+		kill_porticod => [5, \&kill_porticod],
+		upgrade_manager => [2, \&upgrade_manager],
+		kill_keeper => [1, \&kill_keeper],
 	},
 );
 my %with_listener = (
@@ -158,18 +166,27 @@ sub permitted
 # ---- asking the server -----------------------------------------------------
 
 # Porticod may be out of descriptors, or busy with a reload: asked again then.
+# Or it is killed: what it was asked for may have been done.
 sub ask
 {
 	my ($self, @command) = @_;
 	my $deadline = time + seconds(20);
+	my $again = qr/Too many open files|goes on already/;
+	my $dead = $self->{porticod}
+		? qr/connecting to|closed the connection|sending the request/
+		: qr/(?!)/;
+	my $lost = 0;
 
 	while (1) {
 		my ($status, $output, $errors) = $self->{server}->command(
 			'--json', @command);
 		return eval { JSON::PP->new->utf8->decode($output) } // {}
 			if $status == 0;
-		return { error => "$output$errors" } if time > $deadline
-			|| "$output$errors" !~ /Too many open files|goes on already/;
+		my $text = "$output$errors";
+		return {} if $lost && $text =~ /it is \w+ already/;
+		return { error => $text } if time > $deadline
+			|| $text !~ /$again|$dead/;
+		$lost = 1 if $text =~ $dead;
 		sleep 0.05;
 	}
 }
@@ -354,7 +371,7 @@ my @breaks = (
 sub broken_file
 {
 	my ($self) = @_;
-	my $before = $self->generation;
+	my $before = $self->must('status');
 	my $broken = $self->changed;
 	my $socket = IO::Socket::INET->new(Listen => 1,
 		LocalAddr => '127.0.0.1', LocalPort => 0) or die "listen: $!";
@@ -369,7 +386,11 @@ sub broken_file
 	$self->{server}->write_configuration($broken);
 	my $answer = $self->ask('reload');
 	die "broken file $kind was taken\n" unless $answer->{error};
-	die "broken file $kind is in force\n" if $self->generation != $before;
+	my $now = $self->must('status');
+	# A new porticod may have read the file before, and counts anew.
+	die "broken file $kind is in force\n"
+		if $now->{generation} != $before->{generation}
+		&& $now->{takeOvers} == $before->{takeOvers};
 }
 
 # The application /added moves to another pool, which is new; the old one goes.
@@ -689,10 +710,11 @@ sub no_descriptors_for_porticod
 	my %none = (FILE => ['503']);
 	$self->permitted({ gets => \%none, slow => \%none, leave => \%none },
 		1e9, sub {
-			my $old = starve_descriptors($pid, int rand 4);
-			$self->without($pid, 'NOFILE', $old);
+			my $old = eval { starve_descriptors($pid, int rand 4) };
+			die $@ if $@ && process_is_alive($pid);
+			$self->without($pid, 'NOFILE', $old) if $old;
 			# Some may be about to end.
-			eval { set_limit($_, 'NOFILE', $old) }
+			eval { set_limit($_, 'NOFILE', $old) if $old }
 				for $self->{server}->pids_of('worker');
 		});
 }
@@ -772,6 +794,54 @@ sub kill_listener
 			return $new && $new != $pid && !$show->{error};
 		}) or die "no listener follows\n";
 	});
+}
+
+# ---- manager ---------------------------------------------------------------
+
+# Costs nothing, whatever else is under way.
+sub kill_porticod
+{
+	my ($self) = @_;
+	my $pid = $self->{server}->pid or die "there is no porticod\n";
+
+	kill 'KILL', $pid;
+	await_exit($pid, seconds(10)) or die "$pid cannot be killed\n";
+	await_condition(seconds(30), sub {
+		($self->ask('status')->{pid} // $pid) != $pid
+	}) or die "no porticod follows\n";
+	sleep rand 0.5;
+}
+
+# The same process as before.  Not while a listener is replaced.
+sub upgrade_manager
+{
+	my ($self) = @_;
+	my $before = $self->must('status');
+	my $refused = $self->ask('upgrade', 'manager')->{error};
+
+	if ($refused) {
+		die "upgrade manager: $refused\n"
+			unless $refused =~ /configuration|listener|keeper|child|Too many/;
+		$self->{done}{upgrade_manager_refused}++;
+		return;
+	}
+	my $now = $self->must('status');
+	die "upgrade manager: $before->{pid} became $now->{pid}\n"
+		if $now->{pid} != $before->{pid};
+}
+
+# With it and porticod all would be gone: it has a moment to get everything.
+sub kill_keeper
+{
+	my ($self) = @_;
+	my $pid = $self->must('status')->{keeper} or return;
+
+	kill 'KILL', $pid;
+	await_condition(seconds(20), sub {
+		my $keeper = $self->ask('status')->{keeper};
+		return $keeper && $keeper != $pid;
+	}) or die "no keeper follows\n";
+	sleep seconds(0.5);
 }
 
 1;

@@ -155,7 +155,18 @@ sub stand_in
 
 sub directory { return "$_[0]{directory}" }
 sub port { return $_[0]{port} }
-sub pid { return $_[0]{pid} }
+# Of the porticod that runs.  Where several follow one another ("reaper", the
+# pid of a process that gets the children of those that died) it need not be
+# the one that this process has started.
+sub pid
+{
+	my ($self) = @_;
+
+	return $self->{pid} unless $self->{reaper};
+	open my $file, '<', "$self->{directory}/run/porticod.pid" or return 0;
+	return (<$file> // 0) + 0;
+}
+
 sub root { return "$_[0]{directory}/root" }
 sub socket_path { return "$_[0]{directory}/run/control.sock" }
 sub configuration_file { return "$_[0]{directory}/portico.json" }
@@ -440,7 +451,7 @@ sub pids_of
 
 	my @pids = sort { $a <=> $b } grep {
 		process_is_alive($_) && program_of($_) eq "portico-$kind"
-	} children($self->{pid});
+	} map { children($_) } $self->pid || (), $self->{reaper} // ();
 	return @pids;
 }
 
@@ -449,7 +460,8 @@ sub pid_of { my ($self, $kind) = @_; return ($self->pids_of($kind))[0] }
 sub descendants
 {
 	my ($self) = @_;
-	my @all = ($self->{pid});
+	my @all = ($self->{pid}, grep { program_of($_) =~ /^portico/ }
+		$self->{reaper} ? children($self->{reaper}) : ());
 
 	for (my $i = 0; $i < @all; $i++) {
 		push @all, children($all[$i]);
