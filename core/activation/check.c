@@ -15,6 +15,7 @@
 #include "core/activation/confinement.h"
 #include "core/activation/identity.h"
 #include "core/activation/limits.h"
+#include "core/activation/log_check.h"
 #include "core/activation/process.h"
 #include "core/base/arena.h"
 #include "core/base/buffer.h"
@@ -97,6 +98,8 @@ read_settings(struct check *check)
 			if (settings->pools[i].identity_place.file != NULL)
 				check_identity(settings, &settings->pools[i],
 					       problems);
+		if (check->options.logs)
+			log_check(settings, problems);
 	}
 	for (size_t i = 0;; i++) {
 		line = config_problem_text(problems, i);
@@ -303,12 +306,13 @@ take_settings(struct settings *settings, void *arg)
 }
 
 struct settings *
-check_now(const char *file, const char *worker, bool json)
+check_now(const char *file, const char *worker, bool all, bool json)
 {
 	struct verdict verdict = { .problems = json ? json_array() : NULL };
 	const struct check_options options = {
 		.file = file,
 		.worker = worker,
+		.logs = all,
 		.on_problem = take_problem,
 		.on_done = take_settings,
 		.arg = &verdict,
@@ -321,13 +325,13 @@ check_now(const char *file, const char *worker, bool json)
 	uv_run(&loop, UV_RUN_DEFAULT);
 	uv_loop_close(&loop);
 	if (json) {
-		json_t *all = json_pack("{s:b, s:o}", "ok",
-					verdict.settings != NULL, "problems",
-					verdict.problems);
+		json_t *answer = json_pack("{s:b, s:o}", "ok",
+					   verdict.settings != NULL, "problems",
+					   verdict.problems);
 
-		json_dumpf(all, stdout, JSON_INDENT(2));
+		json_dumpf(answer, stdout, JSON_INDENT(2));
 		printf("\n");
-		json_decref(all);
+		json_decref(answer);
 	}
 	return verdict.settings;
 }

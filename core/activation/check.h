@@ -29,6 +29,8 @@ typedef void check_done_fn(struct settings *settings, void *arg);
 struct check_options {
 	const char *file;
 	const char *worker; /* path of portico-worker */
+	bool logs; /* also what does not hinder a start: logs that cannot be
+		      written; forks */
 	check_problem_fn *on_problem;
 	check_done_fn *on_done; /* also from within check_start() */
 	void *arg;
@@ -42,8 +44,9 @@ void check_start(uv_loop_t *loop, const struct check_options *options,
 /* on_done will not be called. */
 void check_cancel(struct check **check_p);
 
-/* The same, waiting: for the start.  Problems are lines on stderr or, with
- * `json`, an object {"ok","problems"} on stdout. */
-struct settings *check_now(const char *file, const char *worker, bool json);
+/* The same, waiting: for the start or, with `all`, for who asks.  Problems are
+ * lines on stderr or, with `json`, an object {"ok","problems"} on stdout. */
+struct settings *check_now(const char *file, const char *worker, bool all,
+			   bool json);
 
 #endif

@@ -58,6 +58,8 @@ core_activation_libactivation_la_SOURCES = \
 	core/activation/listener_process.h \
 	core/activation/listeners.c \
 	core/activation/listeners.h \
+	core/activation/log_check.c \
+	core/activation/log_check.h \
 	core/activation/manager.c \
 	core/activation/manager.h \
 	core/activation/metering.c \

@@ -163,14 +163,14 @@ parse(struct options *options, int argc, char **argv)
 
 /* NULL after the problems were printed. */
 static struct settings *
-load(const char *file, bool json)
+load(const char *file, bool all, bool json)
 {
 	const char *libexec = getenv("PORTICO_LIBEXEC_DIR");
 	char worker[PATH_MAX];
 
 	snprintf(worker, sizeof worker, "%s/portico-worker",
 		 libexec == NULL ? PORTICO_LIBEXECDIR : libexec);
-	return check_now(file, worker, json);
+	return check_now(file, worker, all, json);
 }
 
 static int
@@ -213,7 +213,7 @@ serve(const struct options *options, char **argv)
 		error_print(stderr, &err);
 		return 1;
 	}
-	settings = takeover == NULL ? load(options->file, false) :
+	settings = takeover == NULL ? load(options->file, false, false) :
 				      takeover_settings(takeover);
 	if (settings == NULL) {
 		fprintf(stderr,
@@ -227,7 +227,7 @@ serve(const struct options *options, char **argv)
 static int
 check(const struct options *options)
 {
-	struct settings *settings = load(options->file, options->json);
+	struct settings *settings = load(options->file, true, options->json);
 
 	if (settings == NULL && !options->json)
 		fprintf(stderr,

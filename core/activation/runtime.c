@@ -88,6 +88,17 @@ give_logs(const char *path, const struct identity *identity,
 	return status;
 }
 
+bool
+runtime_gives_logs(const char *path)
+{
+	DIR *directory = opendir(path);
+	bool gives = directory != NULL && is_new(directory);
+
+	if (directory != NULL)
+		closedir(directory);
+	return gives;
+}
+
 static enum portico_status
 prepare_logs(const struct settings *settings, struct portico_error *err)
 {

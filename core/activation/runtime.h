@@ -7,6 +7,8 @@
 #ifndef CORE_ACTIVATION_RUNTIME_H
 #define CORE_ACTIVATION_RUNTIME_H
 
+#include <stdbool.h>
+
 #include <portico/types.h>
 
 struct runtime;
@@ -30,6 +32,9 @@ int runtime_fd(const struct runtime *runtime);
 enum portico_status runtime_open(const struct settings *settings,
 				 struct runtime **runtime_r,
 				 struct portico_error *err);
+
+/* Whether a start gives this log directory to the listener's user. */
+bool runtime_gives_logs(const char *path);
 
 /* Lets go of the lock; the file stays. */
 void runtime_unlock(struct runtime **runtime_p);

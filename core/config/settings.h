@@ -178,6 +178,7 @@ struct settings {
 	const char *file; /* where it was read from */
 	const char *module_directory; /* these are absolute */
 	const char *log_directory;
+	struct settings_place log_place; /* of logDirectory */
 	const struct settings_access_log *site_log; /* siteDefaults; no `file`;
 						       NULL: says nothing */
 	const char *runtime_directory;

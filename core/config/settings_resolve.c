@@ -343,6 +343,8 @@ resolve_directories(struct settings_resolver *resolver)
 			resolver->arena, settings->module_directory);
 	settings->log_directory = settings_absolute(
 		resolver, resolver->directory, raw->log_directory);
+	settings->log_place = settings_place_of(
+		config_value_find(raw->source, "logDirectory"));
 	settings->runtime_directory = settings_absolute(
 		resolver, resolver->directory, raw->runtime_directory);
 	settings->control_socket = settings_absolute(

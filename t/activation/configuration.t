@@ -96,6 +96,54 @@ subtest '--check' => sub {
 	like($output, qr/workers/, 'with the problem');
 };
 
+# Whoever runs the listener, and for root "nobody" is no owner of these.
+subtest '--check: logs that cannot be written' => sub {
+	my $where = File::Temp->newdir;
+	chmod 0755, "$where";
+	mkdir "$where/$_" or die $! for qw(shut file);
+	chmod 0555, "$where/shut" or die $!;
+	chmod 0777, "$where/file" or die $!;
+	mkdir "$where/file/access.log" or die $!;
+	my %logs = (top => { logDirectory => "$where/file", siteDefaults => { log =>
+		{ file => "$where/shut/below/{site}.log" } } },
+		sites => { map { $_ => { bindings => ["http://$_.example:"
+			. Portico::Server::free_port()], applications => { '/' =>
+			{ pool => 'main', root => "$where" } } } } qw(one two) });
+	my $server = with(%logs);
+	my $file = quotemeta $server->configuration_file;
+	my ($status, $output) = refused($server, '--check');
+	is($status, 1, 'exit status 1');
+	like($output, qr{^$file:\d+:\d+:\ listener\.accessLog:\ $where/file/access\.log
+		[ ]cannot[ ]be[ ]written.*:[ ]Is[ ]a[ ]directory$}mx,
+		'what is no file, with its place and key');
+	my @shut = $output =~ m{^($file:\d+:\d+: sites\.\w+\.log: .*)$}mg;
+	like($shut[0], qr{:\ $where/shut/below/main\.log\ cannot\ be\ written
+		.*:\ $where/shut:\ Permission\ denied$}x,
+		'a directory that is shut is named with the log below it');
+	is(scalar @shut, 1, '... once for all logs that are below it');
+	ok(!-e "$where/shut/below", '... and nothing is made');
+	my @all = $output =~ /cannot be written/g;
+	is(scalar @all, 2, 'a log that can be made is no problem');
+
+	my $new = with(top => { logDirectory => "$where/shut/new" });
+	($status, $output) = refused($new, '--check');
+	if ($> == 0) {
+		is($status, 0, 'root can make a directory anywhere') or diag $output;
+	} else {
+		like($output, qr{:\ logDirectory:\ $where/shut/new\ cannot\ be\ written:
+			\ $where/shut:\ Permission\ denied$}mx,
+			'a directory that cannot be made');
+	}
+	ok(!-e "$where/shut/new", '... which --check does not make');
+
+	# It hinders neither a start nor a reload.
+	%logs = (top => { logDirectory => "$where/file" }, allow => [qr/P2005|P2034/]);
+	my $serving = with(%logs)->start;
+	is($serving->get('/')->{status}, 404, 'a server serves without logs');
+	is(($serving->command('reload'))[0], 0, '... and reads its settings again');
+	$serving->stop;
+};
+
 subtest 'a port that is taken' => sub {
 	my $server = with();
 	my $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '0.0.0.0',
