@@ -146,6 +146,7 @@ SYSTEM_TESTS += \
 	t/listener/abort.t \
 	t/listener/affinity.t \
 	t/listener/balance.t \
+	t/listener/cache-conditions.t \
 	t/listener/cache.t \
 	t/listener/churn.t \
 	t/listener/conformance.t \

@@ -288,7 +288,8 @@ is_not_modified(const struct listener_request *request,
 	       entry->last_modified <= second;
 }
 
-/* RFC 9110 section 13.1.5: strong, so a weak tag never is. */
+/* RFC 9110 section 13.1.5: strong, so a weak tag never is, nor a date of a second
+ * in which it may have changed again (section 8.8.2.2). */
 static bool
 is_same_version(const struct listener_request *request,
 		const struct cache_request *wanted,
@@ -303,6 +304,7 @@ is_same_version(const struct listener_request *request,
 	if (field.length > 0 && field.data[0] == '"')
 		return etag.length > 0 && slice_equal(field, etag);
 	return entry->has_last_modified &&
+	       entry->last_modified < (int64_t)entry->created_second &&
 	       http_date_parse(field.data, field.length,
 			       (int64_t)(request->realtime / CLOCK_NS_PER_S),
 			       &second) &&

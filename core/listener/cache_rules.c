@@ -20,9 +20,10 @@ value_of(const struct http_field *field, const char *data)
 }
 
 /* Takes the next element of a list "a, b" off *list; quoted commas do not
- * count.  False: there is none. */
+ * count.  Entity tags are quoted without escapes.  False: there is none. */
 static bool
-next_element(struct portico_slice *list, struct portico_slice *element_r)
+next_element_of(struct portico_slice *list, bool escapes,
+		struct portico_slice *element_r)
 {
 	bool quoted = false;
 	size_t at = 0;
@@ -32,7 +33,7 @@ next_element(struct portico_slice *list, struct portico_slice *element_r)
 	for (; at < list->length && (quoted || list->data[at] != ','); at++) {
 		if (list->data[at] == '"')
 			quoted = !quoted;
-		else if (quoted && list->data[at] == '\\')
+		else if (escapes && quoted && list->data[at] == '\\')
 			at++;
 	}
 	if (at > list->length)
@@ -42,6 +43,12 @@ next_element(struct portico_slice *list, struct portico_slice *element_r)
 		at++;
 	*list = slice_make(list->data + at, list->length - at);
 	return true;
+}
+
+static bool
+next_element(struct portico_slice *list, struct portico_slice *element_r)
+{
+	return next_element_of(list, true, element_r);
 }
 
 static bool
@@ -585,7 +592,7 @@ cache_etag_listed(struct portico_slice field, struct portico_slice etag)
 	if (etag.data == NULL)
 		return false;
 	etag = without_weakness(etag);
-	while (next_element(&field, &element)) {
+	while (next_element_of(&field, false, &element)) {
 		if (slice_equal(without_weakness(element), etag))
 			return true;
 	}
@@ -613,7 +620,7 @@ cache_range_parse(struct portico_slice field, uint64_t size, uint64_t *first_r,
 		  uint64_t *length_r)
 {
 	struct portico_slice rest = slice_trim(field), from;
-	struct portico_slice unit = slice_trim(slice_split(&rest, '='));
+	struct portico_slice unit = slice_split(&rest, '=');
 	uint64_t first, last;
 
 	if (!slice_equal_nocase(unit, PORTICO_SLICE("bytes")))
@@ -621,8 +628,7 @@ cache_range_parse(struct portico_slice field, uint64_t size, uint64_t *first_r,
 	if (memchr(rest.data, ',', rest.length) != NULL ||
 	    memchr(rest.data, '-', rest.length) == NULL)
 		return CACHE_RANGE_OTHER;
-	from = slice_trim(slice_split(&rest, '-'));
-	rest = slice_trim(rest);
+	from = slice_split(&rest, '-');
 	last = parse_position(rest);
 	if (last == UINT64_MAX && rest.length > 0)
 		return CACHE_RANGE_OTHER;

@@ -68,14 +68,14 @@ tag_list_matches(struct portico_slice list, const struct static_entry *entry,
 {
 	const char *at = list.data, *end = list.data + list.length;
 
+	if (list.length == 1 && *at == '*')
+		return true;
 	while (at < end) {
 		bool is_weak = false;
 		const char *close;
 
 		while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
 			at++;
-		if (at < end && *at == '*')
-			return true;
 		if (end - at > 2 && at[0] == 'W' && at[1] == '/') {
 			is_weak = true;
 			at += 2;
@@ -92,6 +92,40 @@ tag_list_matches(struct portico_slice list, const struct static_entry *entry,
 		at = close + 1;
 	}
 	return false;
+}
+
+/* The lists of all fields of a name. */
+struct tag_search {
+	struct portico_slice name;
+	const struct static_entry *entry;
+	bool weak;
+	bool found;
+};
+
+static bool
+search_field(void *arg, struct portico_slice name, struct portico_slice value)
+{
+	struct tag_search *search = arg;
+
+	if (name.length == search->name.length &&
+	    strncasecmp(name.data, search->name.data, name.length) == 0)
+		search->found =
+			tag_list_matches(value, search->entry, search->weak);
+	return !search->found;
+}
+
+/* `first` is the value of the first one. */
+static bool
+tag_matches(struct portico_request *request, struct portico_slice name,
+	    struct portico_slice first, const struct static_entry *entry,
+	    bool weak)
+{
+	struct tag_search search = { name, entry, weak, false };
+
+	if (tag_list_matches(first, entry, weak))
+		return true;
+	portico_request_fields(request, search_field, &search);
+	return search.found;
 }
 
 static bool
@@ -112,11 +146,13 @@ enum static_condition
 static_precondition(struct portico_request *request,
 		    const struct static_entry *entry)
 {
+	const struct portico_slice match = PORTICO_SLICE("If-Match"),
+				   none_match = PORTICO_SLICE("If-None-Match");
 	struct portico_slice value;
 	time_t when;
 
-	if (portico_request_field(request, PORTICO_SLICE("If-Match"), &value)) {
-		if (!tag_list_matches(value, entry, false))
+	if (portico_request_field(request, match, &value)) {
+		if (!tag_matches(request, match, value, entry, false))
 			return STATIC_CONDITION_FAILED;
 	} else if (portico_request_field(request,
 					 PORTICO_SLICE("If-Unmodified-Since"),
@@ -125,9 +161,8 @@ static_precondition(struct portico_request *request,
 		    entry->modified.tv_sec > when)
 			return STATIC_CONDITION_FAILED;
 	}
-	if (portico_request_field(request, PORTICO_SLICE("If-None-Match"),
-				  &value)) {
-		if (tag_list_matches(value, entry, true))
+	if (portico_request_field(request, none_match, &value)) {
+		if (tag_matches(request, none_match, value, entry, true))
 			return STATIC_CONDITION_NOT_MODIFIED;
 	} else if (portico_request_field(request,
 					 PORTICO_SLICE("If-Modified-Since"),

@@ -60,6 +60,9 @@ scan_range(struct scanner *scanner, uint64_t size, struct static_range *range_r)
 			return false;
 		last = UINT64_MAX;
 	} else if (!has_first) { /* the last `last` bytes */
+		/* Of none that is all of it, for which there is no range. */
+		if (last > 0 && size == 0)
+			return false;
 		if (last > size)
 			last = size;
 		*range_r = (struct static_range){ size - last, last };

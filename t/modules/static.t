@@ -148,6 +148,10 @@ for my $row (
 	[["If-Modified-Since: $old"], 200], [["If-Match: $etag"], 200],
 	[['If-Match: "other"'], 412], [["If-Unmodified-Since: $old"], 412],
 	[['If-None-Match: "other"', "If-Modified-Since: $date"], 200],
+	[['If-None-Match: "other"', "If-None-Match: $etag"], 304],
+	[['If-None-Match: "other"', 'If-None-Match: "another"'], 200],
+	[['If-Match: "other"', "If-Match: $etag"], 200],
+	[['If-Match: "other"', "If-Match: W/$etag"], 412],
 ) {
 	my ($fields, $status) = @$row;
 	my $response = $server->get('/alphabet.txt', fields => $fields);

@@ -345,6 +345,8 @@ test_etags(void **state)
 	assert_true(cache_etag_listed(PORTICO_SLICE(" * "), tag));
 	assert_true(cache_etag_listed(PORTICO_SLICE("*"), none));
 	assert_false(cache_etag_listed(PORTICO_SLICE("\"a\", b\""), tag));
+	/* A backslash is a character as any other. */
+	assert_true(cache_etag_listed(PORTICO_SLICE("\"x\\\", \"a,b\""), tag));
 	assert_false(cache_etag_listed(PORTICO_SLICE("\"\""), none));
 	assert_false(cache_etag_listed(PORTICO_SLICE(""), tag));
 }
@@ -361,7 +363,11 @@ test_ranges(void **state)
 		{ "bytes=0-0", 10, CACHE_RANGE_ONE, 0, 1 },
 		{ "bytes=2-", 10, CACHE_RANGE_ONE, 2, 8 },
 		{ "BYTES=2-100", 10, CACHE_RANGE_ONE, 2, 8 },
-		{ " bytes = 9-9 ", 10, CACHE_RANGE_ONE, 9, 1 },
+		{ " bytes=9-9 ", 10, CACHE_RANGE_ONE, 9, 1 },
+		{ "bytes =9-9", 10, CACHE_RANGE_ALL, 0, 0 },
+		{ "bytes= 9-9", 10, CACHE_RANGE_OTHER, 0, 0 },
+		{ "bytes=9 -9", 10, CACHE_RANGE_OTHER, 0, 0 },
+		{ "bytes=9- 9", 10, CACHE_RANGE_OTHER, 0, 0 },
 		{ "bytes=-3", 10, CACHE_RANGE_ONE, 7, 3 },
 		{ "bytes=-30", 10, CACHE_RANGE_ONE, 0, 10 },
 		{ "items=0-1", 10, CACHE_RANGE_ALL, 0, 0 },
