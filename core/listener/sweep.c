@@ -150,6 +150,19 @@ tick_bodies(struct listener_loop *loop, uint64_t now)
 
 /* ---- time-outs --------------------------------------------------------------------- */
 
+/* The answer has left; its request ends with the reason that it has, if any. */
+static void
+drain_expired(struct listener_connection *connection)
+{
+	struct listener_request *request = connection->request;
+
+	if (request->reason == HTTP_REASON_NONE) {
+		request->reason = HTTP_REASON_TIMER_ENTITY_BODY;
+		request->detail = "Drain";
+	}
+	connection_close(connection, HTTP_REASON_NONE);
+}
+
 static void
 expire(struct listener_connection *connection, enum timer_kind kind)
 {
@@ -192,6 +205,8 @@ expire(struct listener_connection *connection, enum timer_kind kind)
 		half_close_expired(connection, kind);
 		break;
 	case TIMER_DRAIN:
+		drain_expired(connection);
+		break;
 	case TIMER_LINGER:
 		connection_close(connection, HTTP_REASON_NONE);
 		break;

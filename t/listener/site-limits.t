@@ -29,7 +29,14 @@ my $server = Portico::Server->new(
 				connectionTimeout => '500ms',
 				headerWaitTimeout => '600ms',
 				entityBodyTimeout => '500ms',
+				drainEntityBodyTimeout => '600ms',
+				minReceiveRate => 100_000,
 				maxRequestsPerConnection => 0 },
+		},
+		brisk => {
+			bindings => ["http://brisk.example:$port"], %applications,
+			limits => { minSendRate => 1_000_000_000,
+				minSendRateWindow => '1s' },
 		},
 		few => {
 			bindings => ["http://few.example:$port"], %applications,
@@ -135,6 +142,54 @@ subtest 'a body that stalls' => sub {
 		. "Content-Length: 100\r\n\r\nhalf");
 	is(($client->read_response // {})->{status}, 408,
 		'is waited for as the site says');
+};
+
+# The line of a client's request in the error log, or "".
+sub line_of
+{
+	my ($client, $request) = @_;
+	my $port = $client->socket->sockport;
+
+	return $server->await_error_log(
+		qr{^\S+ \S+ 127\.0\.0\.1 $port .*$request}) // '';
+}
+
+subtest 'a body that comes too slowly' => sub {
+	my $client = $server->connect;
+	$client->send("POST /body?slow HTTP/1.1\r\nHost: strict.example\r\n"
+		. "Content-Length: 1000\r\n\r\n");
+	my $answered;
+	for (1 .. 100) {
+		last if $answered = Portico::Wait::await_readable(0.1,
+			$client->socket);
+		$client->send('x') or last;
+	}
+	ok($answered, 'is not waited for');
+	is(($client->read_response // {})->{status}, 408, '... but answered');
+	like(line_of($client, '/body[?]slow'),
+		qr/ 408 \d+ Timer_EntityBody main MinReceiveRate$/, 'with the reason');
+};
+
+subtest 'a body that nobody reads' => sub {
+	my $client = $server->connect;
+	$client->send("POST /count?rest HTTP/1.1\r\nHost: strict.example\r\n"
+		. "Content-Length: 100\r\n\r\nhalf");
+	is(($client->read_response // {})->{status}, 200, 'is answered');
+	ok($client->at_end, 'its rest is waited for as the site says');
+	like(line_of($client, '/count[?]rest'),
+		qr/ 200 \d+ Timer_EntityBody main Drain$/, 'with the reason');
+};
+
+subtest 'a client that does not read' => sub {
+	my $path = '/stream?bytes=30000000&sized=1';
+	my ($brisk, $other) = map { $server->connect } 1 .. 2;
+	$other->send("GET $path HTTP/1.1\r\nHost: other.example\r\n\r\n");
+	$brisk->send("GET $path HTTP/1.1\r\nHost: brisk.example\r\n\r\n");
+	like(line_of($brisk, '/stream'),
+		qr/ 200 \d+ Timer_MinBytesPerSecond main -$/,
+		'is cut as the site says, with the reason');
+	my $response = $other->read_response(timeout => 60);
+	ok($response->{complete}, 'another one is not');
 };
 
 subtest 'requests per connection' => sub {
@@ -278,7 +333,7 @@ subtest 'what is shown' => sub {
 		'listener', 'timeouts')->{timeouts} };
 	is($times{'(all)'}{connectionTimeout}, '2m', 'times: of all');
 	is($times{strict}{connectionTimeout}, '500ms', 'of a site');
-	is($times{strict}{drainEntityBodyTimeout}, '2m',
+	is($times{brisk}{drainEntityBodyTimeout}, '2m',
 		'also what is as for all');
 	is($times{few}{connectionTimeout}, '30s', 'of siteDefaults');
 };

@@ -74,6 +74,28 @@ subtest 'a body that stalls' => sub {
 	is(reason($client, 'POST /body'), 'Timer_EntityBody', 'the reason');
 };
 
+subtest 'a body that nobody reads, and that does not end' => sub {
+	my $client = $server->connect;
+	$client->send("POST /count?drain HTTP/1.1\r\nHost: a\r\n"
+		. "Content-Length: 100\r\n\r\nhalf");
+	my $response = $client->read_response;
+	is($response && $response->{status}, 200, 'answered before');
+	is($response->{header}{connection}, undef, 'and kept for the rest');
+	my $start = time;
+	ok($client->at_end, 'then the connection ends');
+	cmp_ok(time - $start, '>', 0.8, 'after drainEntityBodyTimeout');
+	is(reason($client, 'POST /count.drain'), 'Timer_EntityBody', 'the reason');
+	like($server->await_error_log(qr{ POST /count[?]drain }),
+		qr/ 200 \d+ Timer_EntityBody main Drain$/, 'and which of its kind');
+	$client = $server->connect;
+	$client->send("POST /count?late HTTP/1.1\r\nHost: a\r\n"
+		. "Content-Length: 8\r\n\r\nhalf");
+	$client->read_response;
+	$client->send('rest');
+	is($client->request('GET', '/count')->{status}, 200,
+		'who sends the rest in time goes on');
+};
+
 subtest 'a slow request is not an idle one' => sub {
 	is($server->get('/sleep?ms=2500')->{body}, "slept\n",
 		'a handler may take longer than all of these');
