@@ -76,6 +76,9 @@ fail(struct worker_process *worker, double seconds)
 		 (int)process_pid(worker->process), text);
 	if (worker->pool->settings->failure.orphan_worker_process)
 		orphan_worker(worker, text);
+	else if (worker->pool->settings->recycling.disallow_overlapping_rotation)
+		/* Nobody serves before it is gone, and it may never finish. */
+		worker_process_kill(worker, text);
 	else
 		pool_worker_unwell(worker->pool, worker, text, true);
 }
@@ -115,8 +118,8 @@ on_timer(uv_timer_t *timer)
 		fail(worker, (double)waited / 1e9);
 		waited = 0;
 	}
-	/* The pool may have been disabled by that. */
-	if (worker->state != WORKER_PROCESS_ATTACHED)
+	/* The pool may have been disabled by that, or it was killed. */
+	if (worker->state != WORKER_PROCESS_ATTACHED || worker->escalation > 0)
 		return;
 	ping(worker, now);
 	if (next > ASK_AGAIN(limit))

@@ -293,7 +293,10 @@ static const struct config_field pool_fields[] = {
 	CONFIG_DURATION(struct raw_pool, ping_response_time, "pingResponseTime",
 			.fallback = "90s", .min = SECOND / 10, .max = DAY,
 			.prose = "How long a worker may take to answer. Then "
-				 "it is replaced, which counts as a failure."),
+				 "it is replaced, which counts as a failure; "
+				 "with recycling.disallowOverlappingRotation "
+				 "it is killed, so that the next one can be "
+				 "started."),
 	CONFIG_OBJECT(struct raw_pool, recycling, "recycling",
 		      &settings_recycling_table,
 		      .prose = "When its workers are replaced."),

@@ -19,8 +19,10 @@ my $server = Portico::Server->new(
 		process => { %quick, loopBlockLimit => '0s' },
 		main => { %quick },
 		left => { %quick, pingingEnabled => JSON::PP::false() },
+		alone => { %quick, shutdownTimeLimit => '1h', recycling => {
+			disallowOverlappingRotation => JSON::PP::true() } },
 	},
-	allow => [qr/\[P(?:50(?:10|13)|407[0-9]|4040)\]/],
+	allow => [qr/\[P(?:50(?:09|10|13)|407[0-9]|4040)\]/],
 );
 $stuck = $server->directory . '/stuck';
 $server->{applications} = {
@@ -28,6 +30,7 @@ $server->{applications} = {
 	'/process' => { pool => 'process', @probe },
 	'/main' => { pool => 'main', modules => ['global'],
 		global => { stuck => $stuck }, @probe },
+	'/alone' => { pool => 'alone', @probe },
 	'/left' => { pool => 'left', modules => ['global'], @probe },
 };
 $server->write_configuration;
@@ -75,6 +78,17 @@ subtest 'a worker that does nothing any more' => sub {
 	like($server->await_log(qr/process $process\).*P5010/, 5),
 		qr/its main thread does not answer/, '... with the reason');
 	ok(await_exit($process, seconds(15)), '... and ended');
+};
+
+# Its successor waits for its end.
+subtest 'one that no other may overlap' => sub {
+	my $old = pid_of('/alone');
+	kill 'STOP', $old;
+	isnt(pid_of('/alone'), $old, 'another answers');
+	ok($server->await_log(
+		qr/process $old\) terminated unexpectedly.*killed by signal 9.*no answer to a ping/, 5),
+		'... when it was killed');
+	is(show('alone')->{failures}, 1, '... which counts as a failure');
 };
 
 subtest 'a module that does not return from HEALTH' => sub {
