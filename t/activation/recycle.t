@@ -18,11 +18,11 @@ my @pools = qw(finishes lingers obeys ignores stubborn stopped);
 my $stops = Portico::Stops->new;
 my $server = Portico::Server->new(
 	worker => 't/worker/stopping-worker',
-	pools => { finishes => {}, lingers => { shutdownTimeLimit => '5s',
+	pools => { three => { workers => 3 }, finishes => {}, lingers => { shutdownTimeLimit => '5s',
 		environment => $stops->environment },
 		map { $_ => { shutdownTimeLimit => '1s' } } @pools[2 .. 5] },
 	applications => {
-		map { ("/$_" => { pool => $_, @probe }) } @pools },
+		map { ("/$_" => { pool => $_, @probe }) } @pools, 'three' },
 	allow => [qr/\[P(?:5013|4040|5009)\]/],
 )->start;
 
@@ -175,6 +175,32 @@ for my $pool (sort keys %stubborn) {
 		is($now->{degraded}, '', 'nor is the pool degraded');
 	};
 }
+
+subtest 'several workers, one after the other' => sub {
+	my $running = sub {
+		my $pool = $server->command_json('pool', 'show', 'three')->{pool};
+		my @pids = map { $_->{pid} } grep { $_->{state} eq 'running' }
+			@{ $pool->{workers} };
+		return @pids == 3 && @{ $pool->{workers} } == 3 ? \@pids : 0;
+	};
+	pid_of('three');
+	my %old = map { $_ => 1 }
+		@{ await_condition(seconds(10), $running) || [] };
+	is(scalar keys %old, 3, 'three workers');
+	my $mark = $server->log_position;
+	is(($server->command('pool', 'recycle', 'three'))[0], 0, 'recycled');
+	ok(await_condition(seconds(20), sub {
+		my $new = $running->() or return 0;
+		return !grep { $old{$_} } @$new;
+	}), 'all are replaced');
+	$server->await_log(qr/pool "three" has been recycled/, 5, $mark);
+	my @steps = map { /starting a worker/ ? 'start'
+			: /is replaced by/ ? 'replace' : 'end' }
+		grep { /pool=three/ && /starting a worker|is replaced by|has stopped/ }
+		split /\n/, substr $server->log, $mark;
+	is_deeply(\@steps, [ (qw(start replace end)) x 3 ],
+		'never two at once');
+};
 
 subtest 'nothing is left' => sub {
 	my $answer = $server->command_json('request', 'list');
