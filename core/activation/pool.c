@@ -234,8 +234,9 @@ disable(struct pool *pool)
 			 "a failure within %s of being enabled again",
 			 interval);
 	else
-		snprintf(reason, sizeof reason, "%u failures within %s",
-			 pool->backoff.maximum, interval);
+		snprintf(reason, sizeof reason, "%u failure%s within %s",
+			 pool->backoff.maximum,
+			 pool->backoff.maximum == 1 ? "" : "s", interval);
 	log_error(EVENT_POOL_DISABLED, &ctx,
 		  "pool \"%s\" is disabled because of a series of failures: "
 		  "%s; \"portico pool start %s\" enables it again",
