@@ -178,6 +178,7 @@ SYSTEM_TESTS += \
 	t/listener/site-limits.t \
 	t/listener/slow-reader.t \
 	t/listener/timers.t \
+	t/listener/tls-keys.t \
 	t/listener/tls.t \
 	t/listener/hsts.t \
 	t/listener/ocsp.t \

@@ -221,6 +221,13 @@ subtest 'sessions go on' => sub {
 	}), 'another listener serves');
 	is(again($session{$_}, $_), 'Reused', "$_: in another listener")
 		for sort keys %session;
+	for my $what (['upgrade', 'listener'], ['upgrade', 'manager'], ['reload']) {
+		is(($server->command(@$what))[0], 0, "@$what");
+		ok(await_condition(seconds(10), sub {
+			seen('open.example')->{status} eq '200' }), '... is served');
+		is(again($session{$_}, $_), 'Reused', "... $_: still")
+			for sort keys %session;
+	}
 	is(seen('must.example', @with)->{CERT_FLAGS}, '1',
 		'it asks for certificates as the first one did');
 };
