@@ -3,7 +3,8 @@
  * Incremental decoder of the chunked transfer coding.  A state per byte of
  * the grammar; only payload is passed over in one go.
  *
- * Strict: no white space around the size, no bare LF or CR anywhere, no sign,
+ * Strict: no white space around the size but before an extension, where RFC 9112
+ * section 7.1.1 wants it to be understood, no bare LF or CR anywhere, no sign,
  * no "0x", at most 16 digits and INT64_MAX in value.  Proxies that disagree
  * about any of these are what request smuggling is made of.
  */
@@ -17,6 +18,7 @@
 
 enum state {
 	STATE_SIZE,
+	STATE_SIZE_BLANK, /* behind the size */
 	STATE_EXTENSION,
 	STATE_SIZE_LF,
 	STATE_DATA,
@@ -73,9 +75,9 @@ size_byte(struct http_chunked *s, char c)
 	}
 	if (c == '\n')
 		return fail(s, HTTP_REASON_INVALID_CRLF);
-	if (c != ';')
+	if (c != ';' && c != ' ' && c != '\t')
 		return fail(s, HTTP_REASON_NUMBER);
-	s->state = STATE_EXTENSION;
+	s->state = c == ';' ? STATE_EXTENSION : STATE_SIZE_BLANK;
 	s->line_bytes = 0;
 	return true;
 }
@@ -83,7 +85,12 @@ size_byte(struct http_chunked *s, char c)
 static bool
 extension_byte(struct http_chunked *s, char c)
 {
-	if (c == '\r') {
+	if (s->state == STATE_SIZE_BLANK && c == ';') {
+		s->state = STATE_EXTENSION;
+	} else if (s->state == STATE_SIZE_BLANK && c != ' ' && c != '\t') {
+		return fail(s, c == '\n' ? HTTP_REASON_INVALID_CRLF :
+					   HTTP_REASON_NUMBER);
+	} else if (c == '\r') {
 		s->state = STATE_SIZE_LF;
 		return true;
 	}
@@ -150,6 +157,7 @@ step(struct http_chunked *s, char c)
 	switch ((enum state)s->state) {
 	case STATE_SIZE:
 		return size_byte(s, c);
+	case STATE_SIZE_BLANK:
 	case STATE_EXTENSION:
 		return extension_byte(s, c);
 	case STATE_SIZE_LF:

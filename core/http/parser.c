@@ -167,7 +167,12 @@ read_target(struct http_parser *parser, struct http_parsed_head *head,
 	case ' ':
 		break;
 	case '\r': /* HTTP/0.9 has no version */
-		return fail(parser, HTTP_REASON_VERSION);
+		if (at + 1 == end)
+			return starved(parser, at, end, limit,
+				       HTTP_REASON_URL_LENGTH);
+		return fail(parser, data[at + 1] == '\n' ?
+					    HTTP_REASON_VERSION :
+					    HTTP_REASON_INVALID_CRLF);
 	case '\n':
 		return fail(parser, HTTP_REASON_INVALID_CRLF);
 	default:
@@ -183,17 +188,19 @@ read_target(struct http_parser *parser, struct http_parsed_head *head,
 	return HTTP_PARSE_DONE;
 }
 
-/* One byte of "HTTP/1.x" CR LF, `i` bytes after its start. */
+/* The byte `i` of `text`, "HTTP/1.x" CR LF.  Another version is told from what
+ * is none by its two digits. */
 static enum http_parse_result
 judge_version_byte(struct http_parser *parser, struct http_parsed_head *head,
-		   uint32_t i, char c)
+		   uint32_t i, const char *text)
 {
 	static const char form[] = "HTTP/d.d\r\n";
+	char c = text[i];
 
 	if (form[i] == 'd') {
 		if (!http_char_is(c, HTTP_CHAR_DIGIT))
 			return fail(parser, HTTP_REASON_BAD_REQUEST);
-		if (i == 5 && c != '1')
+		if (i == 7 && text[5] != '1')
 			return fail(parser, HTTP_REASON_VERSION);
 		head->minor = c == '0' ? 0 : 1;
 		return HTTP_PARSE_DONE;
@@ -222,7 +229,7 @@ read_version(struct http_parser *parser, struct http_parsed_head *head,
 			return starved(parser, at, end, limit,
 				       HTTP_REASON_URL_LENGTH);
 		if (judge_version_byte(parser, head, at - parser->mark,
-				       data[at]) != HTTP_PARSE_DONE)
+				       data + parser->mark) != HTTP_PARSE_DONE)
 			return HTTP_PARSE_ERROR;
 	}
 	parser->position = at;

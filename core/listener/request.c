@@ -315,13 +315,15 @@ find_route(const struct listener_request *request, struct portico_slice path)
 			   request_host(request), route_path(request, path));
 }
 
-/* Over TLS that was made for another host, with other demands. */
+/* Over TLS that was made for another host, with other demands; or for https, and
+ * not over TLS (RFC 9110 section 7.4). */
 static bool
 is_misdirected(const struct listener_request *request,
 	       struct portico_slice path)
 {
-	return request->connection->tls &&
-	       !tls_serves(request->connection->carrier, request_host(request),
+	if (!request->connection->tls)
+		return request->head.absolute_https;
+	return !tls_serves(request->connection->carrier, request_host(request),
 			   route_path(request, path));
 }
 

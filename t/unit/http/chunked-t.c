@@ -137,6 +137,7 @@ skips_extensions(void **unused)
 	(void)unused;
 	expect_body("1;a=b\r\nx\r\n0;c=\"d e\"\r\n\r\n", "x", 0);
 	expect_body("1;\r\nx\r\n0\r\n\r\n", "x", 0);
+	expect_body("1\t ;a\r\nx\r\n0 ;b\r\n\r\n", "x", 0);
 	expect_error("1;a\nx\r\n0\r\n\r\n", HTTP_REASON_INVALID_CRLF);
 	expect_error("1;a\rx\r\n0\r\n\r\n", HTTP_REASON_INVALID_CRLF);
 	expect_error("1;a\x01\r\nx\r\n0\r\n\r\n", HTTP_REASON_BAD_REQUEST);
@@ -175,7 +176,8 @@ refuses_sizes(void **unused)
 	expect_error("0x1\r\n", HTTP_REASON_NUMBER);
 	expect_error(" 1\r\n", HTTP_REASON_NUMBER);
 	expect_error("1 \r\n", HTTP_REASON_NUMBER);
-	expect_error("1\t;a\r\n", HTTP_REASON_NUMBER);
+	expect_error("1\t\r\n", HTTP_REASON_NUMBER);
+	expect_error("1 1\r\n", HTTP_REASON_NUMBER);
 	expect_error("1_0\r\n", HTTP_REASON_NUMBER);
 	expect_error("8000000000000000\r\n", HTTP_REASON_NUMBER);
 	expect_error("ffffffffffffffff\r\n", HTTP_REASON_NUMBER);
