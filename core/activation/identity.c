@@ -152,8 +152,10 @@ identity_resolve(const struct settings *settings,
 	if (status != PORTICO_OK)
 		return status;
 	if (pool != NULL && (pool->user != NULL || pool->group != NULL)) {
-		user = pool->user;
+		/* A group alone changes the group, not the user. */
 		group = pool->group;
+		if (pool->user != NULL)
+			user = pool->user;
 		place = &pool->identity_place;
 	}
 	if (geteuid() != 0 && pool != NULL && pool->group_count > 0) {

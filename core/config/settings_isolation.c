@@ -20,7 +20,8 @@ static const struct config_field identity_fields[] = {
 	CONFIG_STRING(struct raw_identity, user, "user", .min = 1, .max = 255,
 		      .prose = "User that workers of the pool run as."),
 	CONFIG_STRING(struct raw_identity, group, "group", .min = 1, .max = 255,
-		      .prose = "Group; without it the user's."),
+		      .prose = "Group; without it the user's. Alone it leaves "
+			       "the user that of the configuration."),
 	CONFIG_STRINGS(struct raw_identity, groups, "groups", .max = 32,
 		       .prose = "Supplementary groups; without it the "
 				"user's."),

@@ -48,6 +48,21 @@ subtest 'as root' => sub {
 	$server->stop;
 };
 
+subtest 'a group alone' => sub {
+	plan skip_all => 'this test was not started by root' if $> != 0;
+	my $user = getpwnam('daemon') ? 'daemon' : 'bin';
+	my ($group) = grep { defined getgrnam $_ } qw(games users mail);
+	my $server = Portico::Server->new(
+		pools => { main => { identity => { group => $group } } },
+		applications => { '/' => {%$application} },
+		top => { user => $user })->start;
+	my $who = $server->get_json('/who');
+	is($who->{gid}, scalar getgrnam $group, 'is the group');
+	is($who->{uid}, scalar getpwnam $user,
+		'the user is that of the configuration, as without it');
+	$server->stop;
+};
+
 # LogsDirectory= of systemd and packages make it as root's.
 subtest 'a log directory that is there before' => sub {
 	plan skip_all => 'this test was not started by root' if $> != 0;
