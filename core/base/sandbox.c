@@ -95,8 +95,8 @@ static const char *const common[] = {
 	"getpgrp", "getpid", "getppid", "getpriority", "getrandom",
 	"getresgid", "getresuid", "getrlimit", "getrusage", "getsid",
 	"gettid", "getuid", "ioprio_get", "landlock_add_rule",
-	"landlock_create_ruleset", "landlock_restrict_self", "prlimit64",
-	"seccomp", "setrlimit", "sysinfo", "times", "uname",
+	"landlock_create_ruleset", "landlock_restrict_self", "seccomp",
+	 "setrlimit", "sysinfo", "times", "uname",
 };
 
 /* Processes and programs, which modules may start, and what these do. */
@@ -214,6 +214,10 @@ allow_with_arguments(scmp_filter_ctx filter, enum sandbox_kind of)
 		(void)seccomp_rule_add(
 			filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
+	/* Its own alone: limits of others of its user, of another pool or of
+	 * porticod, would be as good as a signal to them. */
+	(void)seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+			       SCMP_A0(SCMP_CMP_EQ, 0, 0));
 	/* Asking only. */
 	(void)seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
 			       SCMP_A0(SCMP_CMP_EQ, 0xffffffffu, 0));

@@ -48,6 +48,9 @@ subtest 'refused' => sub {
 	unlike(substr($server->log, $before), qr/unshare/, 'each of them once');
 	is($server->get('/packet')->{body}, EPERM . "\n",
 		'a socket that is not for the Internet');
+	is($server->get('/limit?pid=0')->{body}, "0\n", 'limits of its own');
+	is($server->get('/limit?pid=' . $server->pid_of('worker'))->{body},
+		EPERM . "\n", 'limits of a process by its number');
 	is($server->get('/run?path=/bin/true')->{body}, "0\n",
 		'programs can be run');
 	is(seccomp_of($server->pid_of('worker')), 2, 'a filter is in force');
@@ -60,10 +63,13 @@ subtest 'refused' => sub {
 };
 
 subtest 'allowed' => sub {
-	my $server = server({ allow => ['unshare', 'mount'] })->start;
+	my $server = server({ allow => ['unshare', 'mount', 'prlimit64'] })
+		->start;
 	# A process with threads cannot have a user namespace of its own.
 	is($server->get('/space')->{body}, EINVAL . "\n",
 		'the kernel looks at the call');
+	is($server->get('/limit?pid=' . $server->pid_of('worker'))->{body},
+		"0\n", 'also where some were allowed before');
 	$server->stop;
 };
 

@@ -11,6 +11,11 @@
  *	/kill?pid=N      errno of a signal
  *	/ptrace?pid=N    errno of attaching to a process
  *	/vm?pid=N        errno of reading another process's memory
+ *	/limit?pid=N     errno of setting another process's limits
+ *	/listen?name=N   listens on an abstract socket from now on
+ *	/reach?name=N    errno of connecting to one
+ *	/ask?path=P      whether a control socket answers: 0, or an errno;
+ *			 also asked by a child with a session of its own
  *	/mount           errno of mounting something
  *	/space           errno of a user namespace of its own
  *	/packet          errno of a socket for packets
@@ -42,6 +47,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -162,6 +168,71 @@ try_vm(pid_t pid)
 		     there = { (void *)(uintptr_t)4096, 1 };
 
 	return process_vm_readv(pid, &here, 1, &there, 1, 0) < 0 ? errno : 0;
+}
+
+/* As they are: nothing would change. */
+static int
+try_limit(pid_t pid)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? errno : 0;
+}
+
+/* `name` lies behind the first byte of the path, which is 0. */
+static int
+abstract(const char *name, bool listens)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct sockaddr *to = (const struct sockaddr *)&address;
+	int result = 0;
+
+	snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s", name);
+	if (listens ? bind(fd, to, sizeof address) != 0 || listen(fd, 8) != 0 :
+		      connect(fd, to, sizeof address) != 0)
+		result = errno;
+	if (!listens)
+		close(fd);
+	return result;
+}
+
+static int
+ask(const char *path)
+{
+	static const char question[] = "{\"type\":\"status\"}";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char answered[64];
+	int result = 0;
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof address) !=
+		    0 ||
+	    send(fd, question, sizeof question - 1, MSG_NOSIGNAL) < 0)
+		result = errno;
+	else if (recv(fd, answered, sizeof answered, 0) <= 0)
+		result = ECONNRESET;
+	close(fd);
+	return result;
+}
+
+static int
+ask_otherwise(const char *path)
+{
+	int result = ask(path), status = 0;
+	pid_t pid;
+
+	if (result == 0)
+		return 0;
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		_exit(ask(path));
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
 }
 
 static int
@@ -290,6 +361,10 @@ attempt(struct portico_request *request, const char *what, const char *path)
 		return ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 ? errno : 0;
 	if (strcmp(what, "/vm") == 0)
 		return try_vm(pid);
+	if (strcmp(what, "/limit") == 0)
+		return try_limit(pid);
+	if (strcmp(what, "/ask") == 0)
+		return ask_otherwise(path);
 	if (strcmp(what, "/mount") == 0)
 		return mount("none", "/mnt", "tmpfs", 0, NULL) < 0 ? errno : 0;
 	if (strcmp(what, "/space") == 0)
@@ -318,12 +393,16 @@ handle(struct portico_request *request)
 	snprintf(file, sizeof file, "%.*s", (int)named.length, named.data);
 	if (strcmp(what, "/self") == 0)
 		return self(request);
-	if (strcmp(what, "/keep") == 0) {
+	if (strcmp(what, "/keep") == 0 || strcmp(what, "/listen") == 0 ||
+	    strcmp(what, "/reach") == 0) {
 		struct portico_slice name = argument(request, "name");
 
 		snprintf(file, sizeof file, "%.*s", (int)name.length,
 			 name.data);
-		snprintf(text, sizeof text, "%d\n", keep(file));
+		snprintf(text, sizeof text, "%d\n",
+			 strcmp(what, "/keep") == 0 ?
+				 keep(file) :
+				 abstract(file, strcmp(what, "/listen") == 0));
 		return answer(request, text);
 	}
 	if (strcmp(what, "/tell") == 0) {
