@@ -31,6 +31,12 @@
 /* Out of descriptors all the same: how long accepting pauses. */
 #define ACCEPT_PAUSE_MS 100
 
+/* What a process has given up for good, and so has all that it starts. */
+struct restraint {
+	int no_new_privs;
+	int filters; /* of system calls; 0 also where the kernel does not say */
+};
+
 struct client {
 	struct list link;
 	struct control_server *server;
@@ -47,6 +53,7 @@ struct control_server {
 	char *path;
 	struct list clients; /* of struct client */
 	unsigned count, maximum;
+	struct restraint own;
 	control_request_fn *on_request;
 	control_gone_fn *on_gone;
 	void *arg;
@@ -109,12 +116,62 @@ on_closed(struct control_connection *connection, enum portico_status status,
 }
 
 static bool
-is_allowed(int fd)
+read_restraint(pid_t pid, struct restraint *restraint_r)
 {
+	char path[64], line[256];
+	FILE *file;
+
+	*restraint_r = (struct restraint){ .no_new_privs = 0 };
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	while (fgets(line, sizeof line, file) != NULL) {
+		(void)sscanf(line, "NoNewPrivs: %d",
+			     &restraint_r->no_new_privs);
+		(void)sscanf(line, "Seccomp_filters: %d",
+			     &restraint_r->filters);
+	}
+	fclose(file);
+	return true;
+}
+
+/*
+ * Where all run as one ordinary user, a worker is of the user that may command
+ * us, and nothing of the file system keeps it from a socket.  What tells it, and
+ * whatever it starts, from who may is what it can never get rid of.  One that
+ * has ended may have been anybody.
+ */
+static bool
+is_restrained(struct control_server *server, pid_t pid)
+{
+	struct restraint peer;
+	bool known = read_restraint(pid, &peer);
+
+	if (!known && io_is_exhaustion(errno)) {
+		spare_free(server);
+		known = read_restraint(pid, &peer);
+	}
+	return !known || peer.no_new_privs > server->own.no_new_privs ||
+	       peer.filters > server->own.filters;
+}
+
+/* Why it may not command us, or NULL. */
+static const char *
+objection_to(struct control_server *server, int fd)
+{
+	pid_t pid;
 	uid_t uid;
 
-	return io_peer(fd, NULL, &uid, NULL) == PORTICO_OK &&
-	       (uid == 0 || uid == geteuid());
+	if (server->count >= server->maximum)
+		return "too many are connected";
+	if (io_peer(fd, &pid, &uid, NULL) != PORTICO_OK ||
+	    (uid != 0 && uid != geteuid()))
+		return "its user is neither root nor ours";
+	if (uid != 0 && is_restrained(server, pid))
+		return "it has given up privileges (no_new_privs, seccomp) "
+		       "that we have, as workers do";
+	return NULL;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -151,6 +208,7 @@ static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct control_server *server = poll->data;
+	const char *objection;
 	struct client *client;
 	int fd;
 
@@ -160,12 +218,10 @@ on_poll(uv_poll_t *poll, int status, int events)
 	fd = accept_client(server);
 	if (fd < 0)
 		return;
-	if (server->count >= server->maximum || !is_allowed(fd)) {
+	objection = objection_to(server, fd);
+	if (objection != NULL) {
 		log_info(NULL, "a command was turned away from %s: %s",
-			 server->path,
-			 server->count >= server->maximum ?
-				 "too many are connected" :
-				 "its user is neither root nor ours");
+			 server->path, objection);
 		io_close(&fd);
 		spare_keep(server);
 		return;
@@ -225,6 +281,7 @@ control_server_open(uv_loop_t *loop, const char *path, unsigned clients_max,
 	server->on_request = on_request;
 	server->on_gone = on_gone;
 	server->arg = arg;
+	(void)read_restraint(getpid(), &server->own);
 	list_init(&server->clients);
 	for (unsigned i = 0; i < SPARE_DESCRIPTORS; i++)
 		server->spare[i] = -1;

@@ -7,7 +7,7 @@
 
 use strict;
 use warnings;
-use Errno qw(EACCES EPERM);
+use Errno qw(EACCES ECONNRESET EPERM EPIPE);
 use Portico::Server;
 use Test::More;
 
@@ -25,7 +25,7 @@ my %closed = (paths => { write => [], execute => [] },
 sub server
 {
 	my (%isolation) = @_;
-	my $server = Portico::Server->new(
+	my $server = Portico::Server->new(allow => [qr/P4131/],
 		pools => { map { $_ => { isolation => {%isolation} } } qw(a b) },
 		applications => { map { ("/$_" => { pool => $_,
 			modules => ['confined'], handlers =>
@@ -76,7 +76,18 @@ sub attempts
 	is(try_it($server, '/a/keep?name=x'), 0, 'its own temporary files');
 	is(try_it($server, "/a/list?path=/proc/$a/fd"), 0,
 		'and its own process');
+	my $name = "portico-b-$b";
+	is(try_it($server, "/b/listen?name=$name"), 0, 'a socket of the other');
 	my %tries = (
+		'its environment' => "open?path=/proc/$b/environ",
+		'its limits' => "limit?pid=$b",
+		'limits of the listener' => 'limit?pid='
+			. $server->pid_of('listener'),
+		'limits of porticod' => 'limit?pid=' . $server->pid,
+		'the environment of porticod' => 'open?path=/proc/'
+			. $server->pid . '/environ',
+		'the runtime directory' => "list?path=$directory/run",
+		'the process file' => "open?path=$directory/run/porticod.pid",
 		'content' => "open?path=$directory/b/secret",
 		'a list of the content' => "list?path=$directory/b",
 		'new content' => "write?path=$directory/b/new",
@@ -95,13 +106,18 @@ sub attempts
 			. $server->pid_of('listener') . '/fd/0',
 		$abi >= 6 ? ('a signal' => "kill?pid=$b",
 			'a signal to the listener' => 'kill?pid='
-				. $server->pid_of('listener')) : (),
+				. $server->pid_of('listener'),
+			'a signal to porticod' => 'kill?pid=' . $server->pid,
+			'an abstract socket' => "reach?name=$name") : (),
 	);
 	for my $name (sort keys %tries) {
 		my $errno = try_it($server, "/a/$tries{$name}");
 		ok($errno eq EACCES || $errno eq EPERM,
 			"$name: refused, errno $errno");
 	}
+	my $errno = try_it($server, '/a/ask?path=' . $server->socket_path);
+	ok((grep { $errno eq $_ } EACCES, ECONNRESET, EPERM, EPIPE),
+		"the control socket: refused, errno $errno");
 }
 
 subtest 'pools of one user' => sub {
