@@ -10,7 +10,8 @@ use warnings;
 use Portico::Control;
 use Portico::Server;
 use Portico::Stops;
-use Portico::Wait qw(await_condition await_exit await_readable seconds);
+use Portico::Wait qw(await_condition await_exit await_readable seconds
+	stop_process);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -269,21 +270,6 @@ sub worker_of
 	my ($pool) = @_;
 	my $answer = $server->get_json("/$pool/count");
 	return $answer ? $answer->{pid} : undef;
-}
-
-# No thread of it runs any more.
-sub stop_process
-{
-	my ($pid) = @_;
-
-	kill 'STOP', $pid;
-	return await_condition(seconds(5), sub {
-		for my $path (glob "/proc/$pid/task/*/stat") {
-			open my $file, '<', $path or next;
-			return 0 unless (<$file> // '') =~ /^\d+ \(.*\) T/s;
-		}
-		return 1;
-	});
 }
 
 subtest 'gets ready and never reads' => sub {

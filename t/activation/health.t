@@ -6,7 +6,8 @@
 use strict;
 use warnings;
 use Portico::Server;
-use Portico::Wait qw(await_condition await_exit process_is_alive seconds);
+use Portico::Wait qw(await_condition await_exit process_is_alive seconds
+	stop_process);
 use Test::More;
 
 my %quick = (pingInterval => '100ms', pingResponseTime => '1s',
@@ -55,7 +56,7 @@ ok($server->await_log(qr/portico-worker\[${main}\].*HEALTH/, 10,
 	$server->log_position), 'modules are told again and again');
 
 # One whose main thread does not answer, either, and one that nobody asks.
-kill 'STOP', $process, $left;
+stop_process($_) for $process, $left;
 
 subtest 'a module that does not return' => sub {
 	my $at = $server->log_position;
@@ -83,7 +84,7 @@ subtest 'a worker that does nothing any more' => sub {
 # Its successor waits for its end.
 subtest 'one that no other may overlap' => sub {
 	my $old = pid_of('/alone');
-	kill 'STOP', $old;
+	ok(stop_process($old), 'stopped');
 	isnt(pid_of('/alone'), $old, 'another answers');
 	ok($server->await_log(
 		qr/process $old\) terminated unexpectedly.*killed by signal 9.*no answer to a ping/, 5),

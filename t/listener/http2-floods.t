@@ -10,7 +10,7 @@ use IO::Select;
 use Portico::Http2 qw(hpack);
 use POSIX ();
 use Portico::Server;
-use Portico::Wait qw(await_condition seconds);
+use Portico::Wait qw(await_condition seconds stop_process);
 use Test::More;
 
 my $server = Portico::Server->new(
@@ -143,7 +143,7 @@ subtest 'a connection that is over and reset at once' => sub {
 	my $client = Portico::Http2->connect($port);
 	ok($client->ping, 'it has nothing left to say');
 	# So that both are there when it looks.
-	kill 'STOP', $listener;
+	ok(stop_process($listener), 'stopped');
 	$client->frame('GOAWAY', 0, 0, pack 'NN', 0, 0);
 	$client->reset;
 	kill 'CONT', $listener;

@@ -14,7 +14,7 @@ use IO::Handle;
 use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(await_readable await_exit await_file await_condition
-	process_is_alive seconds);
+	process_is_alive seconds stop_process);
 
 # Numbers of Linux's system calls; pidfd_open is the same everywhere.
 use constant PIDFD_OPEN => 434;
@@ -127,6 +127,21 @@ sub await_condition
 		return $result if $result || time >= $deadline;
 		select undef, undef, undef, 0.01;
 	}
+}
+
+# Stops it; true when no thread of it runs any more, which takes a moment.
+sub stop_process
+{
+	my ($pid) = @_;
+
+	kill 'STOP', $pid;
+	return await_condition(seconds(5), sub {
+		for my $path (glob "/proc/$pid/task/*/stat") {
+			open my $file, '<', $path or next;
+			return 0 unless (<$file> // '') =~ /^\d+ \(.*\) T/s;
+		}
+		return 1;
+	});
 }
 
 1;
