@@ -28,9 +28,9 @@ void health_init(struct worker_process *worker);
 void health_close(struct worker_process *worker, uv_close_cb closed);
 
 /* It is attached. */
-/* It was suspended. */
-void health_resume(struct worker_process *worker);
 void health_begin(struct worker_process *worker);
+/* It was suspended, or another porticod's. */
+void health_resume(struct worker_process *worker);
 
 /* From it. */
 void health_on_pong(struct worker_process *worker, const json_t *json);

@@ -704,7 +704,6 @@ resume(struct worker_process *worker, uint64_t limit_ms)
 {
 	const struct control_query again = { .what = "again" };
 	uint64_t now = uv_now(worker->timer.loop);
-	struct age age = worker->age;
 
 	if (limit_ms > 0)
 		limit(worker, limit_ms > now ? limit_ms - now : 0);
@@ -718,10 +717,8 @@ resume(struct worker_process *worker, uint64_t limit_ms)
 	if (worker->state == WORKER_PROCESS_STARTING)
 		(void)control_send(worker->control,
 				   control_encode_query(&again), NULL, 0);
-	if (worker->state == WORKER_PROCESS_ATTACHED) {
-		health_begin(worker);
-		worker->age = age;
-	}
+	if (worker->state == WORKER_PROCESS_ATTACHED)
+		health_resume(worker);
 }
 
 enum portico_status

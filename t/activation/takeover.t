@@ -228,6 +228,25 @@ subtest 'what is remembered' => sub {
 	$server->stop;
 };
 
+# No ping comes in this time that would tell.
+subtest 'how long a worker has run' => sub {
+	my $limit = seconds(4);
+	my $server = server(pools => { main => { pingInterval => '1h',
+		recycling => { time => "${limit}s" } } })->start;
+
+	is($server->get('/count')->{status}, 200, 'a worker');
+	my $before = await_workers($server, 1);
+	select undef, undef, undef, $limit / 2;
+	kill_it($server);
+	start_again($server, $before);
+	my $line = $server->await_log(qr/\bP5074\b/, 10) // '';
+	my ($lived) = $line =~ /it has run for ([\d.]+) s/;
+	cmp_ok($lived // 0, '>', 0.9 * $limit, 'it is replaced at its time');
+	cmp_ok($lived // 1e9, '<', 1.4 * $limit,
+		'... whoever has become porticod meanwhile');
+	$server->stop;
+};
+
 subtest 'another configuration' => sub {
 	my $server = server(allow => [ qr/\bP52(00|08)\b/ ])->start;
 	my $file = $server->configuration_file;
