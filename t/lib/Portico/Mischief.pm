@@ -775,7 +775,8 @@ sub upgrade_listener
 	my $refused = $answer->{error} // return;
 	die "upgrade: $refused\n"
 		unless $refused =~ /attach|worker|descriptor|Too[ ]many
-			|not[ ]finished|none[ ]that[ ]serves/x;
+			|not[ ]finished|none[ ]that[ ]serves/x
+		|| ($self->{porticod} && $refused =~ /closed the connection/);
 	$self->{done}{upgrade_refused}++;
 }
 
