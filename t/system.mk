@@ -74,6 +74,15 @@ t_activation_other_state_SOURCES = \
 t_activation_other_state_LDADD = $(ACTIVATION_LIBS)
 t_activation_other_state_LDFLAGS = -Wl,--wrap=keeper_put
 
+# And one that dies when it gives a worker to the listener.
+check_PROGRAMS += t/activation/dies-joining
+t_activation_dies_joining_SOURCES = \
+	core/activation/main.c \
+	t/activation/dies_joining.c
+t_activation_dies_joining_LDADD = $(ACTIVATION_LIBS)
+t_activation_dies_joining_LDFLAGS = -Wl,--wrap=worker_process_join \
+	-Wl,--wrap=control_encode_worker
+
 # And one with a slow end.
 check_PROGRAMS += t/activation/slow-end
 t_activation_slow_end_SOURCES = \

@@ -180,14 +180,18 @@ listener_process_add_worker(struct listener_process *listener,
 	CHECK(listener, LISTENER_PROCESS_MAGIC);
 	if (listener->control == NULL)
 		return PORTICO_CLOSED;
+	/* What it was told cannot be taken back: the next porticod must not
+	 * give it the same one again. */
+	add_member(listener, worker->id, LISTENER_MEMBER_GIVEN);
+	state_sweep(listener->manager);
 	status = control_send(listener->control,
 			      control_encode_worker(&message), &fd, 1);
-	if (status != PORTICO_OK)
-		return control_send_failed(listener->control, status, err,
-					   "linking worker %u to the listener",
-					   worker->id);
-	add_member(listener, worker->id, LISTENER_MEMBER_GIVEN);
-	return PORTICO_OK;
+	if (status == PORTICO_OK)
+		return PORTICO_OK;
+	drop_member(find_member(listener, worker->id));
+	return control_send_failed(listener->control, status, err,
+				   "linking worker %u to the listener",
+				   worker->id);
 }
 
 void
@@ -496,6 +500,22 @@ has_link(const json_t *body, uint32_t worker)
 	return false;
 }
 
+/* A porticod may have died when it was about to give it, or its other end to the
+ * worker: then it is given now. */
+static bool
+give_again(struct listener_process *listener, struct member *member)
+{
+	struct worker_process *worker =
+		manager_find_worker(listener->manager, member->worker);
+
+	if (member->state != LISTENER_MEMBER_GIVEN || worker == NULL ||
+	    worker->state != WORKER_PROCESS_READY || worker->escalation > 0)
+		return false;
+	drop_member(member);
+	listeners_add_worker(&listener->manager->listeners, worker);
+	return true;
+}
+
 /* The end of a link may have been said to a porticod that died with it.  Of what
  * it was given since it was asked the answer says nothing. */
 static void
@@ -513,7 +533,8 @@ check_members(struct listener_process *listener, const json_t *body)
 		if (member->fresh ||
 		    (member->state != LISTENER_MEMBER_GIVEN &&
 		     member->state != LISTENER_MEMBER_ATTACHED) ||
-		    has_link(body, member->worker))
+		    has_link(body, member->worker) ||
+		    give_again(listener, member))
 			continue;
 		member->state = LISTENER_MEMBER_LOST;
 		listeners_on_lost(listener, &message);
@@ -544,13 +565,13 @@ on_reply(struct listener_process *listener, const json_t *json)
 	}
 	if (!listener->asked_again)
 		return;
-	listener->asked_again = false;
 	if (json_array_size(json_object_get(reply.body, "workers")) >
 	    TAKEOVER_WORKERS_MAX)
 		listener_process_kill(listener, "it names workers that cannot "
 						"be");
 	else
 		check_members(listener, reply.body);
+	listener->asked_again = false;
 }
 
 static void

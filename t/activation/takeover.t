@@ -172,6 +172,46 @@ subtest 'a worker that gets ready meanwhile' => sub {
 	$server->stop;
 };
 
+# The moments in which one of them knows more than the keeper does.
+for my $when (qw(before after)) {
+	subtest "killed $when it has given a worker to the listener" => sub {
+		my $server = server(wrapper => [ '/bin/sh', '-c',
+				'shift; exec "$0" "$@"',
+				Portico::Server::test_program(
+					't/activation/dies-joining') ],
+			environment => { PORTICO_TEST_DIE => $when })->start;
+		my $listener = $server->pid_of('listener');
+		my $client = $server->connect;
+
+		push @running, $server->descendants;
+		$client->send("GET /count HTTP/1.1\r\nHost: a\r\n\r\n");
+		is($server->await_end(10), 9, 'porticod dies');
+		strike('STOP', $listener); # its answer comes last
+		$server->{wrapper} = [];
+		delete $server->{environment};
+		$server->{ended} = 0;
+		$server->launch;
+		ok(await_condition(seconds(10), sub {
+			my $pool = ($server->command_json('pool', 'show', 'main')
+				// return)->{pool};
+			return ($pool->{workers}[0]{state} // '') eq 'ready';
+		}), 'the next porticod knows the worker') or $server->show_log;
+		strike('CONT', $listener);
+		ok($server->await_ready, 'it gets ready');
+		is(($client->read_response // {})->{status}, 200,
+			'the request that waited is answered');
+		my $family = await_workers($server, 1);
+		push @running, @{ $family->{workers} };
+		my $links = $server->command_json('listener', 'show')
+			->{counters}{workers};
+		is_deeply([ map { $_->{pid} } @$links ], $family->{workers},
+			'the listener has it once');
+		is($server->command_json('pool', 'show', 'main')
+			->{pool}{starts}, 1, 'no other was started');
+		$server->stop;
+	};
+}
+
 subtest 'what is remembered' => sub {
 	my $second = Portico::Server::free_port();
 	my $server = server(allow => [ qr/terminated unexpectedly/,
