@@ -2,7 +2,8 @@
  *
  * Fuzz target: the URL cooker.  An accepted path keeps every promise of
  * url.h, agrees with a second, slow and simple cooker, and cooks to itself.
- * The same input serves the date and host readers, which are as small.
+ * The same input serves the date and host readers and that of whole URLs, which
+ * are as small.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include "core/http/date.h"
 #include "core/http/host.h"
 #include "core/http/url.h"
+#include "core/http/url_whole.h"
 #include "fuzz/fuzz.h"
 
 #define INPUT_MAX 4096
@@ -143,7 +145,16 @@ check_small_readers(const char *text, size_t length)
 	uint32_t host_length;
 	uint16_t port;
 	int64_t second, back;
+	struct http_url_whole whole;
+	char *path = mem_alloc(length + 1);
 
+	if (http_url_whole_parse((struct portico_slice){ text, length }, path,
+				 &whole)) {
+		ASSERT(whole.port != 0 && path[0] == '/');
+		ASSERT(whole.any_host == (whole.host.length == 0));
+		ASSERT(whole.url.path_length < length);
+	}
+	mem_free(path);
 	if (http_host_parse(text, length, &host_length, &port))
 		ASSERT(host_length > 0 && host_length <= length);
 	if (http_date_parse(text, length, 1767225600, &second)) {

@@ -32,8 +32,10 @@
 #include "core/base/memory.h"
 #include "core/config/settings.h"
 #include "core/control/server.h"
+#include "core/http/url_whole.h"
 
 #define NS_PER_MS 1000000ull
+#define FLUSHED_URL_BYTES_MAX 4000
 
 struct commands {
 	struct manager *manager;
@@ -586,6 +588,17 @@ on_listener_cache(struct commands *commands, struct control_connection *client,
 		    NULL);
 }
 
+static bool
+is_flushed_url(const char *url)
+{
+	struct http_url_whole whole;
+	char path[FLUSHED_URL_BYTES_MAX + 1];
+	size_t length = strlen(url);
+
+	return length <= FLUSHED_URL_BYTES_MAX &&
+	       http_url_whole_parse(slice_make(url, length), path, &whole);
+}
+
 static void
 on_listener_cache_flush(struct commands *commands,
 			struct control_connection *client,
@@ -593,19 +606,17 @@ on_listener_cache_flush(struct commands *commands,
 {
 	const char *url = json_string_value(json_object_get(request, "url"));
 	bool all = json_is_true(json_object_get(request, "all"));
-	const char *rest = url == NULL ? NULL : strstr(url, "://");
 	struct portico_error err;
-	char what[4096];
+	char what[FLUSHED_URL_BYTES_MAX + 32];
 
-	if (all == (url != NULL) ||
-	    (!all && (rest == NULL || strchr(rest + 3, '/') == NULL ||
-		      strlen(url) > sizeof what - 32))) {
+	if (all == (url != NULL) || (!all && !is_flushed_url(url))) {
 		error_set(&err, PORTICO_INVALID,
 			  "flushing the cache: \"%s\" is no URL with a path",
 			  url == NULL ? "" : url);
 		error_hint(&err,
 			   "http://HOST/PATH, http://*:PORT/PATH/ for all "
-			   "below a path, or --all.");
+			   "below a path, or --all; what a URL cannot have is "
+			   "written as %%XX.");
 		answer_error(client, &err);
 		return;
 	}

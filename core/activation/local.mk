@@ -123,11 +123,11 @@ core_activation_libactivation_la_SOURCES = \
 
 sbin_PROGRAMS += porticod
 porticod_SOURCES = core/activation/main.c
-porticod_LDADD = core/activation/libactivation.la \
+porticod_LDADD = core/activation/libactivation.la core/http/libhttp.la \
 	core/ocsp/libocsp.la core/control/libcontrol.la $(CONFIG_LIBS) \
 	$(UV_LIBS) $(SSL_LIBS)
 
-ACTIVATION_LIBS = core/activation/libactivation.la \
+ACTIVATION_LIBS = core/activation/libactivation.la core/http/libhttp.la \
 	core/ocsp/libocsp.la core/control/libcontrol.la $(CONFIG_LIBS) \
 	$(UV_LIBS) $(SSL_LIBS)
 

@@ -48,7 +48,9 @@ core_http_libhttp_la_SOURCES = \
 	core/http/trailer.c \
 	core/http/trailer.h \
 	core/http/url.c \
-	core/http/url.h
+	core/http/url.h \
+	core/http/url_whole.c \
+	core/http/url_whole.h
 EXTRA_DIST += core/http/README.md core/http/header_id_gen.pl
 
 if HAVE_CMOCKA

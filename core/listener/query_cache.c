@@ -8,7 +8,9 @@
 
 #include "core/base/memory.h"
 #include "core/base/slice.h"
+#include "core/http/limits.h"
 #include "core/http/response_head.h"
+#include "core/http/url_whole.h"
 #include "core/listener/limits.h"
 #include "core/listener/listener.h"
 #include "core/listener/loop.h"
@@ -26,6 +28,21 @@ put_text(char *to, size_t size, size_t *used, struct portico_slice from)
 		to[(*used)++] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
 	}
 	to[*used] = '\0';
+}
+
+/* As a client would write it: a flush understands it again. */
+static void
+put_path(char *to, size_t size, size_t *used, struct portico_slice path)
+{
+	for (size_t i = 0; i < path.length; i++) {
+		unsigned char c = (unsigned char)path.data[i];
+		char text[4];
+		bool plain = c > 0x20 && c < 0x7f &&
+			     strchr("%?#\"\\", (char)c) == NULL;
+
+		snprintf(text, sizeof(text), plain ? "%c" : "%%%02X", c);
+		put_text(to, size, used, slice_from(text));
+	}
 }
 
 static void
@@ -46,7 +63,7 @@ copy_url(const struct cache_entry *from, struct query_entry *to)
 					     cache_url_host(url));
 	snprintf(text, sizeof(text), ":%u", url->key.port);
 	put_text(to->url, sizeof(to->url), &used, slice_from(text));
-	put_text(to->url, sizeof(to->url), &used, cache_url_path(url));
+	put_path(to->url, sizeof(to->url), &used, cache_url_path(url));
 	if (query.length > 0 && query.data[0] != '?')
 		put_text(to->url, sizeof(to->url), &used, PORTICO_SLICE("?"));
 	put_text(to->url, sizeof(to->url), &used, query);
@@ -108,60 +125,35 @@ query_copy_cache(struct listener_loop *loop, struct query_part *part)
 			   loop_now(loop), &part->entries[part->entry_count++]);
 }
 
-/* "http://host:port/path", the host in lower case or "*"; a path that ends with
- * a slash stands for all that begins with it.  False: it is none. */
-static bool
-parse_url(struct portico_slice text, struct cache_key *key, char *host,
-	  size_t host_size, struct cache_flush *flush)
-{
-	struct portico_slice name;
-	ptrdiff_t colon;
-	uint64_t port;
-
-	key->tls = slice_starts_with_nocase(text, PORTICO_SLICE("https://"));
-	if (!key->tls &&
-	    !slice_starts_with_nocase(text, PORTICO_SLICE("http://")))
-		return false;
-	text = slice_skip(text, key->tls ? 8 : 7);
-	name = slice_split(&text, '/');
-	/* The slash is a part of the path. */
-	flush->path = slice_make(text.data - 1, text.length + 1);
-	flush->recursive = flush->path.data[text.length] == '/';
-	port = key->tls ? 443 : 80;
-	colon = slice_find_last_char(name, ':');
-	if (colon >= 0 && slice_find_char(name, ']') < colon) {
-		if (!slice_to_u64(slice_skip(name, (size_t)colon + 1), &port) ||
-		    port == 0 || port > UINT16_MAX)
-			return false;
-		name = slice_take(name, (size_t)colon);
-	}
-	key->port = (uint16_t)port;
-	if (name.length == 0 || name.length > host_size)
-		return false;
-	for (size_t i = 0; i < name.length; i++)
-		host[i] = slice_lower(name.data[i]);
-	if (!slice_equal(name, PORTICO_SLICE("*")))
-		flush->host = slice_make(host, name.length);
-	return true;
-}
-
+/* A path that ends with a slash stands for all that begins with it; which query
+ * does not matter. */
 void
 query_flush_cache(struct listener_loop *loop, const char *url,
 		  struct query_part *part)
 {
+	struct portico_slice text = slice_from(url);
 	struct cache_flush flush = { .pool = CACHE_ANY_POOL };
 	struct cache_key key = { 0 };
-	char host[256];
+	struct http_url_whole whole;
+	char *path = mem_alloc(text.length + 1);
+	char host[HTTP_HOST_LENGTH_MAX];
 	bool known = strcmp(url, "*") == 0;
 
-	if (!known && strchr(url, '/') != NULL &&
-	    strchr(url + strcspn(url, "/") + 2, '/') != NULL) {
-		known = parse_url(slice_from(url), &key, host, sizeof(host),
-				  &flush);
+	if (!known && http_url_whole_parse(text, path, &whole)) {
+		known = true;
+		key.tls = whole.tls;
+		key.port = whole.port;
 		flush.key = &key;
+		flush.path = slice_make(path, whole.url.path_length);
+		flush.recursive = path[flush.path.length - 1] == '/';
+		for (size_t i = 0; i < whole.host.length; i++)
+			host[i] = slice_lower(whole.host.data[i]);
+		if (!whole.any_host)
+			flush.host = slice_make(host, whole.host.length);
 	}
 	if (known)
 		part->cache_flushed = cache_flush(&loop->cache, &flush);
+	mem_free(path);
 }
 
 /* ---- on the main thread ------------------------------------------------------ */

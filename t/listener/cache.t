@@ -273,8 +273,28 @@ is($server->await_access_log(qr/^$path 200 MISS/) ? 1 : 0, 1, 'and misses');
 ($status, $shown) = $server->command('listener', 'cache', 'flush',
 	"http://*:$port/p");
 is($shown, "0 flushed\n", 'a path is no prefix');
-($status) = $server->command('listener', 'cache', 'flush', 'nonsense');
-is($status, 1, 'nonsense is refused');
+for my $url ('nonsense', "ftp://localhost:$port$path", 'http://localhost',
+		"http://localhost:99999$path", "http://localhost:0$path",
+		"http://:$port$path", "http://me\@localhost:$port$path",
+		"http://localhost:$port:80$path", "http://*x:$port$path",
+		"http://*:$path", "http://localhost:$port/%zz",
+		"http://localhost:$port/a b") {
+	my ($refused, $out, $said) = $server->command('listener', 'cache',
+		'flush', $url);
+	is($refused, 1, "refused: $url");
+	like("$out$said", qr/"\Q$url\E" is no URL with a path/, '... and why');
+}
+# As the list shows it, and as a client may write it.
+my $odd = '/%C3%A4%20%25%3F' . substr $path, 1;
+for my $url ("http://localhost:$port$odd", "http://LOCALHOST.:$port/x/.." . lc $odd,
+		"http://*:$port$odd?any") {
+	keep($odd, 'allow=60');
+	like(($server->command('listener', 'cache'))[1],
+		qr{^URL: http://localhost:$port\Q$odd\E$}m,
+		'a path is shown as a URL has it');
+	is(($server->command('listener', 'cache', 'flush', $url))[1],
+		"1 flushed\n", "... and understood: $url");
+}
 ($status) = $server->command('listener', 'cache', 'flush');
 is($status, 2, 'so is nothing');
 my $kept_now = $server->command_json('listener', 'cache')->{figures}{cache}
