@@ -119,7 +119,38 @@ struct old_file {
 	int64_t changed; /* ns since 1970 */
 };
 
-/* Whether it is a name that choose_name() makes: "access-" digits ".log". */
+/* Whether it is the time of a file that is over, as choose_name() writes it.
+ * Anything else may be another log: "access-12.log" is that of site 12, and
+ * "access-12-20261123.log" an older file of it. */
+static bool
+is_time(const char *text, size_t length)
+{
+	static const char *const forms[] = { "dddddd", "dddddddd",
+					     "dddddddd-dd", "dddddddd-dddddd",
+					     "ddddwdd" };
+	const char *count = memchr(text, '.', length);
+
+	if (count != NULL) {
+		size_t digits = strspn(count + 1, "0123456789");
+
+		if (digits == 0 || count + 1 + digits < text + length)
+			return false;
+		length = (size_t)(count - text);
+	}
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		size_t at = 0;
+
+		while (at < length && forms[i][at] != '\0' &&
+		       (forms[i][at] == 'd' ?
+				text[at] >= '0' && text[at] <= '9' :
+				text[at] == forms[i][at]))
+			at++;
+		if (at == length && forms[i][at] == '\0')
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_rotated(const char *name, const char *base, size_t base_length,
 	   const char *extension)
@@ -130,10 +161,7 @@ is_rotated(const char *name, const char *base, size_t base_length,
 	    strncmp(name, base, base_length) != 0 || name[base_length] != '-' ||
 	    strcmp(name + length - tail, extension) != 0)
 		return false;
-	for (size_t i = base_length + 1; i < length - tail; i++)
-		if (strchr("0123456789-.w", name[i]) == NULL)
-			return false;
-	return name[base_length + 1] >= '0' && name[base_length + 1] <= '9';
+	return is_time(name + base_length + 1, length - tail - base_length - 1);
 }
 
 static int

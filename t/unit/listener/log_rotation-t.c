@@ -231,6 +231,44 @@ what_is_too_much_goes(void **state)
 	assert_int_equal(end(), 5);
 }
 
+/* Logs of other sites beside it, and their older files, are no older files of
+ * this one, though they are called so that they could be. */
+static void
+what_is_another_log_stays(void **state)
+{
+	static const char *const others[] = {
+		"a-1.log",	    "a-12.log",		"a-1-20261120.log",
+		"a-20261120-.log",  "a-20261120-1.log", "a-2026w1.log",
+		"a-20261120..log",  "a-20261120.x.log", "a-20261120.1.2.log",
+		"a-2026112.log",    "a-2026w481.log",	"a--20261120.log",
+		"a-1234567890.log",
+	};
+	static const char *const older[] = {
+		"a-202610.log",		 "a-20261120.log",
+		"a-20261120-14.log",	 "a-2026w47.log",
+		"a-20261120-155902.log", "a-20261120.2.log",
+		"a-2026w47.9999.log",
+	};
+	struct settings_log_rotation rotation = { .period = SETTINGS_LOG_DAILY,
+						  .keep_files = 1 };
+
+	(void)state;
+	begin();
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		make(others[i], MONDAY - 30 * DAY);
+	for (size_t i = 0; i < sizeof(older) / sizeof(older[0]); i++)
+		make(older[i], MONDAY - 30 * DAY);
+	make("a.log", MONDAY);
+	assert_int_equal(rotate(&rotation, "a.log", MONDAY, MONDAY), 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!is_there(others[i]))
+			fail_msg("%s is gone", others[i]);
+	for (size_t i = 0; i < sizeof(older) / sizeof(older[0]); i++)
+		if (is_there(older[i]))
+			fail_msg("%s is there", older[i]);
+	assert_int_equal(end(), sizeof(others) / sizeof(others[0]) + 1);
+}
+
 static void
 what_is_too_old_goes(void **state)
 {
@@ -258,6 +296,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(names_say_the_time),
 	cmocka_unit_test(no_file_is_overwritten),
 	cmocka_unit_test(what_is_too_much_goes),
+	cmocka_unit_test(what_is_another_log_stays),
 	cmocka_unit_test(what_is_too_old_goes),
 };
 
