@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/activation/events.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/base/slice.h"
 #include "core/config/settings.h"
 
 #ifndef SYS_landlock_create_ruleset
@@ -127,6 +131,7 @@ add(struct landlock_rules *rules, const char *path, size_t length,
 	memcpy(rule->path, path, length);
 	rule->path[length] = '\0';
 	rule->access = access;
+	rule->no_links = false;
 }
 
 static void
@@ -237,6 +242,36 @@ add_application(struct landlock_rules *rules, const struct settings *settings,
 			     application->locations[i].section_count);
 }
 
+/* What is made later is of no use to who has started before. */
+static void
+tell_missing(const struct settings_pool *pool,
+	     const struct settings_paths *paths)
+{
+	const struct log_context context = { .name = "pool",
+					     .value = pool->name };
+
+	for (size_t i = 0; i < paths->count; i++)
+		if (access(paths->items[i], F_OK) != 0)
+			log_warn(EVENT_RUNTIME, &context,
+				 "%s of isolation.paths cannot be used by a "
+				 "worker that starts now: %s",
+				 paths->items[i], strerror(errno));
+}
+
+static void
+distrust_links(struct landlock_rules *rules,
+	       const struct settings_paths *writable)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		for (size_t k = 0; k < writable->count; k++)
+			if (strcmp(rules->items[i].path, writable->items[k]) !=
+				    0 &&
+			    settings_path_covers(
+				    slice_from(writable->items[k]),
+				    slice_from(rules->items[i].path)))
+				rules->items[i].no_links = true;
+}
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 void
@@ -268,6 +303,10 @@ landlock_init(struct landlock_rules *rules, const struct settings *settings,
 		LANDLOCK_EXECUTE);
 	add_all(rules, isolation->write.items, isolation->write.count,
 		LANDLOCK_WRITE);
+	distrust_links(rules, &isolation->write);
+	tell_missing(pool, &isolation->read);
+	tell_missing(pool, &isolation->execute);
+	tell_missing(pool, &isolation->write);
 }
 
 void
@@ -290,11 +329,23 @@ handled(int abi)
 			  ACCESS_ABI_1;
 }
 
+static int
+open_path(const char *path, bool no_links)
+{
+	const struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				      .resolve = RESOLVE_NO_SYMLINKS };
+
+	return no_links ? (int)syscall(SYS_openat2, AT_FDCWD, path, &how,
+				       sizeof how) :
+			  open(path, O_PATH | O_CLOEXEC);
+}
+
 /* What does not exist, or may not be reached, cannot be used anyway. */
 static int
-allow(int ruleset, int abi, const char *path, enum landlock_access access)
+allow(int ruleset, int abi, const char *path, bool no_links,
+      enum landlock_access access)
 {
-	struct path_attributes rule = { .fd = open(path, O_PATH | O_CLOEXEC) };
+	struct path_attributes rule = { .fd = open_path(path, no_links) };
 	struct stat info;
 	int os_error = 0;
 
@@ -335,15 +386,17 @@ landlock_apply(const struct landlock_rules *rules, const char *temporary,
 		return errno;
 	for (size_t i = 0; i < rules->count && os_error == 0; i++)
 		os_error = allow(ruleset, rules->abi, rules->items[i].path,
+				 rules->items[i].no_links,
 				 rules->items[i].access);
 	if (os_error == 0 && temporary != NULL)
-		os_error =
-			allow(ruleset, rules->abi, temporary, LANDLOCK_WRITE);
+		os_error = allow(ruleset, rules->abi, temporary, false,
+				 LANDLOCK_WRITE);
 	if (os_error == 0 && tmp_is_own)
-		os_error =
-			allow(ruleset, rules->abi, "/var/tmp", LANDLOCK_WRITE);
+		os_error = allow(ruleset, rules->abi, "/var/tmp", false,
+				 LANDLOCK_WRITE);
 	if (os_error == 0 && here)
-		os_error = allow(ruleset, rules->abi, ".", LANDLOCK_WRITE);
+		os_error =
+			allow(ruleset, rules->abi, ".", false, LANDLOCK_WRITE);
 	if (os_error == 0 &&
 	    syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		os_error = errno;

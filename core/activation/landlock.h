@@ -23,6 +23,9 @@ enum landlock_access {
 struct landlock_rule {
 	char *path;
 	enum landlock_access access;
+	/* It lies in what the pool's workers may write: they could have made a
+	 * link of it, to anything.  So none is followed. */
+	bool no_links;
 };
 
 struct landlock_rules {

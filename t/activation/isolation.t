@@ -182,4 +182,34 @@ subtest 'widened' => sub {
 	$server->stop;
 };
 
+# The kernel looks where a name leads when a worker starts.  In what workers may
+# write they can make links before that.
+subtest 'links that a worker may have made' => sub {
+	my $server = server(%closed);
+	my $directory = $server->directory;
+	my $a = $server->{pools}{a}{isolation} = { %closed };
+
+	$a->{paths} = { write => ["$directory/a"], execute => [],
+		read => ["$directory/a/data", "$directory/nowhere",
+			"$directory/link"] };
+	symlink "$directory/b", "$directory/a/data" or die $!;
+	symlink "$directory/root", "$directory/link" or die $!;
+	open my $file, '>', "$directory/root/open" or die $!;
+	print $file "x\n";
+	close $file;
+	$server->{allow} = [qr/P5206/];
+	$server->write_configuration;
+	$server->start;
+	is(try_it($server, "/a/open?path=$directory/b/secret"), EACCES,
+		'lead nowhere');
+	is(try_it($server, "/a/open?path=$directory/a/secret"), 0,
+		'what they lie in is what it was');
+	is(try_it($server, "/a/open?path=$directory/link/open"), 0,
+		'a link of the operator is followed');
+	like($server->log,
+		qr{\Q$directory\E/nowhere of isolation\.paths cannot be used.*P5206},
+		'a path that does not exist is told');
+	$server->stop;
+};
+
 done_testing;
