@@ -441,6 +441,17 @@ note_exhausted(struct worker_process *worker)
 	note_reason(worker, why == NULL ? "its program could not be run" : why);
 }
 
+/* What could not be set before its program ran: the same. */
+static void
+note_setup(const struct worker_process *worker, char *how, size_t size)
+{
+	const char *why = start_record_last_line(record_of(worker));
+	size_t length = strlen(how);
+
+	if (why != NULL)
+		snprintf(how + length, size - length, ": %s", why);
+}
+
 /* Killed by the kernel, as limits.memory wants it.  Of a worker that another
  * porticod has started nothing is known but that. */
 static void
@@ -463,7 +474,7 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	struct worker_process *worker = arg;
 	struct pool *pool = worker->pool;
 	bool expected, failed_start;
-	char how[128], core[CORE_FILES_TEXT_SIZE];
+	char how[128 + START_LINE_BYTES], core[CORE_FILES_TEXT_SIZE];
 
 	(void)process;
 	CHECK(worker, WORKER_PROCESS_MAGIC);
@@ -479,6 +490,8 @@ on_end(struct process *process, const struct process_exit *result, void *arg)
 	if (result->status == PROCESS_EXIT_EXHAUSTED && !result->signalled &&
 	    !worker->executed)
 		note_exhausted(worker);
+	else if (failed_start && !worker->executed && !result->signalled)
+		note_setup(worker, how, sizeof how);
 	if (result->status == PROCESS_EXIT_EXEC && !result->signalled)
 		start_record_fail(record_of(worker), clock_monotonic_ns(),
 				  "portico-worker could not be executed");

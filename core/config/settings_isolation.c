@@ -70,7 +70,9 @@ static const struct config_field path_fields[] = {
 static const struct config_table path_table = CONFIG_TABLE(
 	struct raw_isolation_paths, path_fields,
 	"Files, and directories with all that is in them, that the workers "
-	"may use besides those that the pool's sites and modules need.");
+	"may use besides those that the pool's sites and modules need. They "
+	"have to exist when a worker starts; links are followed, but not below "
+	"what the workers may write.");
 
 static const struct config_field system_call_fields[] = {
 	CONFIG_ENUM(struct raw_system_calls, filter, "filter",
@@ -286,6 +288,7 @@ resolve_identity(struct settings_resolver *resolver,
 
 static struct settings_paths
 resolve_paths(struct settings_resolver *resolver,
+	      const struct config_value *source,
 	      const struct config_strings *raw)
 {
 	const char **items =
@@ -293,9 +296,15 @@ resolve_paths(struct settings_resolver *resolver,
 
 	if (items == NULL)
 		return (struct settings_paths){ NULL, 0 };
-	for (size_t i = 0; i < raw->count; i++)
+	for (size_t i = 0; i < raw->count; i++) {
+		/* The directory of the configuration would become of it. */
+		if (raw->items[i][0] == '\0')
+			config_problem(resolver->problems,
+				       value_of(source, "paths"),
+				       "a path is empty");
 		items[i] = settings_absolute(resolver, resolver->directory,
 					     raw->items[i]);
+	}
 	return (struct settings_paths){ items, raw->count };
 }
 
@@ -328,10 +337,12 @@ settings_resolve_confinement(struct settings_resolver *resolver,
 			(enum settings_private_tmp)raw->isolation.private_tmp,
 		.umask = (uint32_t)mask,
 		.file_system = (enum settings_means)raw->isolation.file_system,
-		.read = resolve_paths(resolver, &raw->isolation.paths.read),
-		.write = resolve_paths(resolver, &raw->isolation.paths.write),
-		.execute =
-			resolve_paths(resolver, &raw->isolation.paths.execute),
+		.read = resolve_paths(resolver, raw->isolation.source,
+				      &raw->isolation.paths.read),
+		.write = resolve_paths(resolver, raw->isolation.source,
+				       &raw->isolation.paths.write),
+		.execute = resolve_paths(resolver, raw->isolation.source,
+					 &raw->isolation.paths.execute),
 	};
 	settings_resolve_system_calls(&pool->isolation.system_calls,
 				      &raw->isolation.system_calls);
@@ -341,6 +352,13 @@ settings_resolve_confinement(struct settings_resolver *resolver,
 				  pool->place.line, pool->place.column,
 				  "limits.openFiles of pool \"%s\" has to be "
 				  "0 or at least 64",
+				  pool->name);
+	if (raw->limits.memory > 0 &&
+	    raw->limits.memory_high > raw->limits.memory)
+		config_problem_at(resolver->problems, pool->place.file,
+				  pool->place.line, pool->place.column,
+				  "limits.memoryHigh of pool \"%s\" is above "
+				  "limits.memory, and would never be reached",
 				  pool->name);
 	pool->cpu.limit = raw->cpu.limit;
 	pool->cpu.action = (enum settings_cpu_action)raw->cpu.action;

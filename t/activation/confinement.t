@@ -172,6 +172,10 @@ subtest 'what cannot be' => sub {
 		'affinity' => { cpu => { affinity => '0-' } },
 		'umask' => { isolation => { umask => '8' } },
 		'openFiles' => { limits => { openFiles => 3 } },
+		'memoryHigh .*would never be reached' => { limits =>
+			{ memory => '64MiB', memoryHigh => '65MiB' } },
+		'paths: a path is empty' => { isolation =>
+			{ paths => { read => [''] } } },
 		($> == 0 ? ('no-such-group' =>
 			{ identity => { groups => ['no-such-group'] } }) : ()),
 		'no user and no group' => { identity =>
@@ -181,6 +185,15 @@ subtest 'what cannot be' => sub {
 		my $server = server($cases{$name});
 		like(refusal($server), qr/$name/, "$name is refused");
 	}
+	my $absent = server({ cpu => { affinity => '1023' } },
+		allow => [qr/P5002|P5022/])->start;
+	is($absent->get('/self')->{status}, 503, 'a core that there is not');
+	like(($absent->command('events'))[1],
+		qr/^\S+ \S+ +5022 .*setting cpu\.affinity: EINVAL/m,
+		'... is told by the event');
+	like(($absent->command(qw(pool show main)))[1],
+		qr/setting cpu\.affinity: EINVAL/, '... and by pool show');
+	$absent->stop;
 	my $server = Portico::Server->new(
 		pools => { map { $_ => { identity =>
 			{ dynamic => JSON::PP::true } } } qw(main other) },
