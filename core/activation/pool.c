@@ -789,7 +789,7 @@ pool_reconfigure(struct pool *pool, struct settings *snapshot,
 	if (old == snapshot)
 		return; /* done before the routes changed */
 	recycle = !is_same(old, pool->settings, snapshot, settings);
-	gained = gains(old, pool->settings, snapshot, settings);
+	gained = recycle && gains(old, pool->settings, snapshot, settings);
 	if (recycle && before_routes &&
 	    gains(snapshot, settings, old, pool->settings) && !gained)
 		return; /* it only loses: the routes go first */

@@ -15,6 +15,7 @@
 #include "core/activation/worker_process.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/memory.h"
 #include "core/config/settings.h"
 #include "core/control/connection.h"
 
@@ -122,6 +123,9 @@ write_settings(const void *object, struct state_record *record)
 
 	record->fds[0] = settings_to_memfd(manager->settings, SETTINGS_FOR_ALL,
 					   NULL, NULL);
+	/* After all else that was read and written of a configuration, which
+	 * took several times the room of what stays of it. */
+	mem_trim();
 	if (record->fds[0] < 0)
 		return;
 	record->nfds = 1;

@@ -206,6 +206,7 @@ snapshot_unref(struct listener_snapshot **snapshot_p)
 	mem_free(snapshot->pools);
 	mem_free(snapshot->sites);
 	mem_free(snapshot);
+	mem_trim();
 }
 
 struct loop_snapshot *

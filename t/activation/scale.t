@@ -40,14 +40,34 @@ is(scalar $server->pids_of('worker'), 0, 'no worker runs');
 # A busy machine is not what this is about.
 cmp_ok($took, '<', seconds($ENV{PORTICO_SCALE_POOLS} ? 2 : 10),
 	sprintf 'started within %.2f s', $took);
-SKIP: {
-	skip 'sanitizers need memory of their own', 1
-		if Portico::Server::build_directory() =~ /sanitizers/;
-	my $memory = sum(\&Portico::Server::memory, $server->pid,
-		$status->{listener}{pid}, $status->{keeper});
-	cmp_ok($memory, '<', 64 << 10, "porticod, keeper and listener: "
-		. "$memory KiB");
+
+# The requirement is for 1,000: 64 MiB.  Fewer have their part of it, or nobody
+# would notice here that memory is not given back.
+sub look_at_memory
+{
+	my ($when) = @_;
+	my $most = (14 << 10) + 44 * ($pools < 1000 ? $pools : 1000);
+
+	SKIP: {
+		skip 'sanitizers need memory of their own', 1
+			if Portico::Server::build_directory() =~ /sanitizers/;
+		my $memory = sum(\&Portico::Server::memory, $server->pid,
+			$status->{listener}{pid}, $status->{keeper});
+		cmp_ok($memory, '<', $most,
+			"$when: porticod, keeper and listener: $memory KiB");
+	}
+	return;
 }
+
+look_at_memory('started');
+# What was read for it is given back, also that of the time before.
+for my $time (1 .. 2) {
+	$began = time;
+	is(($server->command('reload'))[0], 0, 'a reload');
+	cmp_ok(time - $began, '<', seconds(10),
+		sprintf 'within %.2f s', time - $began);
+}
+look_at_memory('read again');
 
 for my $number (1 .. $workers) {
 	my $response = $server->get("/p$number/");
