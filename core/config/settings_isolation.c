@@ -153,8 +153,10 @@ static const struct config_field limit_fields[] = {
 	CONFIG_SIZE(struct settings_process_limits, memory_high, "memoryHigh",
 		    .fallback = "0", .flags = CONFIG_ZERO, .min = 4 << 20,
 		    .prose = "Above so much of it the kernel takes memory "
-			     "back, and slows them down; without control "
-			     "groups modules are told to clean up. 0: any."),
+			     "back, and slows them down, with version 1 of "
+			     "control groups only when the machine is short "
+			     "of it; without control groups modules are told "
+			     "to clean up. 0: any."),
 	CONFIG_INTEGER(struct settings_process_limits, tasks, "tasks",
 		       .fallback = "0", .min = 0, .max = 1 << 22,
 		       .prose = "Processes and threads of all of them "
