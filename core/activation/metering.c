@@ -12,7 +12,6 @@
 #include "core/activation/events.h"
 #include "core/activation/manager.h"
 #include "core/activation/pool.h"
-#include "core/activation/usage.h"
 #include "core/activation/worker_process.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -277,12 +276,12 @@ take(struct worker_process *worker, const struct usage *usage)
 	struct metered *metered = &worker->pool->metered;
 	struct polled *polled = &worker->polled;
 
-	if (usage->cpu_ns > polled->cpu_ns &&
-	    (polled->tasks > 0 || worker->started_ns >= metered->window_ns)) {
-		metered->used_ns += usage->cpu_ns - polled->cpu_ns;
-		metered->throttled.used_ns += usage->cpu_ns - polled->cpu_ns;
+	uint64_t used = usage_grown(&polled->cpu, usage->cpu_ns);
+
+	if (polled->tasks > 0 || worker->started_ns >= metered->window_ns) {
+		metered->used_ns += used;
+		metered->throttled.used_ns += used;
 	}
-	polled->cpu_ns = usage->cpu_ns;
 	polled->memory = usage->memory;
 	polled->tasks = usage->tasks;
 }

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include "core/activation/throttle.h"
+#include "core/activation/usage.h"
 
 struct manager;
 struct pool;
@@ -43,7 +44,8 @@ struct metered {
 
 /* Of a worker, when it was polled last. */
 struct polled {
-	uint64_t cpu_ns, memory, tasks;
+	struct usage_time cpu;
+	uint64_t memory, tasks;
 };
 
 void metering_init(struct manager *manager);

@@ -14,6 +14,9 @@
 
 #include "core/base/clock.h"
 #include "core/base/io.h"
+#include "core/base/memory.h"
+
+#define GENERATIONS_MAX 64
 
 static bool
 read_file(long pid, const char *name, char *text, size_t size)
@@ -59,55 +62,135 @@ usage_find(struct usage *usages, size_t count, pid_t session)
 		       bsearch(&key, usages, count, sizeof key, by_session);
 }
 
-static void
-add(struct usage *usages, size_t count, long pid)
+/* A process, as one walk has found it. */
+struct seen {
+	pid_t pid, parent, session;
+	uint64_t cpu_ns, tasks;
+};
+
+static bool
+look_at(long pid, struct seen *seen_r)
 {
 	static long ticks; /* in a second */
 	char text[4096];
-	uint64_t user, system, user_of_children, system_of_children, tasks;
-	struct usage *usage;
+	uint64_t user, system, user_of_children, system_of_children;
 	const char *after;
-	int session;
 
 	if (!read_file(pid, "stat", text, sizeof text))
-		return;
+		return false;
 	/* The name in parentheses may have anything in it. */
 	after = strrchr(text, ')');
 	if (after == NULL ||
 	    sscanf(after,
-		   ") %*c %*d %*d %d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
+		   ") %*c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
 		   " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*d %*d %" SCNu64,
-		   &session, &user, &system, &user_of_children,
-		   &system_of_children, &tasks) != 6)
-		return;
-	usage = usage_find(usages, count, session);
-	if (usage == NULL)
-		return;
+		   &seen_r->parent, &seen_r->session, &user, &system,
+		   &user_of_children, &system_of_children, &seen_r->tasks) != 7)
+		return false;
 	if (ticks <= 0)
 		ticks = sysconf(_SC_CLK_TCK);
-	usage->cpu_ns +=
+	seen_r->pid = (pid_t)pid;
+	seen_r->cpu_ns =
 		(user + system + user_of_children + system_of_children) *
 		(CLOCK_NS_PER_S / (uint64_t)(ticks <= 0 ? 100 : ticks));
-	usage->tasks += tasks;
-	if (read_file(pid, "status", text, sizeof text))
-		usage->memory +=
-			row(text, "\nRssAnon:") + row(text, "\nVmSwap:");
+	return true;
+}
+
+static int
+by_pid(const void *left, const void *right)
+{
+	const struct seen *a = left, *b = right;
+
+	return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+/* OWNERSHIP: the caller's, mem_free(). */
+static struct seen *
+look_at_all(size_t *count_r)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+	struct seen *all = NULL;
+	size_t count = 0, room = 0;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		long pid = strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 1)
+			continue;
+		if (count == room) {
+			room = room == 0 ? 256 : room * 2;
+			all = mem_realloc(all, room * sizeof *all);
+		}
+		if (look_at(pid, &all[count]))
+			count++;
+	}
+	if (directory != NULL)
+		closedir(directory);
+	if (count > 0)
+		qsort(all, count, sizeof *all, by_pid);
+	*count_r = count;
+	return all;
+}
+
+/* Of the session that it is in, or that one is in who it descends from. */
+static struct usage *
+owner_of(const struct seen *seen, const struct seen *all, size_t all_count,
+	 struct usage *usages, size_t count)
+{
+	struct usage *usage = NULL;
+
+	/* The walk takes a while: what it has found may be a circle. */
+	for (int i = 0; seen != NULL && i < GENERATIONS_MAX; i++) {
+		const struct seen key = { .pid = seen->parent };
+
+		usage = usage_find(usages, count, seen->session);
+		if (usage != NULL)
+			break;
+		seen = bsearch(&key, all, all_count, sizeof key, by_pid);
+	}
+	return usage;
 }
 
 void
 usage_read(struct usage *usages, size_t count)
 {
-	DIR *directory = count == 0 ? NULL : opendir("/proc");
-	struct dirent *entry;
+	struct seen *all = NULL;
+	char text[4096];
+	size_t all_count = 0;
 
-	if (directory == NULL)
+	if (count == 0)
 		return;
 	qsort(usages, count, sizeof *usages, by_session);
-	while ((entry = readdir(directory)) != NULL) {
-		long pid = strtol(entry->d_name, NULL, 10);
+	all = look_at_all(&all_count);
+	for (size_t i = 0; i < all_count; i++) {
+		struct usage *usage =
+			owner_of(&all[i], all, all_count, usages, count);
 
-		if (pid > 1)
-			add(usages, count, pid);
+		if (usage == NULL)
+			continue;
+		usage->cpu_ns += all[i].cpu_ns;
+		usage->tasks += all[i].tasks;
+		if (read_file(all[i].pid, "status", text, sizeof text))
+			usage->memory += row(text, "\nRssAnon:") +
+					 row(text, "\nVmSwap:");
 	}
-	closedir(directory);
+	mem_free(all);
+}
+
+uint64_t
+usage_grown(struct usage_time *time, uint64_t sum_ns)
+{
+	uint64_t from = time->counted_ns;
+
+	if (sum_ns < from && !time->is_less) {
+		time->is_less = true;
+		time->less_ns = sum_ns;
+		return 0;
+	}
+	if (sum_ns < from)
+		from = time->less_ns;
+	time->is_less = false;
+	time->counted_ns = sum_ns;
+	return sum_ns < from ? 0 : sum_ns - from;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,8 +39,8 @@ spin(uint64_t ns)
 		;
 }
 
-/* A session of two processes that live, and one that has been waited for, with
- * time of its own.  Says so when it has all, and waits to be killed. */
+/* A session of two processes that live, one of which has left it for one of its
+ * own, and one that has been waited for, with time of its own.  Says so when it has all, and waits to be killed. */
 static _Noreturn void
 run_session(int ready)
 {
@@ -55,8 +56,14 @@ run_session(int ready)
 	waitpid(child, NULL, 0);
 	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED || fork() < 0)
+	child = memory == MAP_FAILED ? -1 : fork();
+	if (child < 0)
 		_exit(1);
+	if (child == 0) {
+		setsid();
+		/* It is not of the group that is killed at the end. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	}
 	/* Each of the two has its own. */
 	memset(memory, 'x', MEMORY);
 	(void)!write(ready, "x", 1);
@@ -119,10 +126,32 @@ test_session(void **state)
 	end_session(other);
 }
 
+static void
+test_time(void **state)
+{
+	struct usage_time time = { 0 };
+
+	(void)state;
+	assert_int_equal(usage_grown(&time, 100), 100);
+	assert_int_equal(usage_grown(&time, 130), 30);
+	/* A child was in neither: its 50 come back with its parent. */
+	assert_int_equal(usage_grown(&time, 80), 0);
+	assert_int_equal(usage_grown(&time, 135), 5);
+	/* One that nobody waits for is lost, what follows is not. */
+	assert_int_equal(usage_grown(&time, 60), 0);
+	assert_int_equal(usage_grown(&time, 70), 10);
+	assert_int_equal(usage_grown(&time, 75), 5);
+	/* Again and again. */
+	assert_int_equal(usage_grown(&time, 20), 0);
+	assert_int_equal(usage_grown(&time, 10), 0);
+	assert_int_equal(usage_grown(&time, 12), 2);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_session) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_session),
+					    cmocka_unit_test(test_time) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
