@@ -378,8 +378,12 @@ sub broken_file
 	my $kind = int rand 1 + @breaks;
 
 	if ($kind == @breaks) {
-		my $text = encode_json($broken);
-		$broken = substr $text, 0, 1 + rand(length($text) - 1);
+		# Cut off behind where a porticod that follows a killed one
+		# finds what that has left.
+		my $begin = '{"runtimeDirectory":"'
+			. delete($broken->{runtimeDirectory}) . '",';
+		my $text = substr encode_json($broken), 1;
+		$broken = $begin . substr $text, 0, rand(length($text) - 1);
 	} else {
 		$breaks[$kind]->($broken, $socket);
 	}
