@@ -54,14 +54,16 @@ json_t *
 worker_process_to_json(const struct worker_process *worker)
 {
 	return json_pack(
-		"{s:I, s:i, s:s, s:s, s:I, s:I, s:I}", "id",
+		"{s:I, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "id",
 		(json_int_t)worker->id, "pid",
 		(int)process_pid(worker->process), "pool", worker->pool->name,
 		"state", worker_process_state_name(worker->state), "generation",
 		(json_int_t)worker->generation, "loops",
 		(json_int_t)worker->loops, "uptimeMs",
 		(json_int_t)((clock_monotonic_ns() - worker->started_ns) /
-			     NS_PER_MS));
+			     NS_PER_MS),
+		"replaces", (json_int_t)worker->replaces, "recycling",
+		worker->marked != RECYCLE_NONE);
 }
 
 void

@@ -81,10 +81,12 @@ print_event(json_t *event, bool as_json)
 	printf("%s\n", before[1] == '\0' ? ")" : "");
 }
 
-/* One page; *last_r: what it ends with, *more_r: there is another one. */
+/* One page; *last_r: what it ends with, *more_r: there is another one, *any_r:
+ * true if something of it was printed. */
 static enum portico_status
 print_page(const struct options *options, json_t *request, bool waits,
-	   json_int_t *last_r, bool *more_r, struct portico_error *err)
+	   json_int_t *last_r, bool *more_r, bool *any_r,
+	   struct portico_error *err)
 {
 	json_t *answer, *event;
 	size_t i;
@@ -96,8 +98,10 @@ print_page(const struct options *options, json_t *request, bool waits,
 		return status;
 	json_array_foreach(json_object_get(answer, "events"), i, event)
 	{
-		if (is_of_pool(event, options->pool))
-			print_event(event, options->json);
+		if (!is_of_pool(event, options->pool))
+			continue;
+		print_event(event, options->json);
+		*any_r = true;
 	}
 	fflush(stdout);
 	if (!json_is_true(json_object_get(answer, "ok")))
@@ -105,6 +109,27 @@ print_page(const struct options *options, json_t *request, bool waits,
 				   text_of(answer, "error"));
 	*last_r = json_integer_value(json_object_get(answer, "last"));
 	*more_r = json_is_true(json_object_get(answer, "more"));
+	json_decref(answer);
+	return status;
+}
+
+/* Nothing was said of this pool: because nothing happened, or because there is
+ * no such pool? */
+static enum portico_status
+check_pool(const struct options *options, struct portico_error *err)
+{
+	json_t *answer;
+	enum portico_status status =
+		client_ask(options->socket,
+			   json_pack("{s:s, s:s}", "type", "pool-show", "pool",
+				     options->pool),
+			   CLIENT_TIMEOUT_S, &answer, err);
+
+	if (status != PORTICO_OK)
+		return status;
+	if (!json_is_true(json_object_get(answer, "ok")))
+		status = error_set(err, PORTICO_INVALID, "%s",
+				   text_of(answer, "error"));
 	json_decref(answer);
 	return status;
 }
@@ -122,6 +147,7 @@ events_run(const struct options *options, const char *argument)
 {
 	const struct timespec retry = { .tv_nsec = RETRY_MS * 1000000l };
 	bool follow = (options->given & OPTION_FOLLOW) != 0, more = true;
+	bool any = options->pool == NULL;
 	char since[CLOCK_TEXT_SIZE] = "";
 	json_int_t last = 0;
 	unsigned tries = 0;
@@ -145,8 +171,13 @@ events_run(const struct options *options, const char *argument)
 			json_object_set_new(request, "since",
 					    json_string(since));
 		if (print_page(options, request, follow && !more, &last, &more,
-			       &err) == PORTICO_OK) {
+			       &any, &err) == PORTICO_OK) {
 			tries = 0;
+			if (any || more)
+				continue;
+			if (check_pool(options, &err) != PORTICO_OK)
+				return fail(&err);
+			any = true;
 			continue;
 		}
 		/* It had answered: it may be about to be back. */

@@ -585,6 +585,50 @@ show_pool_change(const json_t *answer)
 	       text_of(pool, "state"));
 }
 
+static const json_t *
+find_number(const json_t *array, const char *member, long long number)
+{
+	size_t i;
+	json_t *element;
+
+	json_array_foreach(array, i, element)
+	{
+		if (number_of(element, member) == number)
+			return element;
+	}
+	return NULL;
+}
+
+/* Workers are replaced one after the other: who is next, and who waits. */
+void
+show_pool_recycle(const json_t *answer)
+{
+	const json_t *pool = json_object_get(answer, "pool");
+	const json_t *workers = json_object_get(pool, "workers"), *other;
+	const char *name = text_of(pool, "name");
+	bool any = false;
+	size_t i;
+	json_t *worker;
+
+	json_array_foreach(workers, i, worker)
+	{
+		if (!json_is_true(json_object_get(worker, "recycling")))
+			continue;
+		any = true;
+		other = find_number(workers, "replaces",
+				    number_of(worker, "id"));
+		printf("pool %s: worker %lld (process %lld) is ", name,
+		       number_of(worker, "id"), number_of(worker, "pid"));
+		if (other != NULL)
+			printf("replaced by worker %lld (process %lld)\n",
+			       number_of(other, "id"), number_of(other, "pid"));
+		else
+			printf("to be replaced\n");
+	}
+	if (!any)
+		printf("pool %s has no worker that could be replaced\n", name);
+}
+
 void
 show_pool_flush(const json_t *answer)
 {

@@ -78,7 +78,7 @@ static const struct command commands[] = {
 	    "stop a pool: its workers finish, requests get 503"),
 	ASK("pool restart", "NAME", "pool", "pool-restart", show_pool_change,
 	    "end its workers, then start others: requests wait meanwhile"),
-	ASK("pool recycle", "NAME", "pool", "pool-recycle", show_pool_change,
+	ASK("pool recycle", "NAME", "pool", "pool-recycle", show_pool_recycle,
 	    "replace its workers, one after the other, without a gap"),
 	ASK("pool flush", "NAME", "pool", "pool-flush", show_pool_flush,
 	    "ask its modules to give back memory that they keep for speed"),

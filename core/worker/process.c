@@ -220,9 +220,11 @@ on_initialized(void *arg, const struct portico_error *err)
 		fail(process, err);
 		return;
 	}
-	log_info(NULL, "pool %s is ready: %zu applications, %u loops",
+	log_info(NULL, "pool %s is ready: %zu application%s, %u loop%s",
 		 process->pool, process->worker->application_count,
-		 process->worker->loop_count);
+		 process->worker->application_count == 1 ? "" : "s",
+		 process->worker->loop_count,
+		 process->worker->loop_count == 1 ? "" : "s");
 	process->preloaded = true;
 	say_ready(process);
 	globals_tell(process->worker, PORTICO_GLOBAL_START, "", 0);

@@ -63,6 +63,10 @@ subtest 'what happened' => sub {
 	$server->command('pool', 'start', 'other');
 	is_deeply([ map { $_->{number} } events('--pool', 'other') ],
 		[5218, 5217], 'those of a pool');
+	my ($wrong, undef, $why) = $server->command('events', '--pool',
+		'mian');
+	is($wrong, 1, 'a pool that there is not');
+	like($why, qr/there is no pool "mian"/, '... which is said');
 	my ($status, $output) = $server->command('events', '--pool', 'main');
 	is($status, 0, 'for people');
 	like($output, qr/^\S+Z info +5218 pool "main" is stopped \(pool=main\)$/,

@@ -132,13 +132,15 @@ subtest 'pool recycle' => sub {
 	my $busy = $server->connect;
 	$busy->send("GET /sleep?ms=500 HTTP/1.1\r\nHost: a\r\n\r\n");
 	$server->await_request(qr/sleep/);
-	my ($status) = $server->command('pool', 'recycle', 'main');
+	my ($status, $out) = $server->command('pool', 'recycle', 'main');
 	is($status, 0, 'pool recycle');
+	my ($next) = $out =~ /^pool main: worker \d+ \(process $old\) is replaced by worker \d+ \(process (\d+)\)$/m;
+	ok($next, 'says which worker is replaced by which') or diag($out);
 	my $new = await_condition(seconds(10), sub {
 		my $answer = $server->get_json('/count') or return;
 		return $answer->{pid} != $old && $answer->{pid};
 	});
-	ok($new, 'a new worker answers');
+	is($new, $next, 'the new worker answers');
 	is($busy->read_response->{body}, "slept\n",
 		'the old one finishes what it had');
 	ok(await_exit($old, seconds(10)), 'and ends');
