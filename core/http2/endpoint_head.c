@@ -100,19 +100,6 @@ end_head(struct endpoint *endpoint, struct endpoint_stream *stream, bool ended)
 	endpoint->methods->head(endpoint, stream, ended);
 }
 
-/* They end the stream, or they would not be read. */
-static void
-end_trailers(struct endpoint *endpoint, struct endpoint_stream *stream)
-{
-	if (!http2_message_end(&stream->message)) {
-		endpoint_break(endpoint, stream, stream->id,
-			       HTTP2_PROTOCOL_ERROR);
-		return;
-	}
-	endpoint->methods->ended(endpoint, stream);
-	endpoint_end_remote(endpoint, stream);
-}
-
 /* For which stream a block is, if for any; what is wrong with that has been
  * said. */
 static struct reader
@@ -162,7 +149,7 @@ read_block(struct endpoint *endpoint, uint32_t id, bool ends,
 	else if (reader.purpose == PURPOSE_HEAD)
 		end_head(endpoint, reader.stream, ends);
 	else if (reader.purpose == PURPOSE_TRAILERS)
-		end_trailers(endpoint, reader.stream);
+		endpoint_end_body(endpoint, reader.stream);
 	return true;
 }
 

@@ -45,6 +45,12 @@ void endpoint_end_local(struct endpoint *endpoint,
 /* Has never been opened: it was passed over (section 5.1.1), or is to come. */
 bool endpoint_is_idle(const struct endpoint *endpoint, uint32_t id);
 
+/* ---- endpoint_receive.c ------------------------------------------------------------ */
+
+/* The client has sent all of it, with trailers or without. */
+void endpoint_end_body(struct endpoint *endpoint,
+		       struct endpoint_stream *stream);
+
 /* ---- endpoint_head.c -------------------------------------------------------------- */
 
 /* HEADERS and CONTINUATION.  False: their block is too long. */

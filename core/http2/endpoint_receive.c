@@ -88,6 +88,18 @@ read_padding_length(struct endpoint *endpoint, struct input *input)
 	endpoint_taken(endpoint, endpoint->data_stream, length + 1u);
 }
 
+void
+endpoint_end_body(struct endpoint *endpoint, struct endpoint_stream *stream)
+{
+	if (!http2_message_end(&stream->message)) {
+		endpoint_break(endpoint, stream, stream->id,
+			       HTTP2_PROTOCOL_ERROR);
+		return;
+	}
+	endpoint->methods->ended(endpoint, stream);
+	endpoint_end_remote(endpoint, stream);
+}
+
 static void
 end_data(struct endpoint *endpoint)
 {
@@ -98,13 +110,7 @@ end_data(struct endpoint *endpoint)
 	if (stream == NULL ||
 	    (endpoint->frame.flags & HTTP2_FLAG_END_STREAM) == 0)
 		return;
-	if (!http2_message_end(&stream->message)) {
-		endpoint_break(endpoint, stream, stream->id,
-			       HTTP2_PROTOCOL_ERROR);
-		return;
-	}
-	endpoint->methods->ended(endpoint, stream);
-	endpoint_end_remote(endpoint, stream);
+	endpoint_end_body(endpoint, stream);
 }
 
 /* As much of it as is here. */
