@@ -39,7 +39,7 @@ my $server = Portico::Server->new(
 				pool => $_ || 'main' }) } '', qw(full none moved) },
 	allow => [qr/P1000|P5009|channel|fatal signal|worker is gone/,
 		# What a sanitizer says of a signal.
-		qr/\(pool=none worker=\d+\)$/])->start;
+		qr/\(pool=(?:none|moved) worker=\d+\)$/])->start;
 my $sanitized = ($ENV{PORTICO_SANITIZED} // 'no') eq 'yes';
 
 my $pattern = do {
