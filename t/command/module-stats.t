@@ -6,7 +6,7 @@
 use strict;
 use warnings;
 use Portico::Server;
-use Portico::Wait qw(await_condition seconds);
+use Portico::Wait qw(await_condition seconds stop_process);
 use Test::More;
 
 my $server = Portico::Server->new(
@@ -102,7 +102,7 @@ ok(!exists $server->command_json('module', 'list')->{modules}[0]{calls},
 $server->get('/other/count');
 my ($stopped) = map { $_->{pid} } grep { $_->{pool} eq 'other' }
 	@{ $server->command_json('worker', 'list')->{workers} };
-$server->signal('STOP', $stopped);
+stop_process($stopped);
 ($row, my $answer) = stats('probe', 'other');
 ok($row && !exists $row->{calls}, 'a worker that is stopped: no counts');
 is($answer->{silent}[0]{pid}, $stopped, '... and named');

@@ -7,7 +7,7 @@
 use strict;
 use warnings;
 use Portico::Server;
-use Portico::Wait qw(await_condition await_readable seconds);
+use Portico::Wait qw(await_condition await_readable seconds stop_process);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -155,7 +155,7 @@ ok(await_condition(seconds(10), sub { workers_of('two') == 2 }),
 my @deaf = (workers_of('deaf'), workers_of('execute-deaf'),
 	(workers_of('two'))[0]);
 is(scalar @deaf, 3, 'three workers stop reading');
-kill 'STOP', @deaf;
+stop_process($_) for @deaf;
 
 # Who occupies the one place of a pool.
 my @holders = (ask('/queue/hold'), ask('/execute-queue/block', ms => 4000));

@@ -11,7 +11,7 @@ use IO::Socket::INET;
 use Portico::Http;
 use Portico::Server;
 use Portico::Tls;
-use Portico::Wait qw(await_condition seconds);
+use Portico::Wait qw(await_condition seconds stop_process);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -75,7 +75,7 @@ subtest 'many at once leave others their turns' => sub {
 		return @{ $all->{figures}{clients} } >= 201;
 	}), '... among many');
 	my $listener = $server->pid_of('listener');
-	kill 'STOP', $listener;
+	stop_process($listener);
 	$_->syswrite('nonsense' x 10) for @many;
 	$neighbour->send("GET / HTTP/1.1\r\nHost: a b\r\n\r\n");
 	ok(await_condition(seconds(10), sub {
