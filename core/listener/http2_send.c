@@ -12,6 +12,7 @@
 #include "core/http/date.h"
 #include "core/http/trailer.h"
 #include "core/listener/affinity.h"
+#include "core/listener/bandwidth.h"
 #include "core/listener/error_log.h"
 #include "core/listener/hsts.h"
 #include "core/listener/http2_priv.h"
@@ -251,14 +252,18 @@ http2_on_write_trailers(struct endpoint *endpoint, struct endpoint_stream *flow,
 
 /* ---- bodies --------------------------------------------------------------------- */
 
-/* Its site has had its bandwidth, for this turn or for a while. */
+/* Its site has had its bandwidth, for this turn or for a while.  A turn also
+ * begins when the client's window opens, which is asked nowhere else. */
 static bool
-is_throttled(const struct listener_request *request)
+is_throttled(struct listener_request *request)
 {
+	const struct output *output = &request->output;
+
+	if (output->turn == 0)
+		return false;
 	return list_linked(&request->throttled_link) ||
-	       (request->output.turn != 0 &&
-		request->output.sent - request->charged >=
-			request->output.turn);
+	       output->sent - request->charged >= output->turn ||
+	       (output->sent == request->charged && !bandwidth_ready(request));
 }
 
 /* There is some of it, or its end. */
